@@ -1,1 +1,17 @@
-//! x
+//! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
+
+pub mod bench;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod engine;
+pub mod http;
+pub mod id_source;
+pub mod replay;
+pub mod sandbox;
+pub mod shutdown;
+pub mod telemetry;
+pub mod timeline;
+pub mod trial_account;
+pub mod twilio;

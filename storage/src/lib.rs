@@ -1,1 +1,44 @@
-//! x
+//! Makes decisions durable: one redb file, one transaction per batch. Synchronous.
+//!
+//! When [`Store::commit`] returns `Ok`, everything its batch changed survives a power loss; when it
+//! returns an error that is not [`CommitError::Ambiguous`], nothing changed. The journal is the
+//! truth: every projection and index can be computed from it again.
+//!
+//! Reading order: the schema in `table.rs`, [`Store`], [`Batch`], [`Reader`], then [`mod@format`] and
+//! [`record`] for the bytes, and [`recovery`] for what is checked.
+//!
+//! A store has one writer. Offline tools look at a stopped one through [`ReadOnlyStore`]; a running one
+//! answers through its API.
+
+mod batch;
+mod create;
+mod error;
+#[doc = include_str!("../FORMAT.md")]
+pub mod format {}
+mod idempotency;
+mod journal;
+mod list;
+mod meta;
+mod orphan;
+mod projection;
+mod reader;
+#[expect(
+    clippy::mem_forget,
+    reason = "the derived readers forget the guards that clean up after a failed read"
+)]
+pub mod record;
+pub mod recovery;
+mod store;
+mod table;
+
+pub use batch::Batch;
+pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
+pub use idempotency::{Idempotency, KeyHash};
+pub use journal::{JournalSeq, LaneNumber};
+pub use list::{Filter, Page, SCANNED_MAX};
+pub use orphan::{ORPHANS_MAX, ORPHANS_PER_SID_MAX, Orphan};
+pub use projection::{LaneProjection, Projection};
+pub use reader::{Entry, RawRecord, Reader, TableSize};
+pub use record::{Event, Record, RecordError};
+pub use recovery::OpenReport;
+pub use store::{OpenOptions, ReadOnlyStore, Store};

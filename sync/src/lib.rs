@@ -1,1 +1,14 @@
-//! x
+//! Between the journal and Supabase: what crosses in either direction, and who owns it.
+//!
+//! Outward go events, read from the journal after a cursor, so a week without Supabase is a backlog
+//! and not a loss. Inward come rows that people or the web app wrote; each becomes a [`Wish`] for
+//! the engine. A column has one owner and a conflict ends there, not at a clock: people own what is
+//! asked for, the engine owns how far it came.
+//!
+//! The crate does not know the engine. It owns [`CommandSink`], and whoever starts the daemon puts
+//! the engine behind it. No transport to Supabase is built yet: here are the words that both sides
+//! will use, and nothing that acts.
+
+mod sink;
+
+pub use sink::{CommandSink, HandingError, Wish};

@@ -30,9 +30,7 @@ impl FromStr for MessageId {
     type Err = MessageIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .map_err(|_not_a_uuid| MessageIdError(text.chars().take(64).collect()))
+        Uuid::try_parse(text).map(Self).map_err(|_not_a_uuid| MessageIdError(text.chars().take(64).collect()))
     }
 }
 

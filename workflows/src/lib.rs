@@ -1,5 +1,20 @@
-//! What may happen to a text message.
+//! What may happen to a text message: decisions as pure functions of state, command and time.
+//!
+//! Nothing here does I/O, reads a clock, draws randomness or knows a wire format. The same code
+//! runs in the daemon and in offline replay, so what one decided the other can prove.
+//!
+//! Reading order: [`message`] (the life of a message), [`lane`] (the way to the provider),
+//! [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
+//! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
 
+pub mod body;
 pub mod id;
+pub mod lane;
 pub mod message;
+pub mod phone_number;
+pub mod provider_error;
+pub mod rules;
+pub mod segment;
+pub mod source;
 pub mod timestamp;
+pub mod what_if;

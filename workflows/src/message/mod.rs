@@ -1,5 +1,45 @@
-//! The outbound message.
+//! The outbound message: one text to one recipient, with a life of its own.
+//!
+//! ```text
+//!            +--------------------------- reschedule, backoff, lane -------------------------+
+//!            v                                                                               |
+//! accepted -> held <-> due -> submitting -> submitted -> sent -> delivered | undelivered     |
+//!     |         |       |         |   \        |          |                                  |
+//!     |         |       |         |    \       +----------+--> failed | undelivered | retry -+
+//!     v         v       v         |     v                                                    |
+//!   canceled | expired            |   unknown --(found)--> submitted                         |
+//!                                 |      |  (nothing found: resend) -------------------------+
+//!                                 |      +--(nothing found: hold)--> held(outcome_unknown) --> failed
+//!                                 +--> failed | retry ---------------------------------------+
+//! ```
+//!
+//! [`accept`] and [`decide`] answer with events, [`Message::apply`] folds them, [`next`] says what
+//! must happen then. The attempt committed by [`Command::Begin`] is the point of no return: before
+//! it a message can be canceled, rescheduled or expire; after it only the provider can tell.
 
+mod apply;
+mod command;
+mod conclude;
+mod decide;
+mod event;
+mod failure;
+mod next;
 mod provider_status;
+mod public_status;
+mod report;
+mod request;
+mod state;
 
+pub use apply::IllegalEvent;
+pub use command::{Command, Context, Outcome, Rejection, Report};
+pub use decide::{accept, decide};
+pub use event::{Counts, Event, Verdict, Via};
+pub use failure::{Cause, Failure};
+pub use next::{Next, next, timer};
 pub use provider_status::{PROVIDER_STATUSES, ProviderStatus, UnknownProviderStatus};
+pub use public_status::{PUBLIC_STATUSES, PublicStatus};
+pub use request::{
+    Metadata, MetadataError, OnUnknown, OnUnknownError, PRIORITIES, Priority, PriorityError, Request, UserId,
+    UserIdError,
+};
+pub use state::{HOLDS, Hold, Message, STATES, State, StateName};

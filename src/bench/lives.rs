@@ -1,0 +1,214 @@
+//! Whole lives: accepted, submitted, two signed callbacks, delivered. Texts are sent while they
+//! are accepted; the end is when the last one is recorded as delivered.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use dunlin_storage::ReadOnlyStore;
+use dunlin_workflows::message::StateName;
+use serde::{Deserialize, Serialize};
+
+use crate::bench::connection::{self, Connection, write_request};
+use crate::bench::error::BenchError;
+use crate::bench::figure::{float, per_second, ratio};
+use crate::bench::load::{Load, drive};
+use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand, Started};
+use crate::bench::text;
+use crate::bench::usage::Usage;
+
+/// Callbacks that a delivered text causes: sent and delivered.
+const CALLBACKS: u64 = 2;
+/// How often the carrier is asked how many callbacks were taken.
+const ASK_EVERY: Duration = Duration::from_millis(10);
+/// Longest time without any callback.
+const QUIET_MAX: Duration = Duration::from_secs(20);
+
+/// How lives went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lives {
+    /// How many.
+    pub count: u32,
+    /// Callers at once.
+    pub connections: u32,
+    /// Lives per second, from the first request to the last recorded delivery.
+    pub per_second: f64,
+    /// Accepts per second meanwhile.
+    pub accepts_per_second: f64,
+    /// Half were accepted within this many milliseconds.
+    pub accept_p50_ms: f64,
+    /// All but one in a hundred were accepted within this many milliseconds.
+    pub accept_p99_ms: f64,
+    /// Texts that the carrier got more than once.
+    pub doubled: u64,
+    /// Callbacks that were not taken.
+    pub callbacks_failed: u64,
+    /// Processor seconds per 1,000 lives of each process.
+    pub cpu_seconds_per_1000: Processor,
+    /// Most memory of the daemon resident at once, in bytes.
+    pub resident_max: u64,
+    /// The daemon's proportional share of memory at the end, in bytes.
+    pub proportional: u64,
+    /// Size of the store's file per life, in bytes.
+    pub file_bytes_per_life: f64,
+}
+
+/// Processor seconds per 1,000 lives.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Processor {
+    /// Of the daemon.
+    pub daemon: f64,
+    /// Of the carrier.
+    pub sandbox: f64,
+    /// Of this process, which makes the requests.
+    pub callers: f64,
+}
+
+/// What lives cost at the carrier's and the callers' side.
+#[derive(Debug)]
+pub struct Run {
+    /// The accepts.
+    pub load: Load,
+    /// Until the last callback was taken.
+    pub elapsed: Duration,
+    /// Callbacks that were not taken.
+    pub callbacks_failed: u64,
+    /// Processor time of the server, the carrier and the callers.
+    pub cpu: [Duration; 3],
+    /// What the server used altogether.
+    pub server: Usage,
+    /// Texts that the carrier got more than once.
+    pub doubled: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+struct Stats {
+    accepted: u64,
+    callbacks_taken: u64,
+    callbacks_failed: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    body: String,
+}
+
+/// Measures `count` lives.
+///
+/// # Errors
+/// [`BenchError`]; also when not every life ended as delivered.
+pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Lives, BenchError> {
+    let carrier = stand.sandbox()?;
+    let daemon = stand.daemon("lives", carrier.address)?;
+    let run = live(&daemon, &carrier, connections, count).await?;
+    let ended = daemon.process.stop(STOP_MAX)?;
+    if !ended.success() {
+        return Err(BenchError::Broken(format!(
+            "the daemon stopped with {ended}; see {}",
+            stand.log().display()
+        )));
+    }
+    let path = stand.store("lives");
+    delivered(&path, count)?;
+    let file_bytes = std::fs::metadata(&path)?.len();
+    stand.clear("lives")?;
+    let per_1000 = |cpu: Duration| ratio(cpu.as_secs_f64() * 1000.0, f64::from(count));
+    let [daemon, sandbox, callers] = run.cpu.map(per_1000);
+    Ok(Lives {
+        count,
+        connections,
+        per_second: per_second(u64::from(count), run.elapsed),
+        accepts_per_second: run.load.per_second(),
+        accept_p50_ms: run.load.quantile_ms(50),
+        accept_p99_ms: run.load.quantile_ms(99),
+        doubled: run.doubled,
+        callbacks_failed: run.callbacks_failed,
+        cpu_seconds_per_1000: Processor { daemon, sandbox, callers },
+        resident_max: run.server.resident_max,
+        proportional: run.server.proportional,
+        file_bytes_per_life: ratio(float(file_bytes), f64::from(count)),
+    })
+}
+
+/// Asks `server` for `count` texts and waits until the carrier's callbacks about all of them are taken.
+///
+/// # Errors
+/// [`BenchError`]; also when callbacks stay away.
+pub async fn live(
+    server: &Started,
+    carrier: &Started,
+    connections: u32,
+    count: u32,
+) -> Result<Run, BenchError> {
+    let pids = [server.process.id(), carrier.process.id(), std::process::id()];
+    let read = || pids.map(|pid| Usage::read(pid).map(|usage| usage.cpu));
+    let before = read();
+    let started = Instant::now();
+    let load = drive(server.address, connections, count, text::immediate).await?;
+    let stats = all_called_back(carrier.address, u64::from(count)).await?;
+    let elapsed = started.elapsed();
+    let mut cpu = [Duration::ZERO; 3];
+    for ((spent, before), after) in cpu.iter_mut().zip(before).zip(read()) {
+        *spent = after?.saturating_sub(before?);
+    }
+    let doubled = doubled(carrier.address, count).await?;
+    Ok(Run {
+        load,
+        elapsed,
+        callbacks_failed: stats.callbacks_failed,
+        cpu,
+        server: Usage::read(server.process.id())?,
+        doubled,
+    })
+}
+
+/// Waits until every text's callbacks were answered with 2xx, which the daemon gives after its commit.
+async fn all_called_back(carrier: SocketAddr, count: u64) -> Result<Stats, BenchError> {
+    let mut request = Vec::new();
+    write_request(&mut request, "GET", "/sandbox/stats", "", "");
+    let mut connection = Connection::open(carrier).await?;
+    let mut last: Option<Stats> = None;
+    let mut changed_at = Instant::now();
+    loop {
+        let answer = connection.exchange(&request).await?;
+        let stats: Stats = serde_json::from_slice(answer.body).map_err(std::io::Error::from)?;
+        if stats.callbacks_taken >= count.saturating_mul(CALLBACKS) {
+            return Ok(stats);
+        }
+        if last != Some(stats) {
+            (last, changed_at) = (Some(stats), Instant::now());
+        }
+        if changed_at.elapsed() > QUIET_MAX {
+            return Err(BenchError::Broken(format!("nothing moves any more; the carrier counts {stats:?}")));
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// How many texts the carrier got more than once. Each text has a body of its own.
+async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError> {
+    let (_, body) = connection::get(carrier, "/sandbox/ledger").await?;
+    let ledger: Vec<Entry> = serde_json::from_slice(&body).map_err(std::io::Error::from)?;
+    let distinct: HashSet<&str> = ledger.iter().map(|entry| entry.body.as_str()).collect();
+    if u32::try_from(distinct.len()) != Ok(count) {
+        return Err(BenchError::Broken(format!(
+            "the carrier got {} different texts of {count}",
+            distinct.len()
+        )));
+    }
+    Ok(u64::try_from(ledger.len().saturating_sub(distinct.len())).unwrap_or(u64::MAX))
+}
+
+/// Checks in the store itself that every life ended as delivered.
+fn delivered(path: &Path, count: u32) -> Result<(), BenchError> {
+    let totals = ReadOnlyStore::open(path, CACHE_BYTES)?.reader()?.totals()?;
+    let found =
+        totals.iter().find(|(state, _)| *state == StateName::Delivered).map_or(0, |(_, total)| *total);
+    if found == u64::from(count) {
+        return Ok(());
+    }
+    Err(BenchError::Broken(format!(
+        "{found} of {count} lives ended as delivered; the store counts {totals:?}"
+    )))
+}

@@ -1,0 +1,255 @@
+//! The figures of one run: as a table for people, as one document for programs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::bench::accepts::Accepts;
+use crate::bench::exchanges::Exchanges;
+use crate::bench::figure::{grouped, ratio};
+use crate::bench::lives::Lives;
+use crate::bench::machine::Machine;
+use crate::bench::restart::Restart;
+
+/// The best peer that was measured doing the same work on a like machine (2 vCPU, `ext4`, 2026-11-23):
+/// `BullMQ` on Redis with `appendfsync always`.
+const PEER: Peer =
+    Peer { accepts_per_second: 6_917.0, lives_per_second: 1_289.0, cpu_seconds_per_1000: 1.26 };
+
+struct Peer {
+    accepts_per_second: f64,
+    lives_per_second: f64,
+    cpu_seconds_per_1000: f64,
+}
+
+/// What the daemon aims at on 2 cores with everything on the one machine.
+const AIM: Aim = Aim {
+    accepts_per_second: 20_000.0,
+    accept_p99_ms: 10.0,
+    times_slower_than_raw: 2.0,
+    lives_per_second: 6_000.0,
+    cpu_seconds_per_1000: 0.2,
+    resident_mb: 80.0,
+    restart_seconds: 2.0,
+};
+
+struct Aim {
+    accepts_per_second: f64,
+    accept_p99_ms: f64,
+    times_slower_than_raw: f64,
+    lives_per_second: f64,
+    cpu_seconds_per_1000: f64,
+    resident_mb: f64,
+    restart_seconds: f64,
+}
+
+/// The figures of one run. What was not measured is absent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// When, RFC 3339.
+    pub measured_at: String,
+    /// The version of the program.
+    pub version: &'static str,
+    /// Where.
+    pub machine: Machine,
+    /// Durable accepts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Accepts>,
+    /// Whole lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lives: Option<Lives>,
+    /// The same exchanges with nothing stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchanges: Option<Exchanges>,
+    /// A restart after a crash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+}
+
+/// One line of the table.
+struct Row {
+    what: String,
+    figure: String,
+    aim: String,
+    beside: String,
+}
+
+impl Row {
+    fn new(what: impl Into<String>, figure: impl Into<String>) -> Self {
+        Self { what: what.into(), figure: figure.into(), aim: String::new(), beside: String::new() }
+    }
+
+    fn aim(mut self, aim: impl Into<String>, reached: bool) -> Self {
+        self.aim = format!("{}{}", aim.into(), if reached { "" } else { " (missed)" });
+        self
+    }
+
+    fn beside(mut self, beside: impl Into<String>) -> Self {
+        self.beside = beside.into();
+        self
+    }
+}
+
+/// The table, as Markdown.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; Dunlin {}; {}", self.measured_at, self.version, self.machine)?;
+        writeln!(f)?;
+        let rows = self.rows();
+        let head = Row::new("what", "figure").aim("aim", true).beside("beside it");
+        let cells = |row: &Row| [row.what.clone(), row.figure.clone(), row.aim.clone(), row.beside.clone()];
+        let mut widths = cells(&head).map(|cell| cell.chars().count());
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(cells(row)) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let [first, second, third, fourth] = widths;
+        for row in std::iter::once(&head).chain(&rows) {
+            let [what, figure, aim, beside] = cells(row);
+            writeln!(f, "| {what:first$} | {figure:>second$} | {aim:>third$} | {beside:fourth$} |")?;
+            if std::ptr::eq(row, &raw const head) {
+                writeln!(f, "|{:-<first$}--|{:->second$}-:|{:->third$}-:|{:-<fourth$}--|", "", "", "", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        rows.extend(self.accepts.iter().flat_map(accept_rows));
+        rows.extend(self.lives.iter().flat_map(life_rows));
+        rows.extend(self.exchanges.iter().map(|exchanges| exchange_row(exchanges, self.lives.as_ref())));
+        rows.extend(self.restart.iter().flat_map(restart_rows));
+        rows
+    }
+}
+
+fn accept_rows(accepts: &Accepts) -> Vec<Row> {
+    let at = format!("durable accepts over HTTP, {} callers", accepts.connections);
+    let stored = accepts.stored;
+    let record = format!("{} B x {} per sync", stored.record_bytes, stored.batch);
+    let times_append = ratio(accepts.floor.append_per_second, accepts.per_second);
+    let times = accepts.times_slower_than_raw;
+    vec![
+        Row::new(at, format!("{}/s", grouped(accepts.per_second)))
+            .aim("20,000/s", accepts.per_second >= AIM.accepts_per_second)
+            .beside(versus(accepts.per_second, PEER.accepts_per_second, "best peer")),
+        Row::new(
+            "- answered within, half / 99 %",
+            format!("{:.1} / {:.1} ms", accepts.p50_ms, accepts.p99_ms),
+        )
+        .aim("99 %: 10 ms", accepts.p99_ms < AIM.accept_p99_ms),
+        Row::new("- with idempotency keys", format!("{}/s", grouped(accepts.with_keys_per_second))),
+        Row::new(
+            "- raw redb group commit, same bytes",
+            format!("{}/s", grouped(accepts.floor.redb_per_second)),
+        )
+        .aim("at most 2x", times <= AIM.times_slower_than_raw)
+        .beside(format!("{times:.1}x; {record}")),
+        Row::new(
+            "- append + fdatasync, same bytes",
+            format!("{}/s", grouped(accepts.floor.append_per_second)),
+        )
+        .beside(format!("{times_append:.1}x")),
+        Row::new("- CPU of the daemon", format!("{:.3} s/1000", accepts.cpu_seconds_per_1000)),
+    ]
+}
+
+fn life_rows(lives: &Lives) -> Vec<Row> {
+    let cpu = lives.cpu_seconds_per_1000;
+    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    let resident = mb(lives.resident_max);
+    vec![
+        Row::new(
+            format!("whole lives, {} texts", grouped(f64::from(lives.count))),
+            format!("{}/s", grouped(lives.per_second)),
+        )
+        .aim("6,000/s", lives.per_second >= AIM.lives_per_second)
+        .beside(versus(lives.per_second, PEER.lives_per_second, "best peer")),
+        Row::new("- texts doubled", lives.doubled.to_string()).aim("0", lives.doubled == 0),
+        Row::new("- CPU of the daemon", format!("{:.3} s/1000", cpu.daemon))
+            .aim("0.2 s/1000", cpu.daemon <= AIM.cpu_seconds_per_1000)
+            .beside(format!(
+                "{}; carrier {:.3}, callers {:.3}",
+                versus(PEER.cpu_seconds_per_1000, cpu.daemon, "less than best peer"),
+                cpu.sandbox,
+                cpu.callers
+            )),
+        Row::new("- memory, most resident", format!("{resident:.0} MB"))
+            .aim("80 MB", resident < AIM.resident_mb)
+            .beside(format!("{:.0} MB proportional", mb(lives.proportional))),
+        Row::new("- on disk", format!("{} B/text", grouped(lives.file_bytes_per_life))),
+    ]
+}
+
+fn exchange_row(exchanges: &Exchanges, lives: Option<&Lives>) -> Row {
+    let rate = exchanges.per_second;
+    let reached =
+        lives.map(|lives| format!("lives reach {:.0} % of it; ", ratio(lives.per_second, rate) * 100.0));
+    Row::new("same exchanges, nothing stored", format!("{}/s", grouped(rate))).beside(format!(
+        "{}CPU {:.3} s/1000",
+        reached.unwrap_or_default(),
+        exchanges.cpu_seconds_per_1000
+    ))
+}
+
+fn restart_rows(restart: &Restart) -> Vec<Row> {
+    let what = format!("restart after kill -9, {} open", grouped(f64::from(restart.open)));
+    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    vec![
+        Row::new(what, format!("{:.2} s", restart.seconds))
+            .aim("2 s", restart.seconds < AIM.restart_seconds)
+            .beside(format!(
+                "file {:.0} MB, memory {:.0} MB",
+                mb(restart.file_bytes),
+                mb(restart.resident_max)
+            )),
+    ]
+}
+
+fn versus(ours: f64, theirs: f64, whom: &str) -> String {
+    format!("{:.1}x {whom}", ratio(ours, theirs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(seconds: f64) -> Report {
+        Report {
+            measured_at: "2026-11-24T08:00:00.000Z".into(),
+            version: "0.1.0",
+            machine: Machine {
+                processor: "Some".into(),
+                cores: 2,
+                kernel: "Linux 6".into(),
+                file_system: "ext4".into(),
+                optimized: true,
+            },
+            accepts: None,
+            lives: None,
+            exchanges: None,
+            restart: Some(Restart {
+                open: 100_000,
+                seconds,
+                file_bytes: 50_000_000,
+                resident_max: 40_000_000,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_missed_aim_is_said() {
+        let (reached, missed) = (report(1.0), report(2.5));
+        assert!(!reached.to_string().contains("missed"));
+        assert!(missed.to_string().contains("| 2.50 s | 2 s (missed) |"), "{missed}");
+        assert!(
+            reached
+                .to_string()
+                .starts_with("2026-11-24T08:00:00.000Z; Dunlin 0.1.0; Some, 2 cores, Linux 6, ext4\n")
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! `dunlin bench`: what the daemon can do on this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::bench::error::BenchError;
+use crate::bench::machine::Machine;
+use crate::bench::report::Report;
+use crate::bench::stand::Stand;
+use crate::bench::text::TEXTS_MAX;
+use crate::bench::{accepts, exchanges, lives, restart};
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::instant::written;
+use crate::cli::output::{Form, Output, Tone};
+use crate::clock::{Clock as _, SystemClock};
+use crate::shutdown::Shutdown;
+
+/// Accepts measured per life: they are faster, and a short run says little.
+const ACCEPTS_PER_LIFE: u32 = 3;
+
+/// Measure what the daemon can do on this machine.
+///
+/// Starts daemons and a carrier of their own with their files in a directory that is removed
+/// afterwards, and drives them over real sockets with real syncs. Nobody receives anything, and your
+/// credentials are not used. Exits with 1 when a text was sent twice, which no speed makes up for.
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    /// Measure only this
+    only: Option<Measure>,
+    /// How many whole lives; three times as many accepts
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=i64::from(TEXTS_MAX / ACCEPTS_PER_LIFE)))]
+    lives: u32,
+    /// Callers at once, each with one request under way
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    connections: u32,
+    /// Open messages at the restart
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(TEXTS_MAX)))]
+    open: u32,
+    /// Where the files go; the disk below it is what is measured
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Be the server that stores nothing, for the carrier at this URL
+    #[arg(long, hide = true, value_name = "URL")]
+    nothing_stored: Option<String>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Durable accepts over HTTP, beside raw redb and append + fdatasync
+    Accepts,
+    /// Accepted, submitted, called back twice, delivered
+    Lives,
+    /// The same HTTP exchanges with nothing stored
+    Exchanges,
+    /// From kill -9 to ready
+    Restart,
+}
+
+impl Bench {
+    pub(super) fn run(self, output: Output) -> Ended {
+        // One thread: more would take the processor from what they measure.
+        let mut builder = match self.nothing_stored {
+            Some(_) => tokio::runtime::Builder::new_multi_thread(),
+            None => tokio::runtime::Builder::new_current_thread(),
+        };
+        let runtime = builder.enable_all().build()?;
+        if let Some(carrier) = self.nothing_stored {
+            let said = |address| output.line(format_args!("listening on http://{address}"));
+            runtime.block_on(exchanges::serve(carrier, said))?;
+            return Ok(Exit::Success);
+        }
+        let clock = SystemClock::start();
+        let report = runtime.block_on(async {
+            let mut shutdown = Shutdown::listen()?;
+            // Dropping the measurement stops its processes and removes its files.
+            tokio::select! {
+                report = self.measure(output, &clock) => Ok(report?),
+                () = shutdown.asked() => Err(Failure::new(Exit::Failure, "interrupted; nothing is left behind")),
+            }
+        })?;
+        match output.form() {
+            Form::Json => output.json(&report)?,
+            Form::Text => output.line(&report)?,
+        }
+        let doubled = report.lives.is_some_and(|lives| lives.doubled > 0);
+        Ok(if doubled { Exit::Failure } else { Exit::Success })
+    }
+
+    async fn measure(&self, output: Output, clock: &SystemClock) -> Result<Report, BenchError> {
+        let stand = Stand::new(std::env::current_exe()?, &self.dir)?;
+        let machine = Machine::of_this(&self.dir);
+        if !machine.syncs_reach_a_disk() {
+            output.talk("warning: syncs of this file system reach no disk; choose another --dir");
+        }
+        if !machine.optimized {
+            output.talk("warning: this is a debug build; its figures say nothing about a release");
+        }
+        let wanted = |measure| self.only.is_none_or(|only| only == measure);
+        let step = |words: String| output.talk(output.paint(Tone::Dim, &words));
+        let mut report = Report {
+            measured_at: written(clock.wall()),
+            version: env!("CARGO_PKG_VERSION"),
+            machine,
+            accepts: None,
+            lives: None,
+            exchanges: None,
+            restart: None,
+        };
+        if wanted(Measure::Accepts) {
+            let count = self.lives.saturating_mul(ACCEPTS_PER_LIFE);
+            step(format!("{count} durable accepts, without and with idempotency keys"));
+            report.accepts = Some(accepts::measure(&stand, self.connections, count).await?);
+        }
+        if wanted(Measure::Lives) {
+            step(format!("{} whole lives", self.lives));
+            report.lives = Some(lives::measure(&stand, self.connections, self.lives).await?);
+        }
+        if wanted(Measure::Exchanges) {
+            step(format!("{} times the same exchanges with nothing stored", self.lives));
+            report.exchanges = Some(exchanges::measure(&stand, self.connections, self.lives).await?);
+        }
+        if wanted(Measure::Restart) {
+            step(format!("a restart with {} open messages", self.open));
+            report.restart = Some(restart::measure(&stand, self.connections, self.open).await?);
+        }
+        Ok(report)
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        Self::new(Exit::Failure, error.to_string())
+    }
+}

@@ -1,0 +1,62 @@
+//! Instants on the command line: written out, or counted from now.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use dunlin_workflows::timestamp::Timestamp;
+
+/// An instant as given: RFC 3339, or `+` and a duration from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instant {
+    /// On the clock.
+    At(Timestamp),
+    /// From now.
+    In(std::time::Duration),
+}
+
+impl std::str::FromStr for Instant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(duration) = text.strip_prefix('+') {
+            return crate::config::value::duration(duration).map(Self::In);
+        }
+        DateTime::parse_from_rfc3339(text)
+            .map(|instant| Self::At(Timestamp::from_millis(instant.timestamp_millis())))
+            .map_err(|_not_an_instant| {
+                format!("\"{text}\" is not an instant; write it like 2026-12-24T14:00:00Z, or +10m from now")
+            })
+    }
+}
+
+impl Instant {
+    /// The instant, given what time it is.
+    pub(super) fn seen_at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::In(duration) => now.plus(duration),
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds; empty when no calendar reaches that far.
+pub(super) fn written(instant: Timestamp) -> String {
+    DateTime::<Utc>::from_timestamp_millis(instant.as_millis())
+        .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Millis, true))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_written_out_or_counted_from_now() {
+        let now = Timestamp::from_millis(1_000);
+        let read = |text: &str| text.parse::<Instant>().map(|instant| instant.seen_at(now).as_millis());
+        assert_eq!(read("+1m"), Ok(61_000));
+        assert_eq!(read("1970-01-01T01:00:02+01:00"), Ok(2_000));
+        assert_eq!(written(Timestamp::from_millis(2_000)), "1970-01-01T00:00:02.000Z");
+        for wrong in ["", "tomorrow", "+", "+0s", "2026-12-24", "2026-12-24T14:00:00"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `dunlin list`: messages that fit, newest first.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::cli::client::Client;
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::message::Message;
+use crate::cli::output::{Form, Output, Tone};
+
+/// Most messages asked for at once.
+const PAGE: usize = 250;
+
+/// List messages.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only with this status: pending, scheduled, queued, sending, sent, delivered, undelivered, failed, cancelled
+    #[arg(long)]
+    status: Option<String>,
+    /// Only in this state, such as held or unknown
+    #[arg(long)]
+    state: Option<String>,
+    /// Only to this number
+    #[arg(long)]
+    to: Option<String>,
+    /// Only of this user
+    #[arg(long)]
+    user_id: Option<String>,
+    /// Only with this priority
+    #[arg(long)]
+    priority: Option<String>,
+    /// Most messages shown
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+impl List {
+    pub(super) async fn run(self, output: Output) -> Ended {
+        let client = Client::from_environment()?;
+        let mut left = self.limit;
+        let mut cursor = None;
+        while left > 0 {
+            let page = client.get(&self.path(left.min(PAGE), cursor.as_deref())).await?;
+            let data = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+            for value in data.iter().take(left) {
+                row(output, value)?;
+            }
+            left = left.saturating_sub(data.len());
+            cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(Exit::Success);
+            }
+        }
+        output.talk(format_args!("more than {} fit; --limit shows more", self.limit));
+        Ok(Exit::Success)
+    }
+
+    fn path(&self, limit: usize, cursor: Option<&str>) -> String {
+        let limit = limit.to_string();
+        let filters = [
+            ("status", self.status.as_deref()),
+            ("state", self.state.as_deref()),
+            ("to", self.to.as_deref()),
+            ("user_id", self.user_id.as_deref()),
+            ("priority", self.priority.as_deref()),
+            ("limit", Some(limit.as_str())),
+            ("cursor", cursor),
+        ];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in filters {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        format!("/v1/messages?{}", query.finish())
+    }
+}
+
+fn row(output: Output, value: &Value) -> Result<(), Failure> {
+    if output.form() == Form::Json {
+        return Ok(output.json(value)?);
+    }
+    let Some(message) = Message::of(value) else {
+        return Ok(output.line(value)?);
+    };
+    let tone = match message.status.as_str() {
+        "delivered" => Tone::Good,
+        "failed" | "undelivered" => Tone::Bad,
+        _ => Tone::Dim,
+    };
+    let status = output.paint(tone, &format!("{:11}", message.status));
+    let accepted_at = message.accepted_at.as_deref().unwrap_or_default();
+    output.line(format_args!(
+        "{}  {accepted_at}  {:16}  {status}  {}",
+        message.id,
+        message.masked(),
+        message.why()
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The command line: what can be typed, and which file answers it.
+#![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
+
+mod bench;
+mod cancel;
+mod client;
+mod completions;
+mod config;
+mod demo;
+mod doctor;
+mod exit;
+mod export;
+mod import;
+mod instant;
+mod list;
+mod message;
+mod output;
+mod replay;
+mod retry;
+mod sandbox;
+mod send;
+mod serve;
+mod show;
+mod timeline;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::output::{Form, Output};
+
+const EXAMPLES: &str = "\
+Examples:
+  dunlin demo                              see it work, with a crash in the middle
+  dunlin serve                             run the daemon (a sandbox unless credentials are set)
+  dunlin send +15551234567 \"Hello\" --wait  send a text and wait for its fate
+  dunlin show ID                           what happened to it, and why
+
+Exit codes:
+  0 done   1 failed   2 can't be understood   3 no such message   4 contradicts its state
+  69 daemon or provider unreachable   78 configuration not usable
+
+Settings come from flags, then the environment; `dunlin config show` lists them all.";
+
+/// A text is sent once, at the right hour, or you are told why not.
+#[derive(Debug, Parser)]
+#[command(name = "dunlin", version, after_help = EXAMPLES, propagate_version = true)]
+struct Arguments {
+    /// Write data as JSON, one document per line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(serve::Serve),
+    /// Run a carrier of your own, which nobody receives from
+    Sandbox(sandbox::SandboxCommand),
+    /// Send a text
+    Send(send::Send),
+    /// Show one message's life
+    Show(show::Show),
+    /// List messages
+    List(list::List),
+    /// Withdraw a message that is not on its way yet
+    Cancel(cancel::Cancel),
+    /// Try a message again
+    Retry(retry::Retry),
+    /// Send the texts in a file of JSON lines or CSV
+    Import(import::Import),
+    /// Write the journal as JSON lines
+    Export(export::Export),
+    /// Fold a journal again: totals, one life, another time, other rules
+    Replay(replay::Replay),
+    /// Check that a store is what its journal says
+    Verify(verify::Verify),
+    /// Check that everything the daemon needs is in place
+    Doctor(doctor::Doctor),
+    /// Show the settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Write completions for a shell
+    Completions(completions::Completions),
+    /// See a few hundred texts survive a crash
+    Demo(demo::Demo),
+    /// Measure what the daemon can do on this machine
+    Bench(bench::Bench),
+}
+
+/// Reads the command line, carries it out and says how it ended.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody left to tell when this fails.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    let output = Output::new(if arguments.json { Form::Json } else { Form::Text });
+    match arguments.command.run(output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(output, &failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn tell(output: Output, failure: &Failure) {
+    match (&failure.problem, output.form()) {
+        (Some(problem), Form::Json) => output.talk(problem),
+        (None, Form::Json) if !failure.words.is_empty() => {
+            output.talk(serde_json::json!({"detail": failure.words, "exit": failure.exit.code()}));
+        }
+        _ if failure.words.is_empty() => {}
+        _ => output.talk(format_args!("error: {}", failure.words)),
+    }
+}
+
+impl Command {
+    fn run(self, output: Output) -> Ended {
+        match self {
+            Self::Serve(serve) => serve.run(),
+            Self::Sandbox(sandbox) => sandbox.run(output),
+            Self::Send(send) => wait_for(send.run(output)),
+            Self::Show(show) => wait_for(show.run(output)),
+            Self::List(list) => wait_for(list.run(output)),
+            Self::Cancel(cancel) => wait_for(cancel.run(output)),
+            Self::Retry(retry) => wait_for(retry.run(output)),
+            Self::Import(import) => wait_for(import.run(output)),
+            Self::Doctor(doctor) => wait_for(doctor.run(output)),
+            Self::Export(export) => export.run(output),
+            Self::Replay(replay) => replay.run(output),
+            Self::Verify(verify) => verify.run(output),
+            Self::Config(config) => config.run(output),
+            Self::Completions(completions) => completions.run(output),
+            Self::Demo(demo) => wait_for(demo.run(output)),
+            Self::Bench(bench) => bench.run(output),
+        }
+    }
+}
+
+/// Runs a command that talks over the network, on this thread.
+fn wait_for(command: impl Future<Output = Ended>) -> Ended {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(command)
+}

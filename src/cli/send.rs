@@ -1,0 +1,129 @@
+//! `dunlin send`: hands one text to the daemon, and waits for its fate when asked to.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use clap::Args;
+use dunlin_workflows::message::{OnUnknown, Priority};
+use serde_json::{Map, Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::instant::{Instant, written};
+use crate::cli::message::{Message, MessageId, sentence};
+use crate::cli::output::{Form, Output};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::value;
+
+/// How often the daemon is asked while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Longest text read from the standard input, in bytes; the daemon refuses far shorter ones.
+const STDIN_BYTES_MAX: u64 = 64 * 1024;
+
+/// Send a text.
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// The recipient, such as +15551234567
+    to: String,
+    /// The text; - reads it from the standard input
+    body: String,
+    /// Not before this instant: RFC 3339, or +DURATION from now
+    #[arg(long, value_name = "INSTANT")]
+    at: Option<Instant>,
+    /// Not at or after this instant: RFC 3339, or +DURATION from now
+    #[arg(long, value_name = "INSTANT")]
+    expires_at: Option<Instant>,
+    /// Who goes first when not all can: urgent, high, normal or low
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// What to do when nobody knows whether the provider took it: hold or resend
+    #[arg(long)]
+    on_unknown: Option<OnUnknown>,
+    /// The message's name: a UUID of your own
+    #[arg(long)]
+    id: Option<MessageId>,
+    /// Idempotency key: the same key with the same text is sent once
+    #[arg(long)]
+    key: Option<String>,
+    /// Whose message it is in your product
+    #[arg(long)]
+    user_id: Option<String>,
+    /// Wait until its fate is known, 10 minutes unless said otherwise
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "10m", value_parser = value::duration)]
+    wait: Option<Duration>,
+}
+
+impl Send {
+    pub(super) async fn run(self, output: Output) -> Ended {
+        let client = Client::from_environment()?;
+        let request = self.request()?;
+        let accepted = client.post("/v1/messages", &request, self.key.as_deref()).await?.into_success()?;
+        let Some(wait) = self.wait else {
+            return show(output, &accepted).map(|()| Exit::Success);
+        };
+        let id = accepted.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        output.talk(format_args!("accepted as {id}"));
+        let message = until_final(&client, &id, wait, output).await?;
+        show(output, &message)?;
+        let delivered = message.get("state").and_then(Value::as_str) == Some("delivered");
+        Ok(if delivered { Exit::Success } else { Exit::Failure })
+    }
+
+    fn request(&self) -> Result<Value, Failure> {
+        let now = SystemClock::start().wall();
+        let instant = |given: Option<Instant>| given.map(|instant| written(instant.seen_at(now)));
+        let body = if self.body == "-" { from_stdin()? } else { self.body.clone() };
+        let fields = [
+            ("to", Some(self.to.clone())),
+            ("body", Some(body)),
+            ("scheduled_for", instant(self.at)),
+            ("expires_at", instant(self.expires_at)),
+            ("priority", self.priority.map(|priority| priority.as_str().to_owned())),
+            ("on_unknown", self.on_unknown.map(|policy| policy.as_str().to_owned())),
+            ("id", self.id.map(|id| id.to_string())),
+            ("user_id", self.user_id.clone()),
+        ];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+        Ok(Value::Object(given.collect::<Map<_, _>>()))
+    }
+}
+
+fn show(output: Output, message: &Value) -> Result<(), Failure> {
+    match output.form() {
+        Form::Json => output.json(message)?,
+        Form::Text => output.line(sentence(message))?,
+    }
+    Ok(())
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(STDIN_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+}
+
+/// Watches a message until its fate is known, and says so whenever it moves.
+async fn until_final(client: &Client, id: &str, wait: Duration, output: Output) -> Result<Value, Failure> {
+    let path = format!("/v1/messages/{id}");
+    let started = std::time::Instant::now();
+    let mut seen = String::new();
+    loop {
+        let value = client.get(&path).await?;
+        let message = Message::of(&value)
+            .ok_or_else(|| Failure::new(Exit::Failure, "the daemon's answer holds no message"))?;
+        if message.is_final() || message.waits_for_a_person() {
+            return Ok(value);
+        }
+        if seen != message.state {
+            output.talk(message.why());
+            seen.clone_from(&message.state);
+        }
+        if started.elapsed() >= wait {
+            let words =
+                format!("still {} after {} s; `dunlin show {id}` tells more", message.state, wait.as_secs());
+            return Err(Failure::new(Exit::Failure, words));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,56 @@
+//! `dunlin serve`: runs the daemon until it is asked to stop.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::config::Config;
+use crate::config::environment::Environment;
+use crate::config::resolve::{Flag, Values};
+use crate::config::setting::Name;
+use crate::daemon::{self, DaemonError};
+use crate::telemetry;
+
+/// Longest time for connections that linger after the stop.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+
+/// Run the daemon.
+///
+/// Without credentials it sends to a carrier of its own, from which nobody receives anything. With
+/// TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and a sender it sends for real.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The directory of the store
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen: IP:PORT, port 0 for any free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Ended {
+        let data = self.data.map(|data| data.to_string_lossy().into_owned());
+        let flag = |name, flag, text: Option<String>| text.map(|text| Flag { name, flag, text });
+        let flags: Vec<Flag> =
+            [flag(Name::Data, "--data", data), flag(Name::Listen, "--listen", self.listen)]
+                .into_iter()
+                .flatten()
+                .collect();
+        let values = Values::resolve(&flags, &Environment::of_process());
+        let config = Config::read(&values)?;
+        telemetry::start(&config.log).map_err(|why| Failure::new(Exit::Configuration, why))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended = runtime.block_on(daemon::run(config, &values));
+        // Connections that linger hold the store open; they get a moment, then the process ends.
+        runtime.shutdown_timeout(LINGER_MAX);
+        ended.map_err(|error| {
+            let exit =
+                if matches!(error, DaemonError::Provider(_)) { Exit::Configuration } else { Exit::Failure };
+            Failure::new(exit, error.to_string())
+        })?;
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,234 @@
+//! What the daemon is told: read once at the start, typed, with the origin of every value.
+//!
+//! Flags win over environment variables, those over defaults. Everything that is wrong is reported
+//! together, and nothing starts until it is right.
+
+pub mod account;
+pub mod environment;
+pub mod problem;
+pub mod resolve;
+pub mod setting;
+pub mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dunlin_workflows::phone_number::Region;
+use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
+use secrecy::SecretString;
+
+use crate::config::account::Destination;
+use crate::config::problem::{Problem, Problems};
+use crate::config::resolve::Values;
+use crate::config::setting::Name;
+
+/// Where the provider's reports arrive, below the public URL.
+pub const STATUS_PATH: &str = "/api/webhooks/twilio/status";
+
+/// Everything the daemon is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The directory of the store.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the provider reaches us, without a slash at the end; the listener's own address when `None`.
+    pub public_url: Option<String>,
+    /// What callers of the API must show.
+    pub api_token: Option<SecretString>,
+    /// The country of numbers written without one.
+    pub default_region: Option<Region>,
+    /// Where texts go.
+    pub destination: Destination,
+    /// What decisions depend on.
+    pub rules: Rules,
+    /// Most segments per second; no limit when `None`.
+    pub sender_rate: Option<u32>,
+    /// Most requests on the wire to the provider.
+    pub provider_concurrency: usize,
+    /// Longest time to make a connection to the provider.
+    pub provider_connect_timeout: Duration,
+    /// Longest time for the provider's answer.
+    pub provider_timeout: Duration,
+    /// Most bytes of requests in front of the writer.
+    pub queue_bytes: usize,
+    /// How far ahead timers are in memory.
+    pub timer_horizon: Duration,
+    /// How long idempotency keys are kept.
+    pub idempotency_retention: Duration,
+    /// How long callbacks without a message are kept.
+    pub orphan_retention: Duration,
+    /// Memory for the store's pages, in bytes.
+    pub cache_bytes: usize,
+    /// How long a stop waits for requests on the wire.
+    pub drain: Duration,
+    /// What is logged: a filter in the words of `tracing-subscriber`.
+    pub log: String,
+}
+
+/// Reads values of one kind each, and gathers what is wrong with them.
+struct Reader<'a> {
+    values: &'a Values,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// The value of `name` as `parse` reads it; `None` when it is unset or wrong.
+    fn read<T, E: ToString>(&mut self, name: Name, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        match parse(self.values.text(name)?) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.wrong(name, &why.to_string());
+                None
+            }
+        }
+    }
+
+    fn wrong(&mut self, name: Name, why: &str) {
+        let what = format!("{}: {why}", self.values.named(name));
+        self.problems.push(Problem { setting: Some(name), what });
+    }
+}
+
+impl Config {
+    /// Types the values and checks them against each other.
+    ///
+    /// # Errors
+    /// Everything that is wrong, those of `values` included.
+    pub fn read(values: &Values) -> Result<Self, Problems> {
+        let mut reader = Reader { values, problems: values.problems.clone() };
+        let config = Self::read_all(&mut reader);
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            Some(_) | None => Err(Problems(reader.problems)),
+        }
+    }
+
+    /// `None` only after a problem was noted.
+    fn read_all(reader: &mut Reader<'_>) -> Option<Self> {
+        let destination = account::read(reader.values, &mut reader.problems);
+        let rules = rules(reader);
+        let listen = reader.read(Name::Listen, |text| {
+            text.parse::<SocketAddr>()
+                .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
+        });
+        let public_url = public_url(reader);
+        let default_region = reader.read(Name::DefaultRegion, str::parse::<Region>);
+        let given_rate = reader.read(Name::SenderRate, value::rate);
+        let concurrency = reader.read(Name::ProviderConcurrency, |text| value::number(text, 1, 1000));
+        let provider_connect_timeout = reader.read(Name::ProviderConnectTimeout, value::duration);
+        let provider_timeout = reader.read(Name::ProviderTimeout, value::duration);
+        let queue_bytes = reader.read(Name::QueueBytes, |text| at_least(text, 1 << 20));
+        let cache_bytes = reader.read(Name::CacheBytes, |text| at_least(text, 1 << 20));
+        let timer_horizon = reader.read(Name::TimerHorizon, value::duration);
+        let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
+        let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
+        let drain = reader.read(Name::Drain, value::duration);
+        let log = reader.read(Name::Log, |text| {
+            text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
+        });
+        let api_token = reader.values.text(Name::ApiToken).map(SecretString::from);
+        if listen.is_some_and(|listen| !listen.ip().is_loopback()) && api_token.is_none() {
+            reader.wrong(
+                Name::Listen,
+                "listening beyond loopback lets anyone send texts; set DUNLIN_API_TOKEN or listen on 127.0.0.1",
+            );
+        }
+        let destination = destination?;
+        let live = matches!(destination, Destination::Live(_));
+        Some(Self {
+            data: reader.values.text(Name::Data)?.into(),
+            listen: listen?,
+            public_url,
+            api_token,
+            default_region,
+            sender_rate: given_rate.unwrap_or(live.then_some(100)),
+            destination,
+            rules: rules?,
+            provider_concurrency: usize::try_from(concurrency?).ok()?,
+            provider_connect_timeout: provider_connect_timeout?,
+            provider_timeout: provider_timeout?,
+            queue_bytes: queue_bytes?,
+            timer_horizon: timer_horizon?,
+            idempotency_retention: idempotency_retention?,
+            orphan_retention: orphan_retention?,
+            cache_bytes: cache_bytes?,
+            drain: drain?,
+            log: log?,
+        })
+    }
+}
+
+fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
+    let enabled = reader.read(Name::SendingEnabled, value::switch);
+    let base = reader.read(Name::RetryBase, value::duration);
+    let cap = reader.read(Name::RetryCap, value::duration);
+    let attempts_max = reader.read(Name::RetryAttempts, |text| value::number(text, 1, 100));
+    let redeliver = reader.read(Name::Redeliver, value::switch);
+    let lookups = reader.read(Name::UnknownLookups, value::rising_durations);
+    let unknown_hold = reader.read(Name::UnknownHold, value::duration);
+    let polls = reader.read(Name::PollAfter, value::rising_durations);
+    let (base, cap) = (base?, cap?);
+    if cap < base {
+        reader
+            .wrong(Name::RetryCap, "is shorter than DUNLIN_RETRY_BASE; delays grow from the base to the cap");
+    }
+    Some(Rules {
+        sending: if enabled? { Sending::Enabled } else { Sending::Disabled },
+        retry: RetryRules {
+            base,
+            cap,
+            attempts_max: attempts_max?,
+            redeliver: if redeliver? { Redeliver::On } else { Redeliver::Off },
+        },
+        lookups: lookups?,
+        unknown_hold: unknown_hold?,
+        polls: polls?,
+    })
+}
+
+/// The public URL, from its own setting or from the provider's words for it. Both may be set when they agree.
+fn public_url(reader: &mut Reader<'_>) -> Option<String> {
+    let own = reader.read(Name::PublicUrl, value::base_url);
+    let callback = reader.read(Name::StatusCallbackUrl, |text| {
+        let base = text.strip_suffix(STATUS_PATH).ok_or_else(|| {
+            format!("\"{text}\" does not end in {STATUS_PATH}; that is where reports are taken")
+        })?;
+        value::base_url(base)
+    });
+    match (own, callback) {
+        (Some(own), Some(callback)) if own != callback => {
+            let what = format!(
+                "{} ({own}) and {} ({callback}) disagree about the public URL; remove one of them",
+                reader.values.named(Name::PublicUrl),
+                reader.values.named(Name::StatusCallbackUrl),
+            );
+            reader.problems.push(Problem { setting: Some(Name::PublicUrl), what });
+            None
+        }
+        (Some(url), _) | (None, Some(url)) => Some(url),
+        (None, None) => None,
+    }
+}
+
+fn at_least(text: &str, min: usize) -> Result<usize, String> {
+    let bytes = value::bytes(text)?;
+    if bytes < min {
+        Err(format!("\"{text}\" is too small; at least {min} bytes are needed"))
+    } else {
+        Ok(bytes)
+    }
+}
+
+/// Callers may repeat a request for a day: the shortest time clients of such keys count on.
+fn at_least_a_day(text: &str) -> Result<Duration, String> {
+    let duration = value::duration(text)?;
+    if duration < Duration::from_hours(24) {
+        return Err(format!("\"{text}\" is too short; callers may repeat a request for 24h"));
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests;

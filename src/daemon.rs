@@ -1,0 +1,323 @@
+//! The composition root: opens the store, finds the provider, starts the engine and the edge, and
+//! stops them in order.
+
+use std::fs::DirBuilder;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dunlin_storage::{OpenError, OpenOptions, OpenReport, Store};
+use dunlin_workflows::rules::Sending;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::account::{Account, Destination};
+use crate::config::resolve::{Origin, Values};
+use crate::config::{Config, STATUS_PATH};
+use crate::engine::dispatcher::DispatchLimits;
+use crate::engine::{Ended, Engine, EngineConfig, StartError};
+use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
+use crate::id_source::{IdSource, SystemIds};
+use crate::sandbox::{Faults, Sandbox, SandboxConfig};
+use crate::shutdown::Shutdown;
+use crate::trial_account::TrialAccount;
+use crate::twilio::{Credentials, Twilio, TwilioConfig, TwilioError};
+
+/// The store's file, inside the data directory.
+pub const STORE_FILE: &str = "dunlin.redb";
+
+/// Longest time to answer the requests that are being read when the stop begins.
+const EDGE_STOP_MAX: Duration = Duration::from_secs(5);
+/// How often closing the store is tried while somebody still holds it.
+const CLOSE_TRIES: u32 = 200;
+/// Wait between two tries.
+const CLOSE_WAIT: Duration = Duration::from_millis(5);
+/// Most questions (searches, polls) with the provider at once.
+const QUESTIONS_MAX: usize = 8;
+
+/// The daemon can't start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data directory can't be used.
+    #[error("the data directory {path} can't be used: {source}")]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has the store.
+    #[error("{path} is in use: another daemon runs on it; stop that one, or choose another DUNLIN_DATA")]
+    InUse {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Open(OpenError),
+    /// The address is taken or not ours.
+    #[error("can't listen on {address}: {source}; choose another DUNLIN_LISTEN")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The sandbox can't start.
+    #[error("the sandbox can't start: {0}")]
+    Sandbox(#[source] io::Error),
+    /// The provider's client can't be set up.
+    #[error(transparent)]
+    Provider(#[from] TwilioError),
+    /// The engine can't start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The edge failed.
+    #[error("the HTTP server failed: {0}")]
+    Serve(#[source] io::Error),
+    /// The engine ended because it could not go on; a restart recovers.
+    #[error("the engine stopped: {0}; what was acknowledged is durable, restart to recover")]
+    Engine(String),
+    /// A second signal came before the stop was over.
+    #[error("stopped at once; requests on the wire will be looked up after the restart")]
+    Impatient,
+    /// Standard streams or signals failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the daemon until a signal stops it.
+///
+/// # Errors
+/// [`DaemonError`]; nothing acknowledged is lost by any of them.
+pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
+    let mut shutdown = Shutdown::listen()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
+    let (store, report) = open(&config, clock.as_ref(), ids.as_ref())?;
+    let store = Arc::new(store);
+    let ours = Arc::clone(&store);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+    let address = listener.local_addr()?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+
+    let callback_key = *store.callback_key();
+    let (account, _sandbox) = account(&config, &clock, ids.as_ref()).await?;
+    let twilio = Twilio::new(provider(&config, &account, &public_url, callback_key))?;
+    let engine = Engine::start(
+        Arc::clone(&store),
+        Arc::new(twilio),
+        Arc::clone(&clock),
+        engine_config(&config, ids.as_ref()),
+    )?;
+    let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
+    let mode = mode(&config);
+    let edge = Edge {
+        engine: engine.clone(),
+        store,
+        clock,
+        ids,
+        webhook: WebhookConfig {
+            public_base_url: public_url,
+            auth_tokens: tokens.into_iter().flatten().collect(),
+            callback_key,
+        },
+        api_token: config.api_token.clone(),
+        default_region: config.default_region,
+        mode,
+    };
+    announce(address, &config, mode, values, &report)?;
+    let (stop, mut stopping) = tokio::sync::watch::channel(false);
+    let stopped = async move {
+        // The sender going away means the same as its word.
+        drop(stopping.wait_for(|stop| *stop).await);
+    };
+    let router = http::router(Arc::new(edge));
+    let mut serving = tokio::spawn(http::serve(listener, router, ServeLimits::default(), stopped));
+    tokio::select! {
+        () = shutdown.asked() => {}
+        ended = engine.ended() => return Err(reason(ended)),
+        served = &mut serving => return Err(gone(served)),
+    }
+    stop.send_replace(true);
+    tracing::info!("stopping; requests on the wire may finish, nothing new starts");
+    tokio::select! {
+        stopped = wind_down(serving, &engine, config.drain) => stopped?,
+        () = shutdown.asked() => return Err(DaemonError::Impatient),
+    }
+    close(ours).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the store, creating its directory for this user alone.
+fn open(config: &Config, clock: &dyn Clock, ids: &dyn IdSource) -> Result<(Store, OpenReport), DaemonError> {
+    let unusable = |source| DaemonError::Data { path: config.data.clone(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(&config.data).map_err(unusable)?;
+    let options = OpenOptions {
+        now: clock.wall(),
+        cache_bytes: config.cache_bytes,
+        callback_key: ids.secret(),
+        check_integrity: false,
+    };
+    Store::open(&config.data.join(STORE_FILE), &options).map_err(|error| {
+        if let OpenError::InUse { path } = error {
+            DaemonError::InUse { path }
+        } else {
+            DaemonError::Open(error)
+        }
+    })
+}
+
+/// The account to send as: the configured one, or one at a carrier of our own that lives as long as
+/// the second value.
+async fn account(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    ids: &dyn IdSource,
+) -> Result<(Account, Option<Sandbox>), DaemonError> {
+    if let Destination::Live(account) = &config.destination {
+        return Ok((account.as_ref().clone(), None));
+    }
+    let trial = TrialAccount::draw(ids);
+    let config = SandboxConfig {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        account_sid: trial.account_sid.clone(),
+        auth_token: trial.auth_token.clone(),
+        faults: Faults::default(),
+    };
+    let sandbox = Sandbox::start(config, Arc::clone(clock)).await.map_err(DaemonError::Sandbox)?;
+    Ok((trial.at(sandbox.base_url()), Some(sandbox)))
+}
+
+fn provider(config: &Config, account: &Account, public_url: &str, callback_key: [u8; 32]) -> TwilioConfig {
+    TwilioConfig {
+        base_url: account.api_base_url.clone(),
+        account_sid: account.account_sid.clone(),
+        credentials: match &account.api_key {
+            Some(key) => Credentials::ApiKey { sid: key.sid.clone(), secret: key.secret.clone() },
+            None => Credentials::AuthToken(account.auth_token.clone()),
+        },
+        sender: account.sender.clone(),
+        status_callback_url: format!("{public_url}{STATUS_PATH}"),
+        callback_key,
+        connect_timeout: config.provider_connect_timeout,
+        timeout: config.provider_timeout,
+    }
+}
+
+fn engine_config(config: &Config, ids: &dyn IdSource) -> EngineConfig {
+    EngineConfig {
+        rules: config.rules.clone(),
+        limits: DispatchLimits {
+            concurrency: config.provider_concurrency,
+            segments_per_second: config.sender_rate,
+        },
+        queue_bytes_max: config.queue_bytes,
+        timer_horizon: config.timer_horizon,
+        idempotency_retention: config.idempotency_retention,
+        orphan_retention: config.orphan_retention,
+        questions_max: QUESTIONS_MAX,
+        seed: ids.secret().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
+    }
+}
+
+fn mode(config: &Config) -> Mode {
+    match (config.rules.sending, &config.destination) {
+        (Sending::Disabled, _) => Mode::Off,
+        (Sending::Enabled, Destination::Live(_)) => Mode::Live,
+        (Sending::Enabled, Destination::Sandbox) => Mode::Sandbox,
+    }
+}
+
+/// Says where the daemon listens, for programs, and what it found, for people.
+fn announce(
+    address: SocketAddr,
+    config: &Config,
+    mode: Mode,
+    values: &Values,
+    report: &OpenReport,
+) -> Result<(), DaemonError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "listening on http://{address}")?;
+    stdout.flush()?;
+    let given = values.rows.iter().filter(|row| !matches!(row.origin, Origin::Default | Origin::Unset));
+    let origins: Vec<String> =
+        given.map(|row| format!("{}: {}", row.setting.variable(), row.origin)).collect();
+    let open: Vec<String> =
+        report.open.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        mode = mode.as_str(),
+        %address,
+        store = %config.data.join(STORE_FILE).display(),
+        created = report.created,
+        repaired = report.repaired,
+        messages = report.messages,
+        open = %open.join(", "),
+        timers = report.timers,
+        orphans = report.orphans,
+        settings = %origins.join("; "),
+        "started"
+    );
+    Ok(())
+}
+
+fn reason(ended: Ended) -> DaemonError {
+    match ended {
+        Ended::Failed(why) => DaemonError::Engine(why),
+        Ended::Stopped => DaemonError::Engine("nobody asked it to".to_owned()),
+    }
+}
+
+/// The server ended although nobody asked it to.
+fn gone(served: Result<io::Result<()>, JoinError>) -> DaemonError {
+    let error = match served {
+        Ok(Ok(())) => io::Error::other("it ended by itself"),
+        Ok(Err(error)) => error,
+        Err(panicked) => io::Error::other(panicked),
+    };
+    DaemonError::Serve(error)
+}
+
+/// First no more connections, then no more requests to the provider, then the writer.
+async fn wind_down(
+    serving: JoinHandle<io::Result<()>>,
+    engine: &Engine,
+    longest: Duration,
+) -> Result<(), DaemonError> {
+    let served = tokio::time::timeout(EDGE_STOP_MAX, serving).await;
+    engine.drain(longest).await;
+    if let Ended::Failed(why) = engine.ended().await {
+        return Err(DaemonError::Engine(why));
+    }
+    // A caller that does not hang up in time must not keep the daemon from stopping.
+    if let Ok(Ok(Err(error))) = served {
+        return Err(DaemonError::Serve(error));
+    }
+    Ok(())
+}
+
+/// Closes the store, so that the next start need not verify every page of it. Whoever still holds it
+/// (a connection that does not end) gets a moment; a store left open loses nothing.
+async fn close(mut store: Arc<Store>) {
+    for _ in 0..CLOSE_TRIES {
+        match Arc::try_unwrap(store) {
+            Ok(store) => {
+                if let Err(error) = store.close() {
+                    tracing::warn!(%error, "the store did not close in order; the next start repairs it");
+                }
+                return;
+            }
+            Err(shared) => store = shared,
+        }
+        tokio::time::sleep(CLOSE_WAIT).await;
+    }
+    tracing::warn!("somebody still reads the store; the next start repairs it");
+}

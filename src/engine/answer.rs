@@ -1,0 +1,188 @@
+//! Carries out what was asked within a turn, and keeps the answers until the turn is durable.
+
+use std::time::Duration;
+
+use dunlin_storage::{Idempotency, JournalSeq, record};
+use dunlin_workflows::id::{MessageId, MessageNumber};
+use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::engine::ask::{Ask, AskError, Found, Receipt, Retried, Target, Wish};
+use crate::engine::turn::{Turn, TurnError};
+
+/// Answers that must not be given before the transaction they rest on is durable.
+#[derive(Default)]
+pub(super) struct Answers {
+    ready: Vec<Ready>,
+}
+
+enum Ready {
+    Accepted(oneshot::Sender<Vec<Result<Receipt, AskError>>>, Vec<Result<Receipt, AskError>>),
+    Done(oneshot::Sender<Result<State, AskError>>, Result<State, AskError>),
+    Retried(oneshot::Sender<Result<Retried, AskError>>, Result<Retried, AskError>),
+    Heard(oneshot::Sender<()>),
+}
+
+impl Answers {
+    /// Carries out one ask. Only a failure of the store is an error here; a no is an answer.
+    pub(super) fn answer(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        ask: Ask,
+        pause: Duration,
+    ) -> Result<(), TurnError> {
+        match ask {
+            Ask::Accept { wishes, source, reply } => {
+                let mut receipts = Vec::with_capacity(wishes.len());
+                for wish in wishes {
+                    receipts.push(said(accept(turn, wish, source))?);
+                }
+                self.ready.push(Ready::Accepted(reply, receipts));
+            }
+            Ask::Command { target, command, source, reply } => {
+                let state = locate(turn, target).and_then(|number| turn.carry_out(number, &command, source));
+                self.ready.push(Ready::Done(reply, said(state)?));
+            }
+            Ask::Retry { target, id, expires_at, source, reply } => {
+                let retried = retry(turn, target, id, expires_at, source);
+                self.ready.push(Ready::Retried(reply, said(retried)?));
+            }
+            Ask::Callback { named, report, reply } => {
+                turn.hear(named, report)?;
+                self.ready.push(Ready::Heard(reply));
+            }
+            Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
+            Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
+                turn.resolve(number, attempt, &matches)?;
+            }
+            Ask::Resolved { number, found: Found::Unavailable, .. } => {
+                turn.memory.doubts.postpone(number, pause, turn.now_ms);
+            }
+            Ask::Polled { number, answer } => {
+                turn.carry_out(number, &Command::Poll { answer }, Source::Lookup)?;
+            }
+            Ask::Drain | Ask::Stop => {}
+        }
+        Ok(())
+    }
+
+    /// Gives every answer; a caller that no longer listens loses nothing but the answer.
+    pub(super) fn give(self) {
+        for ready in self.ready {
+            let listened = match ready {
+                Ready::Accepted(reply, receipts) => reply.send(receipts).is_ok(),
+                Ready::Done(reply, state) => reply.send(state).is_ok(),
+                Ready::Retried(reply, retried) => reply.send(retried).is_ok(),
+                Ready::Heard(reply) => reply.send(()).is_ok(),
+            };
+            if !listened {
+                tracing::debug!("a caller left before its answer");
+            }
+        }
+    }
+}
+
+/// Splits the domain's no, which is an answer, from the store's failure, which ends the turn.
+fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
+        Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
+        Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
+        Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
+        Err(failure @ (TurnError::Store(_) | TurnError::Illegal(_))) => Err(failure),
+    }
+}
+
+fn locate(turn: &mut Turn<'_, '_>, target: Target) -> Result<MessageNumber, TurnError> {
+    match target {
+        Target::Number(number) => Ok(number),
+        Target::Id(id) => turn.batch.number_of_id(id)?.ok_or(TurnError::NotFound),
+    }
+}
+
+fn accept(turn: &mut Turn<'_, '_>, wish: Wish, source: Source) -> Result<Receipt, TurnError> {
+    if let Some(claim) = wish.claim
+        && let Some(claimed) = turn.batch.idempotency(&claim.key)?
+    {
+        if claimed.fingerprint != claim.fingerprint {
+            return Err(TurnError::KeyReused);
+        }
+        return first_receipt(turn, claimed.first);
+    }
+    let body = wish.request.body.clone();
+    let id = wish.request.id;
+    let (number, message) = turn.accept(wish.request, source)?;
+    if let Some(claim) = wish.claim {
+        let answered = Idempotency { fingerprint: claim.fingerprint, first: number, count: 1, at: turn.now };
+        turn.batch.set_idempotency(&claim.key, &answered)?;
+    }
+    Ok(Receipt {
+        id,
+        state: message.state,
+        status: message.public_status(),
+        accepted_at: message.accepted_at,
+        encoding: body.encoding(),
+        segments: message.segments,
+        replayed: false,
+    })
+}
+
+/// The answer that was given when the message was accepted: acceptance and first verdict stand next
+/// to each other in the journal.
+fn first_receipt(turn: &mut Turn<'_, '_>, number: MessageNumber) -> Result<Receipt, TurnError> {
+    let seq = turn.batch.load(number)?.ok_or(TurnError::NotFound)?.accepted_seq;
+    let (accepted, at) = event_at(turn, seq)?;
+    let (verdict, verdict_at) = event_at(turn, seq.next())?;
+    let mut message = Message::begin(&accepted, at)?;
+    message.apply(&verdict, verdict_at)?;
+    let Event::Accepted { request, encoding, segments } = accepted else {
+        return Err(TurnError::NotFound);
+    };
+    Ok(Receipt {
+        id: request.id,
+        state: message.state,
+        status: message.public_status(),
+        accepted_at: at,
+        encoding,
+        segments,
+        replayed: true,
+    })
+}
+
+fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestamp), TurnError> {
+    let record = turn.batch.record_at(seq)?;
+    match record.event {
+        record::Event::Message { event, .. } => Ok((event, record.at)),
+        record::Event::Lane { .. } => Err(TurnError::NotFound),
+    }
+}
+
+fn retry(
+    turn: &mut Turn<'_, '_>,
+    target: Target,
+    id: MessageId,
+    expires_at: Option<Timestamp>,
+    source: Source,
+) -> Result<Retried, TurnError> {
+    let number = locate(turn, target)?;
+    let message = turn.load(number)?.ok_or(TurnError::NotFound)?;
+    let finalized = next(&message, turn.rules) == Next::Nothing;
+    if !finalized {
+        return Ok(Retried::Same(turn.carry_out(number, &Command::Retry { id }, source)?));
+    }
+    turn.would_retry(&message, id)?;
+    let old = turn.batch.request(number)?.ok_or(TurnError::NotFound)?;
+    let request = Request {
+        id,
+        scheduled_for: None,
+        expires_at: expires_at.or(old.expires_at),
+        retry_of: Some(old.id),
+        ..old
+    };
+    let receipt = accept(turn, Wish { request, claim: None }, source)?;
+    turn.carry_out(number, &Command::Retry { id }, source)?;
+    Ok(Retried::As(receipt))
+}

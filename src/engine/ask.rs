@@ -1,0 +1,148 @@
+//! What can be asked of the engine, and what it answers.
+
+use std::time::Duration;
+
+use dunlin_workflows::body::Encoding;
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use tokio::sync::oneshot;
+
+/// One wish in an [`Ask::Accept`], and what makes a repeat of it recognizable.
+#[derive(Debug)]
+pub struct Wish {
+    /// What is wanted.
+    pub request: Request,
+    /// The caller's idempotency key, hashed together with its owner and route.
+    pub claim: Option<Claim>,
+}
+
+/// What makes a repeated wish recognizable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Hash of owner, route, key and, in a batch, position.
+    pub key: [u8; 16],
+    /// Hash of what was asked.
+    pub fingerprint: [u8; 16],
+}
+
+/// The answer to an accepted wish: where it stood when it became durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's public name.
+    pub id: MessageId,
+    /// Its state after the first verdict.
+    pub state: State,
+    /// Its public status after the first verdict.
+    pub status: PublicStatus,
+    /// When it became durable.
+    pub accepted_at: Timestamp,
+    /// How the body is encoded on the air.
+    pub encoding: Encoding,
+    /// Billed parts.
+    pub segments: u16,
+    /// Whether this repeats an earlier answer.
+    pub replayed: bool,
+}
+
+/// Which message a command is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// By public name.
+    Id(MessageId),
+    /// By the number inside the file.
+    Number(MessageNumber),
+}
+
+/// A question to the single writer.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Accept {
+        wishes: Vec<Wish>,
+        source: Source,
+        reply: oneshot::Sender<Vec<Result<Receipt, AskError>>>,
+    },
+    Command {
+        target: Target,
+        command: Command,
+        source: Source,
+        reply: oneshot::Sender<Result<State, AskError>>,
+    },
+    Retry {
+        target: Target,
+        id: MessageId,
+        expires_at: Option<Timestamp>,
+        source: Source,
+        reply: oneshot::Sender<Result<Retried, AskError>>,
+    },
+    Callback {
+        named: Option<(MessageNumber, Attempt)>,
+        report: Report,
+        reply: oneshot::Sender<()>,
+    },
+    Concluded {
+        number: MessageNumber,
+        attempt: Attempt,
+        outcome: Outcome,
+    },
+    Resolved {
+        number: MessageNumber,
+        attempt: Attempt,
+        found: Found,
+    },
+    Polled {
+        number: MessageNumber,
+        answer: Option<Report>,
+    },
+    Drain,
+    Stop,
+}
+
+/// What a search in the provider's list came to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Everything that fits, newest first.
+    Matches(Vec<Report>),
+    /// The question could not be answered.
+    Unavailable,
+}
+
+/// How a retry was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retried {
+    /// The message itself goes again.
+    Same(State),
+    /// A new message tries the finalized one again.
+    As(Receipt),
+}
+
+/// The engine says no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The domain says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// There is no such message.
+    #[error("there is no message with that id")]
+    NotFound,
+    /// The id belongs to another message.
+    #[error(
+        "message {0} exists already; leave the id out or use an idempotency key to repeat a request safely"
+    )]
+    IdTaken(MessageId),
+    /// The idempotency key was used for something else.
+    #[error("this idempotency key was used for a different request; use a new key")]
+    KeyReused,
+    /// The queue in front of the writer is full.
+    #[error("the engine has {waiting_bytes} bytes of requests waiting; try again in a moment")]
+    Busy {
+        /// Bytes waiting.
+        waiting_bytes: usize,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The engine is stopping or has stopped.
+    #[error("the engine is stopping; try again after the restart")]
+    Stopping,
+}

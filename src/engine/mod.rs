@@ -1,0 +1,222 @@
+//! The loop: the only writer. Commands come in, decisions are committed, then effects go out.
+//!
+//! ```text
+//!  ask ──> admission ──> writer thread: decide, commit a batch (one transaction), answer
+//!                            │    ^
+//!              effects after │    │ outcomes as commands
+//!              the commit    v    │
+//!                         courier (submit, find, fetch at the provider)
+//! ```
+//!
+//! Nothing leaves before the transaction that intends it is durable. While one commit waits for the
+//! disk, the next batch gathers in front of the writer.
+
+mod admission;
+mod answer;
+pub mod ask;
+mod courier;
+pub mod dispatcher;
+mod doubts;
+pub mod progress;
+pub mod provider;
+pub mod rate;
+mod scheduler;
+pub mod timer_wheel;
+mod turn;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use dunlin_storage::Store;
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::message::{Command, Report, State};
+use dunlin_workflows::rules::Rules;
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::engine::admission::Admission;
+use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, Wish};
+use crate::engine::courier::Courier;
+use crate::engine::dispatcher::DispatchLimits;
+use crate::engine::progress::Progress;
+use crate::engine::provider::Provider;
+use crate::engine::writer::Writer;
+
+/// Everything the engine is started with.
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// The rules in force.
+    pub rules: Rules,
+    /// Limits on what may be with the provider at once.
+    pub limits: DispatchLimits,
+    /// Most bytes of requests waiting for the writer.
+    pub queue_bytes_max: usize,
+    /// How far ahead timers are kept in memory.
+    pub timer_horizon: Duration,
+    /// How long an idempotency key is remembered.
+    pub idempotency_retention: Duration,
+    /// How long a callback without a message is kept.
+    pub orphan_retention: Duration,
+    /// How many questions (searches, polls) may be with the provider at once.
+    pub questions_max: usize,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// A handle on the running engine. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    asks: mpsc::Sender<Ask>,
+    admission: Arc<Admission>,
+    progress: Arc<Progress>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+/// How the engine ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked.
+    Stopped,
+    /// The store failed; only a restart can tell what is durable.
+    Failed(String),
+}
+
+impl Engine {
+    /// Re-derives every effect from the store, then starts the writer.
+    ///
+    /// # Errors
+    /// A text for the operator when the store can't be read or the thread can't be started.
+    pub fn start(
+        store: Arc<Store>,
+        provider: Arc<dyn Provider>,
+        clock: Arc<dyn Clock>,
+        config: EngineConfig,
+    ) -> Result<Self, StartError> {
+        let (asks, inbox) = mpsc::channel();
+        let (end, ended) = watch::channel(None);
+        let admission = Arc::new(Admission::new(config.queue_bytes_max));
+        let progress = Arc::new(Progress::default());
+        let courier = Courier::new(provider, asks.clone(), config.questions_max);
+        let mut writer =
+            Writer::recover(store, clock, config, courier, Arc::clone(&admission), Arc::clone(&progress))?;
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || {
+                let how = match writer.run(&inbox) {
+                    Ok(()) => Ended::Stopped,
+                    Err(error) => Ended::Failed(error.to_string()),
+                };
+                // Whoever waits for the end may close the store at once.
+                drop(writer);
+                end.send_replace(Some(how));
+            })
+            .map_err(StartError::Thread)?;
+        Ok(Self { asks, admission, progress, ended })
+    }
+
+    /// Accepts wishes, each for itself. Answered after they are durable.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] and [`AskError::Stopping`] for all of them; others per wish.
+    pub async fn accept(
+        &self,
+        wishes: Vec<Wish>,
+        source: Source,
+    ) -> Result<Vec<Result<Receipt, AskError>>, AskError> {
+        let bytes =
+            wishes.iter().map(|wish| 256_usize.saturating_add(wish.request.body.as_str().len())).sum();
+        self.ask(bytes, |reply| Ask::Accept { wishes, source, reply }).await
+    }
+
+    /// Carries out one command. Answered after its events are durable.
+    ///
+    /// # Errors
+    /// [`AskError::Rejected`] when the domain says no, [`AskError::NotFound`], and as [`Engine::accept`].
+    pub async fn command(&self, target: Target, command: Command, source: Source) -> Result<State, AskError> {
+        self.ask(256, |reply| Ask::Command { target, command, source, reply }).await?
+    }
+
+    /// Tries a message again: the same one while it waits, else as a new message named `id`.
+    ///
+    /// # Errors
+    /// As [`Engine::command`].
+    pub async fn retry(
+        &self,
+        target: Target,
+        id: MessageId,
+        expires_at: Option<Timestamp>,
+        source: Source,
+    ) -> Result<Retried, AskError> {
+        self.ask(256, |reply| Ask::Retry { target, id, expires_at, source, reply }).await?
+    }
+
+    /// Takes in what a signed callback says. Answered after it is durable, also when it says nothing new.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] and [`AskError::Stopping`].
+    pub async fn callback(
+        &self,
+        named: Option<(MessageNumber, Attempt)>,
+        report: Report,
+    ) -> Result<(), AskError> {
+        self.ask(128, |reply| Ask::Callback { named, report, reply }).await
+    }
+
+    async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
+        let _room = self.admission.enter(bytes)?;
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(ask(reply)).map_err(|_writer_is_gone| AskError::Stopping)?;
+        answer.await.map_err(|_writer_is_gone| AskError::Stopping)
+    }
+
+    /// Starts nothing new and waits until every request on the wire is answered, then stops the writer.
+    ///
+    /// Whatever is unanswered at `deadline` is looked up after the restart.
+    pub async fn drain(&self, deadline: Duration) {
+        if self.asks.send(Ask::Drain).is_ok() {
+            let mut ended = self.ended.clone();
+            let idle = async {
+                while self.progress.in_flight() > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            if tokio::time::timeout(deadline, idle).await.is_err() {
+                tracing::warn!(
+                    in_flight = self.progress.in_flight(),
+                    "requests unanswered at the deadline; they will be looked up after the restart"
+                );
+            }
+            if self.asks.send(Ask::Stop).is_ok() {
+                // The writer always reports its end; if it can't, it is gone, which is the same.
+                drop(ended.wait_for(Option::is_some).await);
+            }
+        }
+    }
+
+    /// How the engine ended, once it has.
+    pub async fn ended(&self) -> Ended {
+        let mut ended = self.ended.clone();
+        ended.wait_for(Option::is_some).await.ok().and_then(|how| how.clone()).unwrap_or(Ended::Stopped)
+    }
+
+    /// What the engine is doing, for readiness and metrics.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+/// The engine can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store can't be read.
+    #[error("the store can't be read: {0}")]
+    Read(#[from] dunlin_storage::ReadError),
+    /// The writer thread can't be started.
+    #[error("the writer thread can't be started: {0}")]
+    Thread(#[source] std::io::Error),
+}

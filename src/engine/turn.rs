@@ -1,0 +1,329 @@
+//! One turn of the writer inside one transaction: decisions become records, states become effects.
+
+use std::time::Duration;
+
+use dunlin_storage::{Batch, BatchError, LaneNumber, Orphan};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{
+    self, Command, Context, Event, Failure, Message, Next, Outcome, Rejection, Report, Request, State,
+    StateName, Via,
+};
+use dunlin_workflows::rules::Rules;
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
+use crate::engine::doubts::Doubts;
+use crate::engine::provider::Submission;
+use crate::engine::scheduler::Scheduler;
+
+/// What the writer keeps in memory: all of it derived from the store.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) dispatcher: Dispatcher,
+    pub(super) scheduler: Scheduler,
+    pub(super) doubts: Doubts,
+    pub(super) lane: Lane,
+    pub(super) jitter: fastrand::Rng,
+}
+
+/// One turn: the open transaction, the time, and what is to leave once it is durable.
+pub(super) struct Turn<'a, 'b> {
+    pub(super) batch: &'a mut Batch<'b>,
+    pub(super) memory: &'a mut Memory,
+    pub(super) rules: &'a Rules,
+    pub(super) now: Timestamp,
+    pub(super) now_ms: u64,
+    pub(super) submissions: &'a mut Vec<Submission>,
+    pub(super) fetches: &'a mut Vec<MessageNumber>,
+}
+
+/// Why a turn could not be carried out for one message: the domain's no, or the store's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TurnError {
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    #[error(transparent)]
+    Store(#[from] BatchError),
+    #[error("there is no such message")]
+    NotFound,
+    #[error("message {0} exists already")]
+    IdTaken(MessageId),
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
+    #[error(transparent)]
+    Illegal(#[from] message::IllegalEvent),
+}
+
+impl Turn<'_, '_> {
+    fn context(&mut self) -> Context<'_> {
+        Context { now: self.now, rules: self.rules, jitter: self.memory.jitter.u32(..) }
+    }
+
+    /// Accepts a wish; returns the message as it stood after the first verdict.
+    pub(super) fn accept(
+        &mut self,
+        request: Request,
+        source: Source,
+    ) -> Result<(MessageNumber, Message), TurnError> {
+        let id = request.id;
+        if self.batch.number_of_id(id)?.is_some() {
+            return Err(TurnError::IdTaken(id));
+        }
+        let events = message::accept(request, &self.context())?;
+        let mut message = None::<Message>;
+        for event in &events {
+            match &mut message {
+                None => message = Some(Message::begin(event, self.now)?),
+                Some(begun) => begun.apply(event, self.now)?,
+            }
+        }
+        let message = message.ok_or(TurnError::NotFound)?;
+        let timer = message::timer(&message, self.rules);
+        let number = self.batch.create(self.now, source, &events, &message, timer)?;
+        self.route(number, None, &message)?;
+        Ok((number, message))
+    }
+
+    /// Carries out a command on one message; returns its state afterwards.
+    pub(super) fn carry_out(
+        &mut self,
+        number: MessageNumber,
+        command: &Command,
+        source: Source,
+    ) -> Result<State, TurnError> {
+        let before = self.load(number)?.ok_or(TurnError::NotFound)?;
+        let events = message::decide(&before, command, &self.context())?;
+        if events.is_empty() {
+            return Ok(before.state);
+        }
+        let after = self.record(number, &before, &events, source)?;
+        let state = after.state;
+        self.claim_orphans(number, &before, after)?;
+        Ok(state)
+    }
+
+    /// Whether a finalized message may be tried again as `id`, without doing it.
+    pub(super) fn would_retry(&mut self, message: &Message, id: MessageId) -> Result<(), TurnError> {
+        message::decide(message, &Command::Retry { id }, &self.context())?;
+        Ok(())
+    }
+
+    /// Journals events and what they make of the message, and remembers what must happen next.
+    fn record(
+        &mut self,
+        number: MessageNumber,
+        before: &Message,
+        events: &[Event],
+        source: Source,
+    ) -> Result<Message, TurnError> {
+        let mut after = before.clone();
+        for event in events {
+            after.apply(event, self.now)?;
+        }
+        let timer = message::timer(&after, self.rules);
+        self.batch.record(number, self.now, source, events, &after, timer)?;
+        self.route(number, Some(before), &after)?;
+        Ok(after)
+    }
+
+    /// A provider's name became known: callbacks that came before it are heard now.
+    fn claim_orphans(
+        &mut self,
+        number: MessageNumber,
+        before: &Message,
+        mut after: Message,
+    ) -> Result<(), TurnError> {
+        let Some(sid) = after.sid.filter(|sid| before.sid != Some(*sid)) else {
+            return Ok(());
+        };
+        for orphan in self.batch.take_orphans(sid)? {
+            let report = Report { sid, status: orphan.status, code: orphan.code, via: Via::Callback };
+            let heard = Command::Report { attempt: None, report };
+            let events = message::decide(&after, &heard, &self.context())?;
+            if !events.is_empty() {
+                after = self.record(number, &after, &events, Source::Webhook)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a message where its next step will be taken.
+    fn route(
+        &mut self,
+        number: MessageNumber,
+        before: Option<&Message>,
+        after: &Message,
+    ) -> Result<(), TurnError> {
+        let timer = message::timer(after, self.rules);
+        if let Some(due_at) = timer.filter(|_| before.and_then(|b| message::timer(b, self.rules)) != timer) {
+            self.memory.scheduler.arm(due_at, number);
+        }
+        match message::next(after, self.rules) {
+            Next::Dispatch => self.memory.dispatcher.enqueue(number, after, self.now_ms),
+            Next::LookUp { after: wait, .. } => {
+                let lookups_before = before.map(|b| b.state.name());
+                if lookups_before == Some(StateName::Unknown) {
+                    self.memory.doubts.again(number, wait, self.now_ms);
+                } else {
+                    let request = self.request(number)?;
+                    self.memory.doubts.open(number, request.to, request.body, wait, self.now_ms);
+                }
+                return Ok(());
+            }
+            Next::Wake { .. } | Next::Answer { .. } | Next::Poll { .. } | Next::Nothing => {}
+        }
+        if before.is_some_and(|b| b.state.name() == StateName::Unknown) {
+            for waiting in self.memory.doubts.close(number) {
+                if let Some(message) = self.load(waiting)? {
+                    self.memory.dispatcher.enqueue(waiting, &message, self.now_ms);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A message as it stands now, this turn included.
+    pub(super) fn load(&mut self, number: MessageNumber) -> Result<Option<Message>, TurnError> {
+        Ok(self.batch.load(number)?.map(|projection| projection.message.clone()))
+    }
+
+    fn request(&mut self, number: MessageNumber) -> Result<Request, TurnError> {
+        self.batch.request(number)?.ok_or(TurnError::NotFound)
+    }
+
+    /// A timer fired. What it meant is asked of the state, so a stale one does nothing.
+    pub(super) fn fire(&mut self, number: MessageNumber) -> Result<(), TurnError> {
+        let Some(message) = self.load(number)? else {
+            return Ok(());
+        };
+        match message::next(&message, self.rules) {
+            Next::Poll { at, .. } if at <= self.now => self.fetches.push(number),
+            Next::Wake { .. } | Next::Dispatch => {
+                self.carry_out(number, &Command::Wake, Source::Timer)?;
+            }
+            Next::Poll { .. } | Next::Answer { .. } | Next::LookUp { .. } | Next::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// What became of a submission: for the message, and for the lane.
+    pub(super) fn conclude(
+        &mut self,
+        number: MessageNumber,
+        attempt: Attempt,
+        outcome: Outcome,
+    ) -> Result<(), TurnError> {
+        self.memory.dispatcher.release(number);
+        let lane = match &outcome {
+            Outcome::Taken { .. } => self.memory.lane.clone().hear(None, &self.context()),
+            Outcome::Refused { cause, detail, retry_after } => {
+                let (failure, _) = Failure::classified(*cause, detail);
+                let retry_after = *retry_after;
+                self.memory.lane.clone().hear(Some((&failure, retry_after)), &self.context())
+            }
+            Outcome::Lost { .. } => None,
+        };
+        if let Some(event) = lane {
+            self.memory.lane.apply(&event);
+            self.batch.record_lane(
+                LaneNumber::FIRST,
+                self.now,
+                Source::Dispatcher,
+                &event,
+                &self.memory.lane,
+            )?;
+        }
+        self.carry_out(number, &Command::Conclude { attempt, outcome }, Source::Dispatcher)?;
+        Ok(())
+    }
+
+    /// A signed callback, for a message that it names, that its SID names, or that is not known yet.
+    pub(super) fn hear(
+        &mut self,
+        named: Option<(MessageNumber, Attempt)>,
+        report: Report,
+    ) -> Result<(), TurnError> {
+        if let Some((number, attempt)) = named
+            && self.load(number)?.is_some()
+        {
+            let heard = Command::Report { attempt: Some(attempt), report };
+            self.carry_out(number, &heard, Source::Webhook)?;
+            return Ok(());
+        }
+        if let Some(number) = self.batch.number_of_sid(report.sid)? {
+            self.carry_out(number, &Command::Report { attempt: None, report }, Source::Webhook)?;
+            return Ok(());
+        }
+        let orphan = Orphan { sid: report.sid, status: report.status, code: report.code, at: self.now };
+        if let Some(evicted) = self.batch.put_orphan(&orphan)? {
+            tracing::warn!(sid = %evicted.sid, "too many callbacks without a message; the oldest gave way");
+        }
+        Ok(())
+    }
+
+    /// A search ended: of what fits, the oldest that belongs to no other attempt is ours.
+    pub(super) fn resolve(
+        &mut self,
+        number: MessageNumber,
+        attempt: Attempt,
+        matches: &[Report],
+    ) -> Result<(), TurnError> {
+        let mut found = None;
+        for report in matches {
+            if self.batch.number_of_sid(report.sid)?.is_none() {
+                found = Some(*report);
+            }
+        }
+        self.carry_out(number, &Command::Resolve { attempt, found }, Source::Lookup)?;
+        Ok(())
+    }
+
+    /// Gives out slots until none is free, nobody is due, or the rate says wait. Returns that wait.
+    pub(super) fn dispatch(&mut self) -> Result<Option<Duration>, TurnError> {
+        while self.memory.lane.is_open(self.now) {
+            match self.memory.dispatcher.next(self.now_ms) {
+                Slot::Go(number) => self.begin(number)?,
+                Slot::After(wait) => return Ok(Some(wait)),
+                Slot::Nobody => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Commits one attempt and prepares its submission; frees the slot when it is not due after all.
+    fn begin(&mut self, number: MessageNumber) -> Result<(), TurnError> {
+        let due = self.load(number)?.filter(|message| message.state.name() == StateName::Due);
+        let Some(before) = due else {
+            self.memory.dispatcher.release(number);
+            return Ok(());
+        };
+        let request = self.request(number)?;
+        if self.memory.doubts.keeps_back(number, request.to, &request.body) {
+            self.memory.dispatcher.release(number);
+            return Ok(());
+        }
+        let events = message::decide(&before, &Command::Begin, &self.context())?;
+        let after = self.record(number, &before, &events, Source::Dispatcher)?;
+        if after.state.name() != StateName::Submitting {
+            self.memory.dispatcher.release(number);
+            return Ok(());
+        }
+        let validity = after.expires_at.map(|at| at.since(self.now).clamp(VALIDITY_MIN, VALIDITY_MAX));
+        self.submissions.push(Submission {
+            message: number,
+            attempt: after.attempt,
+            to: request.to,
+            body: request.body,
+            validity,
+        });
+        Ok(())
+    }
+}
+
+/// Shortest and longest time that the provider may be told to hold a text.
+///
+/// Source: <https://www.twilio.com/docs/messaging/api/message-resource>, `ValidityPeriod`, read 2026-11-23.
+const VALIDITY_MIN: Duration = Duration::from_secs(1);
+const VALIDITY_MAX: Duration = Duration::from_hours(10);

@@ -1,0 +1,336 @@
+//! The single writer: gathers, commits, answers, releases, sleeps until something is due.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use dunlin_storage::{BatchError, CommitError, LaneNumber, ReadError, Reader, Store};
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{self, Command, Next, State, StateName};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::clock::Clock;
+use crate::engine::admission::Admission;
+use crate::engine::answer::Answers;
+use crate::engine::ask::Ask;
+use crate::engine::courier::Courier;
+use crate::engine::dispatcher::Dispatcher;
+use crate::engine::doubts::Doubts;
+use crate::engine::progress::{Progress, Turned};
+use crate::engine::provider::{Search, Submission};
+use crate::engine::scheduler::Scheduler;
+use crate::engine::turn::{Memory, Turn, TurnError};
+use crate::engine::{EngineConfig, StartError};
+
+/// Most asks in one transaction: bounds how long the first of them waits for the last.
+const ASKS_PER_TURN: usize = 1024;
+/// Most timers handled in one transaction, so that a backlog after downtime does not starve callers.
+const TIMERS_PER_TURN: usize = 2048;
+/// Longest sleep: a suspended machine or a moved wall clock is noticed within this.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// Pause after a search that the provider could not answer.
+const QUESTION_PAUSE: Duration = Duration::from_secs(15);
+/// How long after an outcome was lost the provider may still have created the message.
+const LATE_ACCEPT: Duration = Duration::from_mins(2);
+/// Clock difference to the provider that a search forgives.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// How often expired idempotency keys and orphans are removed.
+const HOUSEKEEPING_MS: u64 = 60_000;
+
+/// How many messages are read at once when everything is re-derived.
+const RECOVERED_AT_ONCE: usize = 4096;
+/// Most idempotency keys and orphans removed in one transaction.
+const FORGOTTEN_AT_ONCE: usize = 2000;
+/// States in which a message may be open without a timer on disk. The others wait for theirs.
+const OPEN_WITHOUT_TIMER: [StateName; 5] =
+    [StateName::Accepted, StateName::Held, StateName::Due, StateName::Submitting, StateName::Unknown];
+
+/// The single writer. Whatever it holds in memory is derived from the store.
+#[derive(Debug)]
+pub(super) struct Writer {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    config: EngineConfig,
+    courier: Courier,
+    admission: Arc<Admission>,
+    progress: Arc<Progress>,
+    memory: Memory,
+    draining: bool,
+    commits: u64,
+    last_seq: u64,
+    housekeeping_due_ms: u64,
+    /// Timers that fired and found no room in the last turn.
+    backlog: Vec<MessageNumber>,
+}
+
+impl Writer {
+    /// Re-derives every effect from the store.
+    pub(super) fn recover(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        config: EngineConfig,
+        courier: Courier,
+        admission: Arc<Admission>,
+        progress: Arc<Progress>,
+    ) -> Result<Self, StartError> {
+        let (now, now_ms) = (clock.wall(), clock.monotonic_ms());
+        let mut memory = Memory {
+            dispatcher: Dispatcher::new(config.limits, now_ms),
+            scheduler: Scheduler::new(config.timer_horizon, now),
+            doubts: Doubts::new(now_ms),
+            lane: Lane::default(),
+            jitter: fastrand::Rng::with_seed(config.seed),
+        };
+        let reader = store.reader()?;
+        memory.lane = reader.lane(LaneNumber::FIRST)?;
+        let mut backlog = Vec::new();
+        for state in OPEN_WITHOUT_TIMER {
+            let mut after = MessageNumber::new(0);
+            loop {
+                let numbers = reader.numbers_in(state, after, RECOVERED_AT_ONCE)?;
+                let Some(last) = numbers.last() else { break };
+                after = *last;
+                for number in numbers {
+                    recover(&reader, number, &config, now_ms, &mut memory, &mut backlog)?;
+                }
+            }
+        }
+        let last_seq = reader.last_seq()?.get();
+        drop(reader);
+        Ok(Self {
+            store,
+            clock,
+            config,
+            courier,
+            admission,
+            progress,
+            memory,
+            draining: false,
+            commits: 0,
+            last_seq,
+            housekeeping_due_ms: now_ms,
+            backlog,
+        })
+    }
+
+    /// Turns until it is told to stop.
+    ///
+    /// # Errors
+    /// Any failure of the store: what is durable can then be learned only by opening it again.
+    pub(super) fn run(&mut self, inbox: &Receiver<Ask>) -> Result<(), CommitError<TurnError>> {
+        let mut asks = Vec::new();
+        let mut sleep = Duration::ZERO;
+        self.lose_in_flight()?;
+        loop {
+            match inbox.recv_timeout(sleep) {
+                Ok(ask) => asks.push(ask),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            while asks.len() < ASKS_PER_TURN
+                && let Ok(ask) = inbox.try_recv()
+            {
+                asks.push(ask);
+            }
+            let stop = asks.iter().any(|ask| matches!(ask, Ask::Stop));
+            let wait = self.turn(&mut asks)?;
+            if stop {
+                return Ok(());
+            }
+            sleep = self.sleep(wait);
+        }
+    }
+
+    /// What was in flight when the last process ended may or may not have been taken.
+    fn lose_in_flight(&mut self) -> Result<(), CommitError<TurnError>> {
+        let backlog = std::mem::take(&mut self.backlog);
+        for chunk in backlog.chunks(TIMERS_PER_TURN) {
+            let mut asks = Vec::new();
+            self.commit(&mut asks, chunk, Some(&Command::Lose))?;
+        }
+        Ok(())
+    }
+
+    /// One turn: everything that was asked or is due, in one transaction. Returns the rate's wait.
+    fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
+        let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
+        let mut fired = std::mem::take(&mut self.backlog);
+        self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
+        self.backlog = fired.split_off(fired.len().min(TIMERS_PER_TURN));
+        self.search(now_ms)?;
+        let nobody_goes =
+            self.draining || !self.memory.dispatcher.has_slot() || !self.memory.lane.is_open(now);
+        let nothing_new = asks.is_empty() && fired.is_empty() && now_ms < self.housekeeping_due_ms;
+        if nothing_new && (nobody_goes || self.memory.dispatcher.waiting() == 0) {
+            self.publish(now_ms);
+            return Ok(None);
+        }
+        self.commit(asks, &fired, None)
+    }
+
+    /// Starts the searches that are due. They only read, so nothing need be durable first.
+    fn search(&mut self, now_ms: u64) -> Result<(), CommitError<TurnError>> {
+        let mut due = Vec::new();
+        self.memory.doubts.advance(now_ms, &mut due);
+        if due.is_empty() || self.draining {
+            return Ok(());
+        }
+        let reader = self.store.reader().map_err(unreadable)?;
+        for number in due {
+            let message = reader.message(number).map_err(unreadable)?.map(|row| row.message);
+            let request = reader.request(number).map_err(unreadable)?;
+            if let (Some(message), Some(request)) = (message, request)
+                && let State::Unknown { started_at, since, .. } = message.state
+            {
+                let search = Search {
+                    to: request.to,
+                    body: request.body,
+                    created_from: started_at.minus(CLOCK_SKEW),
+                    created_until: since.plus(LATE_ACCEPT),
+                };
+                self.courier.find(number, message.attempt, search);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        asks: &mut Vec<Ask>,
+        fired: &[MessageNumber],
+        lose: Option<&Command>,
+    ) -> Result<Option<Duration>, CommitError<TurnError>> {
+        let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
+        let mut answers = Answers::default();
+        let mut submissions: Vec<Submission> = Vec::new();
+        let mut fetches = Vec::new();
+        let mut wait = None;
+        let mut last_seq = 0;
+        let Self { store, memory, config, .. } = self;
+        let draining = &mut self.draining;
+        let housekeeping = now_ms >= self.housekeeping_due_ms;
+        store.commit(|batch| {
+            let mut turn = Turn {
+                batch,
+                memory,
+                rules: &config.rules,
+                now,
+                now_ms,
+                submissions: &mut submissions,
+                fetches: &mut fetches,
+            };
+            for ask in asks.drain(..) {
+                *draining |= matches!(ask, Ask::Drain);
+                answers.answer(&mut turn, ask, QUESTION_PAUSE)?;
+            }
+            for number in fired {
+                if let Some(lose) = lose {
+                    turn.carry_out(*number, lose, Source::Recovery)?;
+                }
+                turn.fire(*number)?;
+            }
+            if !*draining && lose.is_none() {
+                wait = turn.dispatch()?;
+            }
+            if housekeeping {
+                let (keys_before, orphans_before) =
+                    (now.minus(config.idempotency_retention), now.minus(config.orphan_retention));
+                turn.batch.purge_idempotency(keys_before, FORGOTTEN_AT_ONCE)?;
+                turn.batch.purge_orphans(orphans_before, FORGOTTEN_AT_ONCE)?;
+            }
+            last_seq = turn.batch.last_seq().get();
+            Ok(())
+        })?;
+        self.last_seq = last_seq;
+        self.commits = self.commits.saturating_add(1);
+        if housekeeping {
+            self.housekeeping_due_ms = now_ms.saturating_add(HOUSEKEEPING_MS);
+        }
+        for submission in submissions {
+            self.courier.submit(submission);
+        }
+        self.publish(now_ms);
+        answers.give();
+        self.fetch(&fetches)?;
+        Ok(wait)
+    }
+
+    /// Asks the provider about messages whose callbacks stay away.
+    fn fetch(&self, numbers: &[MessageNumber]) -> Result<(), CommitError<TurnError>> {
+        if numbers.is_empty() || self.draining {
+            return Ok(());
+        }
+        let reader = self.store.reader().map_err(unreadable)?;
+        for number in numbers {
+            let message = reader.message(*number).map_err(unreadable)?.map(|row| row.message);
+            if let Some(sid) = message.and_then(|message| message.sid) {
+                self.courier.fetch(*number, sid);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long nothing will be due: by a timer, a search, the rate or the lane.
+    fn sleep(&self, rate: Option<Duration>) -> Duration {
+        if !self.backlog.is_empty() {
+            return Duration::ZERO;
+        }
+        let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
+        let timer = self.memory.scheduler.next_due().map(|at| at.since(now));
+        let search =
+            self.memory.doubts.next_due_ms().map(|at| Duration::from_millis(at.saturating_sub(now_ms)));
+        let waiting = self.memory.dispatcher.waiting() > 0;
+        let lane =
+            (waiting && !self.memory.lane.is_open(now)).then(|| self.memory.lane.cool_until.since(now));
+        [timer, search, rate, lane].into_iter().flatten().fold(SLEEP_MAX, Duration::min)
+    }
+
+    fn publish(&self, now_ms: u64) {
+        let cool = self.memory.lane.cool_until;
+        self.progress.publish(Turned {
+            turned_at_ms: now_ms,
+            last_seq: self.last_seq,
+            commits: self.commits,
+            in_flight: self.memory.dispatcher.in_flight(),
+            waiting: self.memory.dispatcher.waiting(),
+            oldest_wait_ms: self.memory.dispatcher.oldest_wait_ms(now_ms),
+            unknown: self.memory.doubts.len(),
+            queue_bytes: self.admission.waiting(),
+            cool_until_ms: u64::try_from(cool.as_millis()).unwrap_or(0),
+        });
+    }
+}
+
+/// Puts one open message where its next step will be taken.
+fn recover(
+    reader: &Reader,
+    number: MessageNumber,
+    config: &EngineConfig,
+    now_ms: u64,
+    memory: &mut Memory,
+    backlog: &mut Vec<MessageNumber>,
+) -> Result<(), ReadError> {
+    let Some(message) = reader.message(number)?.map(|row| row.message) else {
+        return Ok(());
+    };
+    match message::next(&message, &config.rules) {
+        Next::Dispatch => memory.dispatcher.enqueue(number, &message, now_ms),
+        Next::LookUp { after, .. } => {
+            if let Some(request) = reader.request(number)? {
+                memory.doubts.open(number, request.to, request.body, after, now_ms);
+            }
+        }
+        // What no timer holds is looked at once: in flight when the process ended, or held for a
+        // switch that may have been turned.
+        Next::Answer { .. } => backlog.push(number),
+        Next::Wake { at } if at == Timestamp::MAX => backlog.push(number),
+        Next::Wake { .. } | Next::Poll { .. } | Next::Nothing => {}
+    }
+    Ok(())
+}
+
+fn unreadable(error: ReadError) -> CommitError<TurnError> {
+    CommitError::Batch(BatchError::Read(error))
+}

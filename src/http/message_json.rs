@@ -1,0 +1,119 @@
+//! A message as callers see it. One shape for the API, the command line and exports.
+
+use dunlin_workflows::id::MessageId;
+use dunlin_workflows::message::{Failure, Message, Request, State};
+use dunlin_workflows::provider_error;
+use dunlin_workflows::timestamp::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::http::instant;
+
+/// A message as callers see it.
+#[derive(Debug, Serialize)]
+pub struct MessageJson {
+    id: String,
+    status: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<HoldJson>,
+    to: String,
+    body: String,
+    priority: &'static str,
+    segments: u16,
+    encoding: String,
+    user_id: Option<String>,
+    metadata: Option<Box<RawValue>>,
+    scheduled_for: Option<String>,
+    expires_at: Option<String>,
+    on_unknown: &'static str,
+    attempts: u32,
+    provider_sid: Option<String>,
+    error: Option<ErrorJson>,
+    retry_of: Option<String>,
+    retried_as: Option<String>,
+    accepted_at: String,
+    updated_at: String,
+}
+
+/// What a message waits for.
+#[derive(Debug, Serialize)]
+pub struct HoldJson {
+    reason: &'static str,
+    until: Option<String>,
+}
+
+/// Why the newest failed attempt failed, and what to do.
+#[derive(Debug, Serialize)]
+pub struct ErrorJson {
+    code: Option<u32>,
+    class: &'static str,
+    cause: String,
+    remedy: Option<&'static str>,
+}
+
+impl MessageJson {
+    /// A message as callers see it.
+    pub fn new(request: &Request, message: &Message) -> Self {
+        Self {
+            id: request.id.to_string(),
+            status: message.public_status().as_str(),
+            state: message.state.name().as_str(),
+            hold: hold(message.state),
+            to: request.to.to_string(),
+            body: request.body.as_str().to_owned(),
+            priority: request.priority.as_str(),
+            segments: message.segments,
+            encoding: request.body.encoding().to_string(),
+            user_id: request.user_id.as_ref().map(|user| user.as_str().to_owned()),
+            metadata: request
+                .metadata
+                .as_ref()
+                .and_then(|m| RawValue::from_string(m.as_str().to_owned()).ok()),
+            scheduled_for: message.scheduled_for.map(instant::format),
+            expires_at: message.expires_at.map(instant::format),
+            on_unknown: request.on_unknown.as_str(),
+            attempts: message.attempt.get(),
+            provider_sid: message.sid.map(|sid| sid.to_string()),
+            error: message.failure.as_ref().map(ErrorJson::new),
+            retry_of: request.retry_of.map(|id: MessageId| id.to_string()),
+            retried_as: message.retried_as.map(|id| id.to_string()),
+            accepted_at: instant::format(message.accepted_at),
+            updated_at: instant::format(message.changed_at),
+        }
+    }
+}
+
+impl ErrorJson {
+    /// A failure in words.
+    pub fn new(failure: &Failure) -> Self {
+        let known = failure.code().and_then(provider_error::find);
+        Self {
+            code: failure.code(),
+            class: failure.class.as_str(),
+            cause: known.map_or_else(|| failure.detail.to_string(), |error| error.cause.to_owned()),
+            remedy: known.map(|error| error.remedy),
+        }
+    }
+}
+
+/// What a message in this state waits for, if it is held.
+pub fn hold(state: State) -> Option<HoldJson> {
+    match state {
+        State::Held { hold, until } => Some(HoldJson {
+            reason: hold.as_str(),
+            until: (until < Timestamp::MAX).then(|| instant::format(until)),
+        }),
+        State::Accepted
+        | State::Due { .. }
+        | State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired => None,
+    }
+}

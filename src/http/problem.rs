@@ -1,0 +1,209 @@
+//! Errors as RFC 9457 problem documents, with codes that stay.
+
+use std::time::Duration;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use dunlin_workflows::message::Rejection;
+use serde::Serialize;
+
+use crate::engine::ask::AskError;
+
+/// Every code with its HTTP status and title. Codes are public API: added to, never changed.
+const CODES: [(Code, &str, u16, &str); 23] = [
+    (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
+    (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
+    (Code::InvalidFilter, "invalid_filter", 400, "A filter can't be read"),
+    (Code::Unauthorized, "unauthorized", 401, "A valid API token is required"),
+    (Code::SignatureInvalid, "signature_invalid", 403, "The webhook's signature does not fit"),
+    (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
+    (Code::NotFound, "not_found", 404, "There is nothing here"),
+    (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
+    (Code::Timeout, "timeout", 408, "The request took too long"),
+    (Code::AlreadyCommitted, "already_committed", 409, "The text may be on its way"),
+    (Code::MessageFinalized, "message_finalized", 409, "The message has come to its end"),
+    (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
+    (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
+    (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (
+        Code::IdempotencyInProgress,
+        "idempotency_in_progress",
+        409,
+        "The first request with this key is being answered",
+    ),
+    (Code::PayloadTooLarge, "payload_too_large", 413, "The body is too large"),
+    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "The body's content type is not supported"),
+    (Code::Invalid, "invalid_request", 422, "The request can't be carried out"),
+    (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "The key was used for another request"),
+    (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
+    (Code::Busy, "busy", 503, "Too many requests are waiting"),
+    (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
+    (Code::Internal, "internal", 500, "Something went wrong inside"),
+];
+
+/// What went wrong, as a word that callers may test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each code is explained in the table above")]
+pub enum Code {
+    InvalidJson,
+    InvalidCursor,
+    InvalidFilter,
+    Unauthorized,
+    SignatureInvalid,
+    MessageNotFound,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    AlreadyCommitted,
+    MessageFinalized,
+    NothingToRetry,
+    AlreadyRetried,
+    MessageExists,
+    IdempotencyInProgress,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    Invalid,
+    IdempotencyKeyReused,
+    NeverSendable,
+    Busy,
+    Unavailable,
+    Internal,
+}
+
+impl Code {
+    fn entry(self) -> (&'static str, u16, &'static str) {
+        CODES
+            .into_iter()
+            .find(|(code, ..)| *code == self)
+            .map_or(("internal", 500, "Something went wrong inside"), |(_, word, status, title)| {
+                (word, status, title)
+            })
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        self.entry().0
+    }
+}
+
+/// One field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong, as a word that callers may test.
+    pub code: &'static str,
+    /// What is wrong and what to do, for people.
+    pub detail: String,
+}
+
+/// An error on its way to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with its code and what a person should know.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// A request of which fields are wrong.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let detail =
+            errors.first().map_or_else(String::new, |first| format!("{}: {}", first.pointer, first.detail));
+        Self { code: Code::Invalid, detail, errors, retry_after: None }
+    }
+
+    /// The same, with a time to wait.
+    #[must_use]
+    pub fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The problem as JSON, for answers that hold several.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self.document()).unwrap_or_default()
+    }
+
+    fn document(&self) -> Document<'_> {
+        let (code, status, title) = self.code.entry();
+        Document {
+            r#type: format!("https://dunlin.dev/problems/{code}"),
+            title,
+            status,
+            detail: &self.detail,
+            code,
+            errors: &self.errors,
+            retry_after: self.retry_after.map(|wait| wait.as_secs().max(1)),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = self.document();
+        let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = document.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
+            AskError::NotFound => Self::new(Code::MessageNotFound, detail),
+            AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
+            AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
+            AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
+            AskError::Stopping => Self::new(Code::Unavailable, detail).after(Duration::from_secs(2)),
+        }
+    }
+}
+
+fn rejected(rejection: &Rejection) -> Code {
+    match rejection {
+        Rejection::AlreadyCommitted { .. } => Code::AlreadyCommitted,
+        Rejection::Finalized { .. } => Code::MessageFinalized,
+        Rejection::NotDue { .. } | Rejection::NothingToRetry { .. } => Code::NothingToRetry,
+        Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
+        Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,
+    }
+}
+
+impl From<dunlin_storage::ReadError> for Problem {
+    fn from(error: dunlin_storage::ReadError) -> Self {
+        tracing::error!(%error, "the store can't be read");
+        Self::new(Code::Internal, "the store can't be read; the operator's log says why")
+    }
+}

@@ -1,0 +1,263 @@
+//! The carrier's HTTP API: the provider's paths, checks and answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use dunlin_workflows::message::ProviderStatus;
+use dunlin_workflows::timestamp::Timestamp;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::sandbox::answer::{ErrorAnswer, MessageAnswer, PageAnswer};
+use crate::sandbox::carrier::{Carrier, Creation};
+use crate::sandbox::faults::Fault;
+
+/// Longest body of a request, in bytes.
+const BODY_MAX: usize = 64 * 1024;
+/// How far an early callback is ahead of the answer.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// The connection breaks instead of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection breaks on purpose")]
+pub(super) struct HangUp;
+
+type Answered = Result<Response<Full<Bytes>>, HangUp>;
+
+/// Answers one request, or hangs up.
+pub(super) async fn answer(carrier: Arc<Carrier>, request: Request<Incoming>) -> Answered {
+    let path = request.uri().path().to_owned();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match segments.as_slice() {
+        ["sandbox", "stats"] => Ok(json(200, &stats(&carrier))),
+        ["sandbox", "ledger"] => Ok(json(200, &ledger(&carrier))),
+        ["2010-04-01", "Accounts", account, rest @ ..] => {
+            if !signed_in(&carrier, &request, account) {
+                return Ok(error(401, 20003, "Authenticate"));
+            }
+            route(carrier, request, rest).await
+        }
+        _elsewhere => Ok(error(404, 20404, "The requested resource was not found")),
+    }
+}
+
+async fn route(carrier: Arc<Carrier>, request: Request<Incoming>, rest: &[&str]) -> Answered {
+    let method = request.method().clone();
+    match (&method, rest) {
+        (&Method::POST, ["Messages.json"]) => create(carrier, request).await,
+        (&Method::GET, ["Messages.json"]) => Ok(list(&carrier, request.uri().query().unwrap_or_default())),
+        (_, ["Messages", file]) => {
+            let position = file.strip_suffix(".json").and_then(|sid| carrier.ledger.position(sid));
+            let visible = position.filter(|position| is_listed(&carrier, *position));
+            match (&method, visible) {
+                (_, None) => Ok(error(404, 20404, "The requested resource was not found")),
+                (&Method::GET, Some(position)) => Ok(show(&carrier, 200, position)),
+                (&Method::POST, Some(position)) => update(&carrier, request, position).await,
+                (_, Some(_)) => Ok(error(405, 20004, "Method not allowed")),
+            }
+        }
+        _other => Ok(error(404, 20404, "The requested resource was not found")),
+    }
+}
+
+fn signed_in(carrier: &Carrier, request: &Request<Incoming>, account: &str) -> bool {
+    let expected = STANDARD.encode(format!("{}:{}", carrier.account_sid, carrier.auth_token));
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    account == carrier.account_sid && given.is_some_and(|(_, secret)| secret == expected)
+}
+
+async fn read(request: Request<Incoming>) -> Option<Bytes> {
+    Limited::new(request.into_body(), BODY_MAX).collect().await.ok().map(http_body_util::Collected::to_bytes)
+}
+
+async fn create(carrier: Arc<Carrier>, request: Request<Incoming>) -> Answered {
+    let Some(form) = read(request).await else {
+        return Ok(error(413, 20001, "The request body is too large"));
+    };
+    let dice = &carrier.dice;
+    if dice.falls(Fault::Rate429) {
+        let mut busy = error(429, 20429, "Too Many Requests");
+        let seconds = dice.faults().retry_after.as_secs().to_string();
+        if let Ok(value) = seconds.parse() {
+            busy.headers_mut().insert(RETRY_AFTER, value);
+        }
+        return Ok(busy);
+    }
+    if dice.falls(Fault::Error500) {
+        return Ok(error(500, 20500, "Internal Server Error"));
+    }
+    if dice.falls(Fault::ResetBefore) {
+        return Err(HangUp);
+    }
+    let taken = match carrier.check(&Creation::parse(&form)) {
+        Ok(taken) => taken,
+        Err((code, words)) => return Ok(error(400, code, &words)),
+    };
+    let to = Arc::clone(&taken.to);
+    let position = carrier.ledger.take(taken);
+    let answer = show(&carrier, 201, position);
+    let latency = dice.faults().latency;
+    carrier.carry_after(latency, position, &to);
+    let mut wait = latency;
+    if dice.falls(Fault::CallbackEarly) {
+        wait = wait.saturating_add(dice.faults().callback_latency).saturating_add(AHEAD);
+    }
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    let fate = [Fault::TimeoutAfterAccept, Fault::ResetAfterAccept, Fault::Error500AfterAccept];
+    let fault = fate.into_iter().find(|fault| dice.falls(*fault));
+    match fault {
+        Some(Fault::TimeoutAfterAccept) => {
+            tokio::time::sleep(dice.faults().hang).await;
+            Err(HangUp)
+        }
+        Some(Fault::Error500AfterAccept) => Ok(error(500, 20500, "Internal Server Error")),
+        Some(_) => Err(HangUp),
+        None => Ok(answer),
+    }
+}
+
+async fn update(carrier: &Arc<Carrier>, request: Request<Incoming>, position: usize) -> Answered {
+    let Some(form) = read(request).await else {
+        return Ok(error(413, 20001, "The request body is too large"));
+    };
+    let fields: Vec<_> = form_urlencoded::parse(&form).collect();
+    if fields.iter().any(|(name, value)| name == "Status" && value == "canceled") {
+        let held = carrier.ledger.get(position).is_some_and(|taken| taken.status.rank() < 2);
+        if !held {
+            return Ok(error(400, 30409, "Message cannot be canceled"));
+        }
+        carrier.step(position, ProviderStatus::Canceled, None);
+    }
+    if fields.iter().any(|(name, value)| name == "Body" && value.is_empty()) {
+        carrier.ledger.change(position, |taken| taken.body = "".into());
+    }
+    Ok(show(carrier, 200, position))
+}
+
+/// Whether list and fetch show a message yet.
+fn is_listed(carrier: &Carrier, position: usize) -> bool {
+    let late = carrier.dice.faults().late_list;
+    let now = carrier.clock.wall();
+    late.is_zero() || carrier.ledger.get(position).is_some_and(|taken| taken.created_at.plus(late) <= now)
+}
+
+fn show(carrier: &Carrier, status: u16, position: usize) -> Response<Full<Bytes>> {
+    let sid = carrier.ledger.sid(position);
+    match carrier.ledger.get(position) {
+        Some(taken) => json(status, &MessageAnswer::new(&carrier.account_sid, &sid, &taken)),
+        None => error(404, 20404, "The requested resource was not found"),
+    }
+}
+
+/// A list, newest first, with the provider's filters and paging.
+fn list(carrier: &Carrier, query: &str) -> Response<Full<Bytes>> {
+    let fields: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let number = |name: &str| field(name).and_then(|value| value.parse::<usize>().ok());
+    let page_size = number("PageSize").unwrap_or(50).clamp(1, 1000);
+    let page = number("Page").unwrap_or(0);
+    let fits = |position: &usize| {
+        let Some(taken) = carrier.ledger.get(*position) else { return false };
+        let from = field("From").is_none_or(|from| taken.from.as_deref() == Some(from));
+        let day = taken.sent_at.unwrap_or(taken.created_at);
+        let on = field("DateSent").is_none_or(|date| same_day(day, date));
+        let since = field("DateSent>").is_none_or(|date| instant(date).is_none_or(|at| day >= at));
+        let until = field("DateSent<").is_none_or(|date| instant(date).is_none_or(|at| day <= at));
+        from && on && since && until && is_listed(carrier, *position)
+    };
+    let start = page.saturating_mul(page_size);
+    let wanted = page_size.saturating_add(1);
+    let mut found: Vec<usize> =
+        carrier.ledger.newest_first(field("To")).into_iter().filter(fits).skip(start).take(wanted).collect();
+    let more = found.len() > page_size;
+    found.truncate(page_size);
+    let messages: Vec<_> = found
+        .iter()
+        .filter_map(|p| carrier.ledger.get(*p).map(|taken| (carrier.ledger.sid(*p), taken)))
+        .collect();
+    let uri = |page: usize| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in fields.iter().filter(|(name, _)| name != "Page" && name != "PageToken") {
+            query.append_pair(name, value);
+        }
+        let query = query.append_pair("Page", &page.to_string()).finish();
+        format!("/2010-04-01/Accounts/{}/Messages.json?{query}", carrier.account_sid)
+    };
+    let answer = PageAnswer {
+        page,
+        page_size,
+        start,
+        end: start.saturating_add(messages.len()).saturating_sub(1),
+        uri: uri(page),
+        first_page_uri: uri(0),
+        next_page_uri: more.then(|| uri(page.saturating_add(1))),
+        previous_page_uri: page.checked_sub(1).map(uri),
+        messages: messages
+            .iter()
+            .map(|(sid, taken)| MessageAnswer::new(&carrier.account_sid, sid, taken))
+            .collect(),
+    };
+    json(200, &answer)
+}
+
+/// Midnight of a date, or an instant, as the provider's filters write them.
+fn instant(text: &str) -> Option<Timestamp> {
+    let day =
+        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+    let at = day.map(|midnight| midnight.and_utc().timestamp_millis());
+    let at = at.or_else(|| chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis()));
+    at.map(Timestamp::from_millis)
+}
+
+fn same_day(at: Timestamp, date: &str) -> bool {
+    instant(date).is_some_and(|from| at >= from && at < from.plus(Duration::from_hours(24)))
+}
+
+/// What a test in another process wants to know of every accepted message.
+fn ledger(carrier: &Carrier) -> serde_json::Value {
+    let entry = |position: usize| {
+        let taken = carrier.ledger.get(position)?;
+        Some(serde_json::json!({
+            "sid": carrier.ledger.sid(position),
+            "to": &*taken.to,
+            "body": &*taken.body,
+            "status_callback": taken.status_callback.as_deref(),
+            "accepted_at_ms": taken.created_at.as_millis(),
+            "status": taken.status.as_str(),
+        }))
+    };
+    (0..carrier.ledger.len()).filter_map(entry).collect()
+}
+
+fn stats(carrier: &Carrier) -> serde_json::Value {
+    use std::sync::atomic::Ordering::Relaxed;
+    let counts = &carrier.callbacks.counts;
+    serde_json::json!({
+        "accepted": carrier.ledger.len(),
+        "callbacks_taken": counts.taken.load(Relaxed),
+        "callbacks_failed": counts.failed.load(Relaxed),
+    })
+}
+
+fn error(status: u16, code: u32, message: &str) -> Response<Full<Bytes>> {
+    let more_info = format!("https://www.twilio.com/docs/errors/{code}");
+    json(status, &ErrorAnswer { code, message, more_info, status })
+}
+
+fn json<T: serde::Serialize>(status: u16, value: &T) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response
+}

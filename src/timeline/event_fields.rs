@@ -1,0 +1,87 @@
+//! What is in an event, as fields of JSON. Numbers are masked and bodies left out.
+
+use dunlin_workflows::lane;
+use dunlin_workflows::message::{Counts, Event, Failure, Request, Verdict};
+use dunlin_workflows::timestamp::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::timeline::{cause_of, remedy_of, written};
+
+/// The fields of a message's event.
+pub fn of_message(event: &Event) -> Map<String, Value> {
+    object(match event {
+        Event::Accepted { request, encoding, segments } => {
+            accepted(request, &encoding.to_string(), *segments)
+        }
+        Event::Held { hold, until } => json!({"reason": hold.as_str(), "until": instant(*until)}),
+        Event::AttemptStarted { attempt } => json!({"attempt": attempt.get()}),
+        Event::Submitted { attempt, sid, status, via } => json!({
+            "attempt": attempt.get(), "provider_sid": sid.as_str(),
+            "provider_status": status.as_str(), "via": via.as_str(),
+        }),
+        Event::AttemptFailed { attempt, failure: failed, verdict } => {
+            let mut fields = json!({"attempt": attempt.get(), "error": failure(failed)});
+            if let (Verdict::RetryAt { hold, until, counts }, Some(fields)) =
+                (verdict, fields.as_object_mut())
+            {
+                fields.insert("reason".to_owned(), hold.as_str().into());
+                fields.insert("until".to_owned(), instant(*until));
+                fields.insert("counts".to_owned(), (*counts == Counts::Yes).into());
+            }
+            fields
+        }
+        Event::OutcomeLost { attempt, detail } => json!({"attempt": attempt.get(), "detail": detail}),
+        Event::LookupFoundNothing { attempt, lookups } => {
+            json!({"attempt": attempt.get(), "lookups": lookups})
+        }
+        Event::StatusReported { status, failure: failed, via } => json!({
+            "provider_status": status.as_str(), "via": via.as_str(),
+            "error": failed.as_ref().map(failure),
+        }),
+        Event::Polled { polls } => json!({"polls": polls}),
+        Event::Rescheduled { scheduled_for } => json!({"scheduled_for": scheduled_for.map(instant)}),
+        Event::RetriedAs { id } => json!({"retried_as": id.to_string()}),
+        Event::Contradicted { sid, status } => {
+            json!({"provider_sid": sid.as_str(), "provider_status": status.as_str()})
+        }
+        Event::BecameDue | Event::Canceled | Event::Expired | Event::GivenUp => Value::Null,
+    })
+}
+
+/// The fields of a lane's event.
+pub fn of_lane(event: &lane::Event) -> Map<String, Value> {
+    object(match event {
+        lane::Event::Cooled { until, failure: why } => {
+            json!({"until": instant(*until), "error": failure(why)})
+        }
+        lane::Event::Warmed => Value::Null,
+    })
+}
+
+fn accepted(request: &Request, encoding: &str, segments: u16) -> Value {
+    json!({
+        "to": request.to.masked(), "encoding": encoding, "segments": segments,
+        "priority": request.priority.as_str(), "on_unknown": request.on_unknown.as_str(),
+        "scheduled_for": request.scheduled_for.map(instant), "expires_at": request.expires_at.map(instant),
+        "user_id": request.user_id.as_ref().map(|user| user.as_str().to_owned()),
+        "retry_of": request.retry_of.map(|id| id.to_string()),
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({
+        "code": failure.code(), "class": failure.class.as_str(),
+        "cause": cause_of(failure), "remedy": remedy_of(failure), "detail": failure.detail,
+    })
+}
+
+/// An instant; null for "never".
+fn instant(at: Timestamp) -> Value {
+    if at == Timestamp::MAX { Value::Null } else { written(at).into() }
+}
+
+/// The object without its nulls.
+fn object(value: Value) -> Map<String, Value> {
+    let Value::Object(fields) = value else { return Map::new() };
+    fields.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}

@@ -1,0 +1,13 @@
+//! The provider: Twilio's Messages API over HTTP, and what it sends back.
+//!
+//! One call, one request: redirects, retries and proxies of the HTTP client are off, every time
+//! limit is set, and only an answer that was read in full counts as one.
+
+mod answer;
+pub mod callback;
+mod client;
+mod messages;
+pub mod signature;
+pub mod token;
+
+pub use client::{Credentials, Sender, Twilio, TwilioConfig, TwilioError};

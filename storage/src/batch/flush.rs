@@ -1,0 +1,113 @@
+//! The end of a batch: what changed in memory goes to the tables, in the order of their keys.
+
+use std::collections::BTreeMap;
+
+use dunlin_workflows::id::MessageNumber;
+use redb::ReadableTable;
+
+use super::{Batch, Touched};
+use crate::error::{BatchError, Fault};
+use crate::record::tag::Tagged;
+
+/// Changes of the ordered indexes.
+#[derive(Default)]
+struct Moves {
+    states_left: Vec<(u8, u64)>,
+    states_entered: Vec<(u8, u64)>,
+    timers_disarmed: Vec<(i64, u64)>,
+    timers_armed: Vec<(i64, u64)>,
+}
+
+impl Batch<'_> {
+    /// Writes everything this batch changed.
+    pub(crate) fn flush(mut self) -> Result<(), (BatchError, bool)> {
+        let written = self.write();
+        let written = self.noted(written);
+        written.map_err(|error| (error, self.faulty))
+    }
+
+    fn write(&mut self) -> Result<(), BatchError> {
+        self.pending.write(self.tables.journal.open()?)?;
+        let mut moves = Moves::default();
+        for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
+            let row = touched.now.put(*number)?;
+            let messages = self.tables.messages.open()?;
+            messages.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
+            moves.note(*number, touched);
+            if touched.stored.is_none() {
+                let key = (touched.now.message.to.digits(), number.get());
+                self.tables.by_recipient.open()?.insert(key, ()).map_err(Fault::from)?;
+            }
+        }
+        self.write_moves(moves)?;
+        self.write_names()?;
+        for (lane, projection) in &self.lanes {
+            let row = projection.put(*lane)?;
+            self.tables.lanes.open()?.insert(lane.get(), row.as_slice()).map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+
+    fn write_moves(&mut self, mut moves: Moves) -> Result<(), BatchError> {
+        let mut totals: BTreeMap<u8, (u64, u64)> = BTreeMap::new();
+        moves.states_left.sort_unstable();
+        moves.states_entered.sort_unstable();
+        for key in moves.states_left {
+            self.tables.by_state.open()?.remove(key).map_err(Fault::from)?;
+            let (left, _) = totals.entry(key.0).or_default();
+            *left = left.saturating_add(1);
+        }
+        for key in moves.states_entered {
+            self.tables.by_state.open()?.insert(key, ()).map_err(Fault::from)?;
+            let (_, entered) = totals.entry(key.0).or_default();
+            *entered = entered.saturating_add(1);
+        }
+        for (state, (left, entered)) in totals.into_iter().filter(|(_, (left, entered))| left != entered) {
+            let table = self.tables.totals.open()?;
+            let before = table.get(state).map_err(Fault::from)?.map_or(0, |total| total.value());
+            let total = before.saturating_add(entered).saturating_sub(left);
+            table.insert(state, total).map_err(Fault::from)?;
+        }
+        moves.timers_disarmed.sort_unstable();
+        moves.timers_armed.sort_unstable();
+        for key in moves.timers_disarmed {
+            self.tables.timers.open()?.remove(key).map_err(Fault::from)?;
+        }
+        for key in moves.timers_armed {
+            self.tables.timers.open()?.insert(key, ()).map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+
+    fn write_names(&mut self) -> Result<(), BatchError> {
+        for (id, number) in &self.created {
+            let table = self.tables.message_ids.open()?;
+            let taken = table.insert(id.as_bytes(), number.get()).map_err(Fault::from)?;
+            if let Some(other) = taken.map(|other| MessageNumber::new(other.value())) {
+                return Err(BatchError::IdTaken { id: *id, number: other });
+            }
+        }
+        for (sid, number) in &self.learned {
+            let table = self.tables.provider_sids.open()?;
+            table.insert(sid.as_bytes(), number.get()).map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+}
+
+impl Moves {
+    fn note(&mut self, number: MessageNumber, touched: &Touched) {
+        let number = number.get();
+        let state = touched.now.message.state.name();
+        let timer = touched.now.timer;
+        let (old_state, old_timer) = touched.stored.unzip();
+        if old_state != Some(state) {
+            self.states_left.extend(old_state.map(|old| (old.tag(), number)));
+            self.states_entered.push((state.tag(), number));
+        }
+        if old_timer.flatten() != timer {
+            self.timers_disarmed.extend(old_timer.flatten().map(|at| (at.as_millis(), number)));
+            self.timers_armed.extend(timer.map(|at| (at.as_millis(), number)));
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! A batch: all that several decisions change, made durable by one transaction or not at all.
+//!
+//! Messages are read once and written once, however many decisions touch them: what a batch changes
+//! stays in memory until its end, and reads through the batch see it. Journal records are appended
+//! in one sorted run, rows in the order of their keys.
+
+mod flush;
+mod pending;
+pub(crate) mod tables;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::lane::{self, Lane};
+use dunlin_workflows::message::{self, Message, Request, StateName};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::error::{BatchError, Fault, ReadError};
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::projection::{self, LaneProjection, Projection};
+use crate::record::{Place, Record, put_lane, put_message};
+use pending::Pending;
+use tables::Tables;
+
+/// All that several decisions change. Made by [`Store::commit`](crate::Store::commit).
+///
+/// An error of the database engine makes the whole batch fail, even if the closure hides it.
+pub struct Batch<'txn> {
+    pub(crate) tables: Tables<'txn>,
+    pending: Pending,
+    messages: BTreeMap<MessageNumber, Touched>,
+    lanes: BTreeMap<LaneNumber, LaneProjection>,
+    /// Messages that this batch creates.
+    created: BTreeMap<MessageId, MessageNumber>,
+    /// SIDs that this batch learns.
+    learned: BTreeMap<ProviderSid, MessageNumber>,
+    /// The highest message number, once asked for.
+    last_number: Option<MessageNumber>,
+    /// The database engine failed.
+    faulty: bool,
+}
+
+/// A message that this batch read or changed.
+struct Touched {
+    /// What the indexes say about it; `None` for a new message.
+    stored: Option<(StateName, Option<Timestamp>)>,
+    now: Projection,
+    changed: bool,
+}
+
+impl<'txn> Batch<'txn> {
+    pub(crate) fn new(transaction: &'txn WriteTransaction) -> Result<Self, Fault> {
+        let mut tables = Tables::new(transaction);
+        let last = tables.journal.open()?.last()?.map_or(0, |(seq, _)| seq.value());
+        Ok(Self {
+            tables,
+            pending: Pending::new(JournalSeq::new(last)),
+            messages: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            created: BTreeMap::new(),
+            learned: BTreeMap::new(),
+            last_number: None,
+            faulty: false,
+        })
+    }
+
+    /// The journal's end, with what this batch added.
+    pub fn last_seq(&self) -> JournalSeq {
+        self.pending.last()
+    }
+
+    /// The number that [`Batch::create`] gives next.
+    pub fn next_number(&mut self) -> Result<MessageNumber, BatchError> {
+        let last = if let Some(last) = self.last_number {
+            last
+        } else {
+            let read = highest(&mut self.tables);
+            self.noted(read)?
+        };
+        self.last_number = Some(last);
+        Ok(MessageNumber::new(last.get().saturating_add(1)))
+    }
+
+    /// The message with this public id.
+    pub fn number_of_id(&mut self, id: MessageId) -> Result<Option<MessageNumber>, BatchError> {
+        if let Some(number) = self.created.get(&id) {
+            return Ok(Some(*number));
+        }
+        let read = stored_id(&mut self.tables, id);
+        self.noted(read)
+    }
+
+    /// The message that the provider knows, or knew in an earlier attempt, by this name.
+    pub fn number_of_sid(&mut self, sid: ProviderSid) -> Result<Option<MessageNumber>, BatchError> {
+        if let Some(number) = self.learned.get(&sid) {
+            return Ok(Some(*number));
+        }
+        let read = stored_sid(&mut self.tables, sid);
+        self.noted(read)
+    }
+
+    /// Where a message is, with what this batch changed.
+    pub fn load(&mut self, number: MessageNumber) -> Result<Option<&Projection>, BatchError> {
+        if !self.messages.contains_key(&number) {
+            let read = stored_message(&mut self.tables, number);
+            let Some(now) = self.noted(read)? else { return Ok(None) };
+            let stored = Some((now.message.state.name(), now.timer));
+            self.messages.insert(number, Touched { stored, now, changed: false });
+        }
+        Ok(self.messages.get(&number).map(|touched| &touched.now))
+    }
+
+    /// What was asked for: the request of a message, body included.
+    pub fn request(&mut self, number: MessageNumber) -> Result<Option<Request>, BatchError> {
+        let Some(seq) = self.load(number)?.map(|projection| projection.accepted_seq) else { return Ok(None) };
+        Ok(Some(projection::request(self.record_at(seq)?)?))
+    }
+
+    /// The journal record at this position, which may be one that this batch added.
+    pub fn record_at(&mut self, seq: JournalSeq) -> Result<Record, BatchError> {
+        let read = match self.pending.get(seq) {
+            Some(bytes) => {
+                Record::decode(seq, bytes).map_err(|source| ReadError::Record { seq, source }.into())
+            }
+            None => stored_record(&mut self.tables, seq),
+        };
+        self.noted(read)
+    }
+
+    /// Creates a message: its events, of which the first must be its acceptance, what they make of
+    /// it, and its timer.
+    ///
+    /// # Errors
+    /// [`BatchError::BeginsWith`], [`BatchError::IdTaken`] when this batch creates the same id
+    /// already, or an event too large to persist; then nothing changed. An id that is taken in the
+    /// file makes the commit fail: ask [`Batch::number_of_id`] first.
+    pub fn create(
+        &mut self,
+        at: Timestamp,
+        source: Source,
+        events: &[message::Event],
+        after: &Message,
+        timer: Option<Timestamp>,
+    ) -> Result<MessageNumber, BatchError> {
+        let id = match events.first() {
+            Some(message::Event::Accepted { request, .. }) => request.id,
+            other => {
+                let event = other.map_or("nothing", message::Event::name);
+                return Err(BatchError::BeginsWith { event });
+            }
+        };
+        if let Some(number) = self.created.get(&id) {
+            return Err(BatchError::IdTaken { id, number: *number });
+        }
+        let number = self.next_number()?;
+        let accepted_seq = self.pending.last().next();
+        let last_seq = self.append(number, None, at, source, events)?;
+        self.last_number = Some(number);
+        self.created.insert(id, number);
+        let now = Projection { message: after.clone(), accepted_seq, last_seq, timer };
+        self.messages.insert(number, Touched { stored: None, now, changed: true });
+        Ok(number)
+    }
+
+    /// Records what happened to a message, what it made of it, and its timer.
+    ///
+    /// # Errors
+    /// [`BatchError::UnknownMessage`], or an event too large to persist; then nothing changed.
+    pub fn record(
+        &mut self,
+        number: MessageNumber,
+        at: Timestamp,
+        source: Source,
+        events: &[message::Event],
+        after: &Message,
+        timer: Option<Timestamp>,
+    ) -> Result<(), BatchError> {
+        let Some(before) = self.load(number)? else { return Err(BatchError::UnknownMessage { number }) };
+        let previous = before.last_seq;
+        let last_seq = self.append(number, Some(previous), at, source, events)?;
+        if let Some(touched) = self.messages.get_mut(&number) {
+            touched.now.message.clone_from(after);
+            touched.now.last_seq = last_seq;
+            touched.now.timer = timer;
+            touched.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Appends the records of `events`; all of them or none. Gives the position of the last.
+    fn append(
+        &mut self,
+        number: MessageNumber,
+        mut previous: Option<JournalSeq>,
+        at: Timestamp,
+        source: Source,
+        events: &[message::Event],
+    ) -> Result<JournalSeq, BatchError> {
+        let start = self.pending.last();
+        for event in events {
+            let place = Place { seq: start, previous, at, source };
+            let appended = self
+                .pending
+                .append(place, |place, payload, out| put_message(place, number, event, payload, out));
+            match appended {
+                Ok(seq) => previous = Some(seq),
+                Err(error) => {
+                    self.pending.truncate(start);
+                    return Err(error.into());
+                }
+            }
+        }
+        for event in events {
+            if let message::Event::Submitted { sid, .. } = event {
+                self.learned.insert(*sid, number);
+            }
+        }
+        Ok(previous.unwrap_or(JournalSeq::START))
+    }
+
+    /// Where a lane is, with what this batch changed. A lane of which nothing was ever recorded is new.
+    pub fn lane(&mut self, lane: LaneNumber) -> Result<Lane, BatchError> {
+        Ok(self.lane_row(lane)?.map(|row| row.lane).unwrap_or_default())
+    }
+
+    fn lane_row(&mut self, lane: LaneNumber) -> Result<Option<LaneProjection>, BatchError> {
+        if let Some(row) = self.lanes.get(&lane) {
+            return Ok(Some(row.clone()));
+        }
+        let read = stored_lane(&mut self.tables, lane);
+        self.noted(read)
+    }
+
+    /// Records what happened to a lane, and what it made of it.
+    ///
+    /// # Errors
+    /// An event too large to persist; then nothing changed.
+    pub fn record_lane(
+        &mut self,
+        lane: LaneNumber,
+        at: Timestamp,
+        source: Source,
+        event: &lane::Event,
+        after: &Lane,
+    ) -> Result<(), BatchError> {
+        let previous = self.lane_row(lane)?.map(|row| row.last_seq);
+        let place = Place { seq: JournalSeq::START, previous, at, source };
+        let last_seq =
+            self.pending.append(place, |place, payload, out| put_lane(place, lane, event, payload, out))?;
+        self.lanes.insert(lane, LaneProjection { lane: after.clone(), last_seq });
+        Ok(())
+    }
+
+    /// The last position that the reader with this name has dealt with; [`JournalSeq::START`] at first.
+    pub fn cursor(&mut self, name: &str) -> Result<JournalSeq, BatchError> {
+        let read = stored_cursor(&mut self.tables, name);
+        self.noted(read)
+    }
+
+    /// Remembers the last position that the reader with this name has dealt with.
+    pub fn set_cursor(&mut self, name: &str, seq: JournalSeq) -> Result<(), BatchError> {
+        let written = write_cursor(&mut self.tables, name, seq);
+        self.noted(written)
+    }
+
+    /// Remembers when the database engine failed, so that nothing of this batch is committed.
+    pub(crate) fn noted<T>(&mut self, result: Result<T, BatchError>) -> Result<T, BatchError> {
+        if let Err(error) = &result {
+            self.faulty |= error.is_fault();
+        }
+        result
+    }
+
+    /// Whether the database engine failed.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.faulty
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("last_seq", &self.last_seq())
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn highest(tables: &mut Tables<'_>) -> Result<MessageNumber, BatchError> {
+    let last = tables.messages.open()?.last().map_err(Fault::from)?;
+    Ok(MessageNumber::new(last.map_or(0, |(number, _)| number.value())))
+}
+
+fn stored_id(tables: &mut Tables<'_>, id: MessageId) -> Result<Option<MessageNumber>, BatchError> {
+    let number = tables.message_ids.open()?.get(id.as_bytes()).map_err(Fault::from)?;
+    Ok(number.map(|number| MessageNumber::new(number.value())))
+}
+
+fn stored_sid(tables: &mut Tables<'_>, sid: ProviderSid) -> Result<Option<MessageNumber>, BatchError> {
+    let number = tables.provider_sids.open()?.get(sid.as_bytes()).map_err(Fault::from)?;
+    Ok(number.map(|number| MessageNumber::new(number.value())))
+}
+
+fn stored_message(tables: &mut Tables<'_>, number: MessageNumber) -> Result<Option<Projection>, BatchError> {
+    Ok(projection::message(tables.messages.open()?, number)?)
+}
+
+fn stored_record(tables: &mut Tables<'_>, seq: JournalSeq) -> Result<Record, BatchError> {
+    Ok(projection::record(tables.journal.open()?, seq)?)
+}
+
+fn stored_lane(tables: &mut Tables<'_>, lane: LaneNumber) -> Result<Option<LaneProjection>, BatchError> {
+    Ok(projection::lane(tables.lanes.open()?, lane)?)
+}
+
+fn stored_cursor(tables: &mut Tables<'_>, name: &str) -> Result<JournalSeq, BatchError> {
+    let seq = tables.cursors.open()?.get(name).map_err(Fault::from)?;
+    Ok(JournalSeq::new(seq.map_or(0, |seq| seq.value())))
+}
+
+fn write_cursor(tables: &mut Tables<'_>, name: &str, seq: JournalSeq) -> Result<(), BatchError> {
+    tables.cursors.open()?.insert(name, seq.get()).map_err(Fault::from)?;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The tables of one transaction, each opened at most once and only when it is needed.
+
+use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
+
+use crate::error::Fault;
+use crate::table;
+
+/// A table that is opened when it is first asked for.
+pub(crate) struct Lazy<'txn, K: Key + 'static, V: Value + 'static> {
+    transaction: &'txn WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+    table: Option<Table<'txn, K, V>>,
+}
+
+impl<'txn, K: Key + 'static, V: Value + 'static> Lazy<'txn, K, V> {
+    fn new(transaction: &'txn WriteTransaction, definition: TableDefinition<'static, K, V>) -> Self {
+        Self { transaction, definition, table: None }
+    }
+
+    /// The table.
+    pub(crate) fn open(&mut self) -> Result<&mut Table<'txn, K, V>, Fault> {
+        let table = match self.table.take() {
+            Some(table) => table,
+            None => self.transaction.open_table(self.definition)?,
+        };
+        Ok(self.table.insert(table))
+    }
+}
+
+/// The tables of one transaction.
+pub(crate) struct Tables<'txn> {
+    pub(crate) journal: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) messages: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) message_ids: Lazy<'txn, &'static [u8; 16], u64>,
+    pub(crate) provider_sids: Lazy<'txn, &'static [u8; 34], u64>,
+    pub(crate) by_state: Lazy<'txn, (u8, u64), ()>,
+    pub(crate) totals: Lazy<'txn, u8, u64>,
+    pub(crate) by_recipient: Lazy<'txn, (u64, u64), ()>,
+    pub(crate) timers: Lazy<'txn, (i64, u64), ()>,
+    pub(crate) lanes: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) orphans: Lazy<'txn, (&'static [u8; 34], u64), &'static [u8]>,
+    pub(crate) orphan_age: Lazy<'txn, (i64, &'static [u8; 34], u64), ()>,
+    pub(crate) idempotency: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
+    pub(crate) idempotency_age: Lazy<'txn, (i64, &'static [u8; 16]), ()>,
+    pub(crate) cursors: Lazy<'txn, &'static str, u64>,
+}
+
+impl<'txn> Tables<'txn> {
+    pub(crate) fn new(transaction: &'txn WriteTransaction) -> Self {
+        Self {
+            journal: Lazy::new(transaction, table::JOURNAL),
+            messages: Lazy::new(transaction, table::MESSAGES),
+            message_ids: Lazy::new(transaction, table::MESSAGE_IDS),
+            provider_sids: Lazy::new(transaction, table::PROVIDER_SIDS),
+            by_state: Lazy::new(transaction, table::BY_STATE),
+            totals: Lazy::new(transaction, table::TOTALS),
+            by_recipient: Lazy::new(transaction, table::BY_RECIPIENT),
+            timers: Lazy::new(transaction, table::TIMERS),
+            lanes: Lazy::new(transaction, table::LANES),
+            orphans: Lazy::new(transaction, table::ORPHANS),
+            orphan_age: Lazy::new(transaction, table::ORPHAN_AGE),
+            idempotency: Lazy::new(transaction, table::IDEMPOTENCY),
+            idempotency_age: Lazy::new(transaction, table::IDEMPOTENCY_AGE),
+            cursors: Lazy::new(transaction, table::CURSORS),
+        }
+    }
+
+    /// Opens every table, which creates those that do not exist.
+    pub(crate) fn create_all(&mut self) -> Result<(), Fault> {
+        self.journal.open()?;
+        self.messages.open()?;
+        self.message_ids.open()?;
+        self.provider_sids.open()?;
+        self.by_state.open()?;
+        self.totals.open()?;
+        self.by_recipient.open()?;
+        self.timers.open()?;
+        self.lanes.open()?;
+        self.orphans.open()?;
+        self.orphan_age.open()?;
+        self.idempotency.open()?;
+        self.idempotency_age.open()?;
+        self.cursors.open()?;
+        Ok(())
+    }
+}

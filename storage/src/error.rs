@@ -1,0 +1,239 @@
+//! What can go wrong: opening, committing, reading. Values are in the message, with the remedy.
+
+use std::io;
+use std::path::PathBuf;
+
+use dunlin_workflows::id::{MessageId, MessageNumber};
+
+use crate::journal::JournalSeq;
+use crate::record::RecordError;
+
+/// The database engine or the disk under it failed. What was asked may or may not have happened.
+#[derive(Debug, thiserror::Error)]
+#[error("the database file failed: {0}")]
+pub struct Fault(#[source] Box<redb::Error>);
+
+/// Reading failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database engine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// A journal record can't be read.
+    #[error("journal record {seq}: {source}")]
+    Record {
+        /// Its position.
+        seq: JournalSeq,
+        /// Why.
+        source: RecordError,
+    },
+    /// A table row can't be read.
+    #[error("row {key} of table {table}: {source}")]
+    Row {
+        /// Its table.
+        table: &'static str,
+        /// Its key.
+        key: String,
+        /// Why.
+        source: RecordError,
+    },
+    /// A row points at a journal record that does not exist.
+    #[error("journal record {seq} is missing; the file is damaged: restore a backup")]
+    Missing {
+        /// The position.
+        seq: JournalSeq,
+    },
+    /// A row points at a journal record that begins no message.
+    #[error(
+        "journal record {seq} should begin a message and does not; the file is damaged: restore a backup"
+    )]
+    NotAccepted {
+        /// The position.
+        seq: JournalSeq,
+    },
+    /// A record of another owner stands in the life of a message.
+    #[error(
+        "journal record {seq} does not belong to message number {}; the file is damaged: restore a backup",
+        number.get()
+    )]
+    Foreign {
+        /// The position.
+        seq: JournalSeq,
+        /// Number of the message.
+        number: MessageNumber,
+    },
+    /// An index says something else than the message's row.
+    #[error("table {table} is wrong about message number {}; the file is damaged: restore a backup", number.get())]
+    Strayed {
+        /// The index.
+        table: &'static str,
+        /// Number of the message.
+        number: MessageNumber,
+    },
+    /// An earlier commit failed.
+    #[error("an earlier commit failed and may or may not be durable; restart to recover")]
+    Poisoned,
+}
+
+/// A batch can't take what it was given, or can't read what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event can't be persisted.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// There is no such message.
+    #[error("message number {} does not exist", number.get())]
+    UnknownMessage {
+        /// The number.
+        number: MessageNumber,
+    },
+    /// A message with this id exists.
+    #[error("message {id} exists already, as number {}", number.get())]
+    IdTaken {
+        /// The id.
+        id: MessageId,
+        /// The number of the message that has it.
+        number: MessageNumber,
+    },
+    /// The first event of a new message must be its acceptance.
+    #[error("a message must begin with an accepted event, not with {event}")]
+    BeginsWith {
+        /// The event's name, or `nothing`.
+        event: &'static str,
+    },
+}
+
+/// Nothing, or everything, of a batch became durable.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError<E> {
+    /// The closure said no. Nothing changed.
+    #[error("nothing was changed: {0}")]
+    Refused(E),
+    /// The batch could not be written. Nothing changed.
+    #[error(transparent)]
+    Batch(BatchError),
+    /// The commit failed: it may or may not be durable. The store is poisoned; end the process and
+    /// let recovery find out.
+    #[error("the commit may or may not be durable; restart to recover: {0}")]
+    Ambiguous(Fault),
+    /// An earlier commit failed.
+    #[error("an earlier commit failed and may or may not be durable; restart to recover")]
+    Poisoned,
+}
+
+/// The file can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{path:?} is in use by another process; stop it first, or ask it through its API")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was not closed cleanly, and read-only opening must not repair it.
+    #[error("{path:?} was not closed cleanly; start the daemon on it once, or open a copy for writing")]
+    NeedsRepair {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a database of something else.
+    #[error("{path:?} is a redb database, but not one of dunlin's")]
+    NotDunlin {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer dunlin wrote it.
+    #[error("the file has format {found}, this dunlin knows formats up to {known}; upgrade")]
+    NewerFormat {
+        /// What the file says.
+        found: u8,
+        /// What this version knows.
+        known: u8,
+    },
+    /// What the file says about itself can't be read.
+    #[error("the file's \"{key}\" is damaged; restore a backup")]
+    Meta {
+        /// The key in the table `meta`.
+        key: &'static str,
+    },
+    /// The journal has a gap.
+    #[error("the journal ends at {last} but holds {records} records; it has a gap: restore a backup")]
+    Gap {
+        /// Its last position.
+        last: JournalSeq,
+        /// How many records it holds.
+        records: u64,
+    },
+    /// The directory or the file can't be used.
+    #[error("{path:?}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database engine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// A record or row can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+macro_rules! faults {
+    ($($error:ty),+) => {
+        $(
+            impl From<$error> for Fault {
+                fn from(error: $error) -> Self {
+                    Self(Box::new(error.into()))
+                }
+            }
+        )+
+    };
+}
+
+faults!(
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::CursorError,
+    redb::DatabaseError
+);
+
+impl From<Fault> for BatchError {
+    fn from(fault: Fault) -> Self {
+        Self::Read(ReadError::Fault(fault))
+    }
+}
+
+impl ReadError {
+    /// Whether the database engine failed, rather than what is in the file.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Fault(_) | Self::Poisoned => true,
+            Self::Record { .. }
+            | Self::Row { .. }
+            | Self::Missing { .. }
+            | Self::NotAccepted { .. }
+            | Self::Foreign { .. }
+            | Self::Strayed { .. } => false,
+        }
+    }
+}
+
+impl BatchError {
+    /// Whether the database engine failed, so that nothing more may be written through this store.
+    pub(crate) fn is_fault(&self) -> bool {
+        match self {
+            Self::Read(error) => error.is_fault(),
+            Self::Record(_)
+            | Self::UnknownMessage { .. }
+            | Self::IdTaken { .. }
+            | Self::BeginsWith { .. } => false,
+        }
+    }
+}

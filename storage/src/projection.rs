@@ -1,0 +1,97 @@
+//! Projections: where messages and lanes are now. Always the fold of the journal, kept beside it.
+
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::Message;
+use dunlin_workflows::timestamp::Timestamp;
+use redb::ReadableTable;
+
+use crate::error::{Fault, ReadError};
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::record::envelope::{put_row, take_row};
+use crate::record::row::{LaneRowV1, MessageRowV1};
+use crate::record::{Event, Record, RecordError};
+
+/// Where a message is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    /// The fold of its events.
+    pub message: Message,
+    /// Position of the record that began it and that holds its request.
+    pub accepted_seq: JournalSeq,
+    /// Position of its newest record.
+    pub last_seq: JournalSeq,
+    /// Its durable timer.
+    pub timer: Option<Timestamp>,
+}
+
+/// Where a lane is now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LaneProjection {
+    /// The fold of its events.
+    pub lane: Lane,
+    /// Position of its newest record.
+    pub last_seq: JournalSeq,
+}
+
+impl Projection {
+    pub(crate) fn put(&self, number: MessageNumber) -> Result<Vec<u8>, RecordError> {
+        put_row("messages", &number.get().to_le_bytes(), 1, &MessageRowV1::from(self))
+    }
+
+    pub(crate) fn take(number: u64, bytes: &[u8]) -> Result<Self, ReadError> {
+        take_row::<MessageRowV1>("messages", &number.to_le_bytes(), bytes)
+            .and_then(Self::try_from)
+            .map_err(|source| ReadError::Row { table: "messages", key: number.to_string(), source })
+    }
+}
+
+impl LaneProjection {
+    pub(crate) fn put(&self, lane: LaneNumber) -> Result<Vec<u8>, RecordError> {
+        put_row("lanes", &lane.get().to_le_bytes(), 1, &LaneRowV1::from(self))
+    }
+
+    pub(crate) fn take(lane: u64, bytes: &[u8]) -> Result<Self, ReadError> {
+        take_row::<LaneRowV1>("lanes", &lane.to_le_bytes(), bytes)
+            .and_then(Self::try_from)
+            .map_err(|source| ReadError::Row { table: "lanes", key: lane.to_string(), source })
+    }
+}
+
+/// The message's row.
+pub(crate) fn message(
+    table: &impl ReadableTable<u64, &'static [u8]>,
+    number: MessageNumber,
+) -> Result<Option<Projection>, ReadError> {
+    let row = table.get(number.get()).map_err(Fault::from)?;
+    row.map(|bytes| Projection::take(number.get(), bytes.value())).transpose()
+}
+
+/// The lane's row.
+pub(crate) fn lane(
+    table: &impl ReadableTable<u64, &'static [u8]>,
+    lane: LaneNumber,
+) -> Result<Option<LaneProjection>, ReadError> {
+    let row = table.get(lane.get()).map_err(Fault::from)?;
+    row.map(|bytes| LaneProjection::take(lane.get(), bytes.value())).transpose()
+}
+
+/// The journal record at `seq`.
+pub(crate) fn record(
+    journal: &impl ReadableTable<u64, &'static [u8]>,
+    seq: JournalSeq,
+) -> Result<Record, ReadError> {
+    let bytes = journal.get(seq.get()).map_err(Fault::from)?;
+    let bytes = bytes.ok_or(ReadError::Missing { seq })?;
+    Record::decode(seq, bytes.value()).map_err(|source| ReadError::Record { seq, source })
+}
+
+/// The request in an accepted record.
+pub(crate) fn request(record: Record) -> Result<dunlin_workflows::message::Request, ReadError> {
+    match record.event {
+        Event::Message { event: dunlin_workflows::message::Event::Accepted { request, .. }, .. } => {
+            Ok(*request)
+        }
+        Event::Message { .. } | Event::Lane { .. } => Err(ReadError::NotAccepted { seq: record.seq }),
+    }
+}

@@ -1,0 +1,258 @@
+//! A reader: one snapshot of everything committed, for looking things up.
+
+use std::fmt;
+
+use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{self, Request, STATES, StateName};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableHandle, Value};
+
+use crate::error::{Fault, ReadError};
+use crate::idempotency::{self, Idempotency, KeyHash};
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::meta::{Meta, MetaError};
+use crate::projection::{self, LaneProjection, Projection};
+use crate::record::tag::Tagged;
+use crate::record::{self, Record};
+use crate::table;
+
+/// One snapshot. Made by [`Store::reader`](crate::Store::reader); keep it short.
+pub struct Reader {
+    transaction: ReadTransaction,
+}
+
+/// One thing that happened to a message, with when and on whose behalf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its position in the journal.
+    pub seq: JournalSeq,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who asked.
+    pub source: Source,
+    /// What happened.
+    pub event: message::Event,
+}
+
+/// A journal record as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Its position.
+    pub seq: JournalSeq,
+    /// Its bytes; see [`Record::decode`].
+    pub bytes: Vec<u8>,
+}
+
+/// How large a table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSize {
+    /// Its name.
+    pub name: String,
+    /// How many entries it has.
+    pub rows: u64,
+    /// Bytes of its keys and values.
+    pub stored_bytes: u64,
+    /// Bytes of its pages that hold neither.
+    pub overhead_bytes: u64,
+}
+
+impl Reader {
+    pub(crate) fn new(transaction: ReadTransaction) -> Self {
+        Self { transaction }
+    }
+
+    pub(crate) fn meta(&self) -> Result<Meta, MetaError> {
+        Meta::take(&self.transaction)
+    }
+
+    pub(crate) fn open<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, Fault> {
+        Ok(self.transaction.open_table(definition)?)
+    }
+
+    /// Where a message is.
+    pub fn message(&self, number: MessageNumber) -> Result<Option<Projection>, ReadError> {
+        projection::message(&self.open(table::MESSAGES)?, number)
+    }
+
+    /// The message with this public id.
+    pub fn number_of_id(&self, id: MessageId) -> Result<Option<MessageNumber>, ReadError> {
+        let number = self.open(table::MESSAGE_IDS)?.get(id.as_bytes()).map_err(Fault::from)?;
+        Ok(number.map(|number| MessageNumber::new(number.value())))
+    }
+
+    /// The message that the provider knows, or knew in an earlier attempt, by this name.
+    pub fn number_of_sid(&self, sid: ProviderSid) -> Result<Option<MessageNumber>, ReadError> {
+        let number = self.open(table::PROVIDER_SIDS)?.get(sid.as_bytes()).map_err(Fault::from)?;
+        Ok(number.map(|number| MessageNumber::new(number.value())))
+    }
+
+    /// What was asked for: the request of a message, body included.
+    pub fn request(&self, number: MessageNumber) -> Result<Option<Request>, ReadError> {
+        let Some(projection) = self.message(number)? else { return Ok(None) };
+        projection::request(self.record(projection.accepted_seq)?).map(Some)
+    }
+
+    /// Everything that happened to a message, oldest first; empty when there is no such message.
+    pub fn life(&self, number: MessageNumber) -> Result<Vec<Entry>, ReadError> {
+        let journal = self.open(table::JOURNAL)?;
+        let mut next = self.message(number)?.map(|projection| projection.last_seq);
+        let mut entries = Vec::new();
+        while let Some(seq) = next {
+            let record = projection::record(&journal, seq)?;
+            next = record.previous;
+            match record.event {
+                record::Event::Message { number: owner, event } if owner == number => {
+                    entries.push(Entry { seq, at: record.at, source: record.source, event });
+                }
+                record::Event::Message { .. } | record::Event::Lane { .. } => {
+                    return Err(ReadError::Foreign { seq, number });
+                }
+            }
+        }
+        entries.reverse();
+        Ok(entries)
+    }
+
+    /// The journal's end.
+    pub fn last_seq(&self) -> Result<JournalSeq, ReadError> {
+        let journal = self.open(table::JOURNAL)?;
+        let last = redb::ReadableTable::last(&journal).map_err(Fault::from)?;
+        Ok(JournalSeq::new(last.map_or(0, |(seq, _)| seq.value())))
+    }
+
+    /// The journal record at this position.
+    pub fn record(&self, seq: JournalSeq) -> Result<Record, ReadError> {
+        projection::record(&self.open(table::JOURNAL)?, seq)
+    }
+
+    /// The journal after a position, in order. Take a chunk, then ask a new snapshot for the next.
+    pub fn journal(
+        &self,
+        after: JournalSeq,
+    ) -> Result<impl Iterator<Item = Result<RawRecord, ReadError>> + use<>, ReadError> {
+        let range = self.open(table::JOURNAL)?.range(after.next().get()..).map_err(Fault::from)?;
+        Ok(range.map(|entry| {
+            let (seq, bytes) = entry.map_err(Fault::from)?;
+            Ok(RawRecord { seq: JournalSeq::new(seq.value()), bytes: bytes.value().to_vec() })
+        }))
+    }
+
+    /// Timers that follow `after` (an instant and a message) and are due at or before `until`, in
+    /// order, at most `limit`. `(Timestamp::from_millis(i64::MIN), MessageNumber::new(0))` precedes all.
+    pub fn timers_between(
+        &self,
+        after: (Timestamp, MessageNumber),
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, MessageNumber)>, ReadError> {
+        use std::ops::Bound::{Excluded, Included};
+        let from = (after.0.as_millis(), after.1.get());
+        let end = (until.as_millis(), u64::MAX);
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let range = self.open(table::TIMERS)?.range((Excluded(from), Included(end))).map_err(Fault::from)?;
+        let timers = range.take(limit).map(|entry| {
+            entry.map(|(key, _)| {
+                let (due_ms, number) = key.value();
+                (Timestamp::from_millis(due_ms), MessageNumber::new(number))
+            })
+        });
+        Ok(timers.collect::<Result<_, _>>().map_err(Fault::from)?)
+    }
+
+    /// Messages in a state that follow `after`, in order of acceptance, at most `limit`.
+    pub fn numbers_in(
+        &self,
+        state: StateName,
+        after: MessageNumber,
+        limit: usize,
+    ) -> Result<Vec<MessageNumber>, ReadError> {
+        let from = (state.tag(), after.get().saturating_add(1));
+        let range = self.open(table::BY_STATE)?.range(from..=(state.tag(), u64::MAX)).map_err(Fault::from)?;
+        let numbers = range.take(limit).map(|entry| entry.map(|(key, _)| MessageNumber::new(key.value().1)));
+        Ok(numbers.collect::<Result<_, _>>().map_err(Fault::from)?)
+    }
+
+    /// How many messages are in each state.
+    pub fn totals(&self) -> Result<[(StateName, u64); STATES.len()], ReadError> {
+        let table = self.open(table::TOTALS)?;
+        let mut totals = STATES.map(|(state, _)| (state, 0));
+        for (state, total) in &mut totals {
+            *total = table.get(state.tag()).map_err(Fault::from)?.map_or(0, |total| total.value());
+        }
+        Ok(totals)
+    }
+
+    /// Where a lane is. A lane of which nothing was ever recorded is new.
+    pub fn lane(&self, lane: LaneNumber) -> Result<Lane, ReadError> {
+        let row = projection::lane(&self.open(table::LANES)?, lane)?;
+        Ok(row.map(|row| row.lane).unwrap_or_default())
+    }
+
+    /// Every lane of which something was recorded.
+    pub fn lanes(&self) -> Result<Vec<(LaneNumber, LaneProjection)>, ReadError> {
+        let range = self.open(table::LANES)?.range::<u64>(..).map_err(Fault::from)?;
+        range
+            .map(|entry| {
+                let (lane, bytes) = entry.map_err(Fault::from)?;
+                let lane = lane.value();
+                Ok((LaneNumber::new(lane), LaneProjection::take(lane, bytes.value())?))
+            })
+            .collect()
+    }
+
+    /// The last position that the reader with this name has dealt with; [`JournalSeq::START`] at first.
+    pub fn cursor(&self, name: &str) -> Result<JournalSeq, ReadError> {
+        let seq = self.open(table::CURSORS)?.get(name).map_err(Fault::from)?;
+        Ok(JournalSeq::new(seq.map_or(0, |seq| seq.value())))
+    }
+
+    /// What was answered to the request with this key.
+    pub fn idempotency(&self, key: &KeyHash) -> Result<Option<Idempotency>, ReadError> {
+        idempotency::read(&self.open(table::IDEMPOTENCY)?, key)
+    }
+
+    /// How large every table is, by name. Walks all pages: for a stopped store, or a small one.
+    pub fn sizes(&self) -> Result<Vec<TableSize>, ReadError> {
+        let mut sizes = Vec::new();
+        for handle in self.transaction.list_tables().map_err(Fault::from)? {
+            let name = handle.name().to_owned();
+            let table = self.transaction.open_untyped_table(handle).map_err(Fault::from)?;
+            let stats = table.stats().map_err(Fault::from)?;
+            sizes.push(TableSize {
+                name,
+                rows: table.len().map_err(Fault::from)?,
+                stored_bytes: stats.stored_bytes(),
+                overhead_bytes: stats.metadata_bytes().saturating_add(stats.fragmented_bytes()),
+            });
+        }
+        Ok(sizes)
+    }
+
+    /// How many callbacks wait for a message that is not known yet.
+    pub fn orphan_count(&self) -> Result<u64, ReadError> {
+        Ok(self.open(table::ORPHANS)?.len().map_err(Fault::from)?)
+    }
+
+    /// How many messages have a timer.
+    pub fn timer_count(&self) -> Result<u64, ReadError> {
+        Ok(self.open(table::TIMERS)?.len().map_err(Fault::from)?)
+    }
+
+    /// How many messages there are.
+    pub fn message_count(&self) -> Result<u64, ReadError> {
+        Ok(self.open(table::MESSAGES)?.len().map_err(Fault::from)?)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}

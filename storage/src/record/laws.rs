@@ -1,0 +1,160 @@
+//! What holds for every record and row, whatever is in it.
+
+use bincode::config::legacy;
+use dunlin_workflows::id::MessageNumber;
+use proptest::prelude::*;
+
+use super::accepted::AcceptedV1;
+use super::codec::{put, take};
+use super::header::Header;
+use super::lane::CooledV1;
+use super::message::{
+    AttemptFailedV1, AttemptStartedV1, ContradictedV1, EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1,
+    PolledV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1,
+};
+use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV1, OrphanRowV1};
+use super::strategy::{lane_projection, projection, record};
+use super::{Record, RecordError};
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::projection::{LaneProjection, Projection};
+
+/// Whether bincode's legacy configuration reads `payload` as the same value and writes the same bytes.
+fn agrees<T>(payload: &[u8]) -> bool
+where
+    T: bincode::Encode + bincode::Decode<()> + PartialEq,
+    T: wincode::SchemaReadOwned<super::codec::Layout, Dst = T>,
+{
+    let ours: T = take(payload).unwrap();
+    let (theirs, read): (T, usize) = bincode::decode_from_slice(payload, legacy()).unwrap();
+    let written = bincode::encode_to_vec(&ours, legacy()).unwrap();
+    ours == theirs && read == payload.len() && written == payload
+}
+
+fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
+    match (kind, record_type) {
+        (1, 1) => agrees::<AcceptedV1>(payload),
+        (1, 2) => agrees::<HeldV1>(payload),
+        (1, 4) => agrees::<AttemptStartedV1>(payload),
+        (1, 5) => agrees::<SubmittedV1>(payload),
+        (1, 6) => agrees::<AttemptFailedV1>(payload),
+        (1, 7) => agrees::<OutcomeLostV1>(payload),
+        (1, 8) => agrees::<LookupFoundNothingV1>(payload),
+        (1, 9) => agrees::<StatusReportedV1>(payload),
+        (1, 10) => agrees::<PolledV1>(payload),
+        (1, 11) => agrees::<RescheduledV1>(payload),
+        (1, 15) => agrees::<RetriedAsV1>(payload),
+        (1, 16) => agrees::<ContradictedV1>(payload),
+        (2, 1) => agrees::<CooledV1>(payload),
+        (1, 3 | 12 | 13 | 14) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
+        (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
+    }
+}
+
+/// The bytes of a record of this type and version with this payload, checksum right.
+fn forged(record_type: u8, type_version: u8, payload: &[u8]) -> Vec<u8> {
+    let header = Header { kind: 1, record_type, type_version, source: 1, at_ms: 0, number: 1, previous: 0 };
+    let mut bytes = Vec::new();
+    header.put(1, payload, &mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn every_record_reads_back_as_itself(record in record()) {
+        let bytes = record.encode().unwrap();
+        prop_assert_eq!(Record::decode(record.seq, &bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn every_payload_is_bincode_legacy_byte_for_byte(record in record()) {
+        let bytes = record.encode().unwrap();
+        let (header, payload) = Header::take(record.seq.get(), &bytes).unwrap();
+        prop_assert!(payload_agrees(header.kind, header.record_type, payload));
+    }
+
+    #[test]
+    fn every_message_row_reads_back_as_itself(row in projection(), number: u64) {
+        let bytes = row.put(MessageNumber::new(number)).unwrap();
+        prop_assert!(bytes.len() <= 400, "{}", bytes.len());
+        prop_assert_eq!(Projection::take(number, &bytes).unwrap(), row);
+        prop_assert!(agrees::<MessageRowV1>(&bytes[5..]));
+    }
+
+    #[test]
+    fn every_lane_row_reads_back_as_itself(row in lane_projection(), number: u64) {
+        let bytes = row.put(LaneNumber::new(number)).unwrap();
+        prop_assert_eq!(LaneProjection::take(number, &bytes).unwrap(), row);
+        prop_assert!(agrees::<LaneRowV1>(&bytes[5..]));
+    }
+
+    #[test]
+    fn small_rows_are_bincode_legacy_too(status: u8, code: Option<u32>, at_ms: i64, number: u64, hash: [u8; 16]) {
+        let mut bytes = Vec::new();
+        put(&OrphanRowV1 { status, code, at_ms }, &mut bytes).unwrap();
+        prop_assert!(agrees::<OrphanRowV1>(&bytes));
+        bytes.clear();
+        let row = IdempotencyRowV1 { fingerprint: hash, first: number, count: 3, at_ms };
+        put(&row, &mut bytes).unwrap();
+        prop_assert!(agrees::<IdempotencyRowV1>(&bytes));
+    }
+
+    #[test]
+    fn random_bytes_are_refused_and_never_panic(bytes: Vec<u8>, seq: u64) {
+        prop_assert!(Record::decode(JournalSeq::new(seq), &bytes).is_err());
+        prop_assert!(Projection::take(seq, &bytes).is_err());
+    }
+
+    #[test]
+    fn random_payload_with_a_right_checksum_never_panics(
+        record_type in 0_u8..20,
+        payload in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..200),
+    ) {
+        let bytes = forged(record_type, 1, &payload);
+        if let Ok(record) = Record::decode(JournalSeq::new(1), &bytes) {
+            prop_assert_eq!(record.encode().unwrap(), bytes, "what reads, reads as exactly one thing");
+        }
+    }
+
+    #[test]
+    fn every_single_bit_flip_of_a_record_is_detected(record in record(), place: proptest::sample::Index, bit in 0_u32..8) {
+        let mut bytes = record.encode().unwrap();
+        let length = bytes.len();
+        bytes[place.index(length)] ^= 1_u8 << bit;
+        prop_assert!(Record::decode(record.seq, &bytes).is_err());
+    }
+}
+
+#[test]
+fn format_page_names_every_record_type() {
+    let page = include_str!("../../FORMAT.md");
+    for (number, name) in super::MESSAGE_RECORD_TYPES {
+        assert!(page.contains(&format!("| 1 | {number} | `{name}` | ")), "{name}");
+    }
+}
+
+#[test]
+fn types_and_versions_of_the_future_are_refused_with_the_remedy() {
+    for (record_type, version) in [(17, 1), (0, 1), (3, 2), (3, 0)] {
+        let error = Record::decode(JournalSeq::new(1), &forged(record_type, version, &[])).unwrap_err();
+        assert!(error.to_string().ends_with("written by a newer dunlin: upgrade"), "{error}");
+    }
+}
+
+#[test]
+fn values_that_their_types_forbid_are_refused_even_with_a_right_checksum() {
+    let mut good = Vec::new();
+    put(
+        &SubmittedV1 { attempt: 1, sid: *b"SM0123456789abcdef0123456789abcdef", status: 3, via: 1 },
+        &mut good,
+    )
+    .unwrap();
+    assert!(Record::decode(JournalSeq::new(1), &forged(5, 1, &good)).is_ok());
+    let mut wrong_sid = good.clone();
+    wrong_sid[4] = b'X';
+    let error = Record::decode(JournalSeq::new(1), &forged(5, 1, &wrong_sid)).unwrap_err();
+    assert_eq!(error, RecordError::Value { what: "provider SID" });
+    let mut wrong_status = good;
+    wrong_status[38] = 200;
+    let error = Record::decode(JournalSeq::new(1), &forged(5, 1, &wrong_status)).unwrap_err();
+    assert_eq!(error, RecordError::UnknownTag { what: "provider status", tag: 200 });
+}

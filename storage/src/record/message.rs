@@ -1,0 +1,253 @@
+//! The persisted forms of what happens to a message, one per event.
+//!
+//! A form is never edited once released: a changed event gets a second form and a second version,
+//! and the first stays readable for ever.
+
+use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
+use dunlin_workflows::message::{Event, Verdict};
+use dunlin_workflows::timestamp::Timestamp;
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::RecordError;
+use super::accepted::AcceptedV1;
+use super::codec::{put, take};
+use super::failure::FailureV1;
+use super::tag::{Tagged, word};
+
+macro_rules! forms {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(SchemaWrite, SchemaRead)]
+            #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+            pub(crate) struct $name {
+                $(pub(super) $field: $type,)*
+            }
+        )+
+    };
+}
+
+forms! {
+    /// Every event without data, first form: no bytes at all.
+    EmptyV1 {}
+
+    /// `Held`, first form.
+    HeldV1 { hold: u8, until_ms: i64 }
+
+    /// `AttemptStarted`, first form.
+    AttemptStartedV1 { attempt: u32 }
+
+    /// `Submitted`, first form.
+    SubmittedV1 { attempt: u32, sid: [u8; 34], status: u8, via: u8 }
+
+    /// `AttemptFailed`, first form. No retry means that the message failed for good.
+    AttemptFailedV1 { attempt: u32, failure: FailureV1, retry: Option<RetryV1> }
+
+    /// What `AttemptFailed` waits for before the next attempt, first form.
+    RetryV1 { hold: u8, until_ms: i64, counts: u8 }
+
+    /// `OutcomeLost`, first form.
+    OutcomeLostV1 { attempt: u32, detail: String }
+
+    /// `LookupFoundNothing`, first form.
+    LookupFoundNothingV1 { attempt: u32, lookups: u8 }
+
+    /// `StatusReported`, first form.
+    StatusReportedV1 { status: u8, failure: Option<FailureV1>, via: u8 }
+
+    /// `Polled`, first form.
+    PolledV1 { polls: u8 }
+
+    /// `Rescheduled`, first form.
+    RescheduledV1 { scheduled_for_ms: Option<i64> }
+
+    /// `RetriedAs`, first form.
+    RetriedAsV1 { id: [u8; 16] }
+
+    /// `Contradicted`, first form.
+    ContradictedV1 { sid: [u8; 34], status: u8 }
+}
+
+/// Every record type of a message: number and name of its event.
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 16] = [
+    (1, "accepted"),
+    (2, "held"),
+    (3, "became_due"),
+    (4, "attempt_started"),
+    (5, "submitted"),
+    (6, "attempt_failed"),
+    (7, "outcome_lost"),
+    (8, "lookup_found_nothing"),
+    (9, "status_reported"),
+    (10, "polled"),
+    (11, "rescheduled"),
+    (12, "canceled"),
+    (13, "expired"),
+    (14, "given_up"),
+    (15, "retried_as"),
+    (16, "contradicted"),
+];
+
+/// Appends the payload of `event`; gives its record type and type version.
+pub(super) fn put_event(event: &Event, out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
+    let (record_type, written) = match event {
+        Event::Accepted { request, encoding, segments } => {
+            (1, put(&AcceptedV1::new(request, *encoding, *segments), out))
+        }
+        Event::Held { hold, until } => {
+            (2, put(&HeldV1 { hold: hold.tag(), until_ms: until.as_millis() }, out))
+        }
+        Event::BecameDue => (3, put(&EmptyV1 {}, out)),
+        Event::AttemptStarted { attempt } => (4, put(&AttemptStartedV1 { attempt: attempt.get() }, out)),
+        Event::Submitted { attempt, sid, status, via } => {
+            let (attempt, sid) = (attempt.get(), *sid.as_bytes());
+            (5, put(&SubmittedV1 { attempt, sid, status: status.tag(), via: via.tag() }, out))
+        }
+        Event::AttemptFailed { attempt, failure, verdict } => {
+            let retry = match *verdict {
+                Verdict::RetryAt { hold, until, counts } => {
+                    Some(RetryV1 { hold: hold.tag(), until_ms: until.as_millis(), counts: counts.tag() })
+                }
+                Verdict::Failed => None,
+            };
+            (6, put(&AttemptFailedV1 { attempt: attempt.get(), failure: failure.into(), retry }, out))
+        }
+        Event::OutcomeLost { attempt, detail } => {
+            (7, put(&OutcomeLostV1 { attempt: attempt.get(), detail: detail.to_string() }, out))
+        }
+        Event::LookupFoundNothing { attempt, lookups } => {
+            (8, put(&LookupFoundNothingV1 { attempt: attempt.get(), lookups: *lookups }, out))
+        }
+        Event::StatusReported { status, failure, via } => {
+            let failure = failure.as_ref().map(FailureV1::from);
+            (9, put(&StatusReportedV1 { status: status.tag(), failure, via: via.tag() }, out))
+        }
+        Event::Polled { polls } => (10, put(&PolledV1 { polls: *polls }, out)),
+        Event::Rescheduled { scheduled_for } => {
+            (11, put(&RescheduledV1 { scheduled_for_ms: scheduled_for.map(Timestamp::as_millis) }, out))
+        }
+        Event::Canceled => (12, put(&EmptyV1 {}, out)),
+        Event::Expired => (13, put(&EmptyV1 {}, out)),
+        Event::GivenUp => (14, put(&EmptyV1 {}, out)),
+        Event::RetriedAs { id } => (15, put(&RetriedAsV1 { id: *id.as_bytes() }, out)),
+        Event::Contradicted { sid, status } => {
+            (16, put(&ContradictedV1 { sid: *sid.as_bytes(), status: status.tag() }, out))
+        }
+    };
+    written.map(|()| (record_type, 1))
+}
+
+/// Reads the event that a payload of this type and version holds.
+pub(super) fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result<Event, RecordError> {
+    let Some((_, name)) = MESSAGE_RECORD_TYPES.into_iter().find(|(number, _)| *number == record_type) else {
+        return Err(RecordError::Unknown { what: "message record type", number: record_type });
+    };
+    if version != 1 {
+        return Err(RecordError::UnknownVersion { name, version });
+    }
+    match record_type {
+        1 => take::<AcceptedV1>(payload)?.try_into(),
+        2 => take::<HeldV1>(payload)?.try_into(),
+        3 => take(payload).map(|EmptyV1 {}| Event::BecameDue),
+        4 => take(payload)
+            .map(|row: AttemptStartedV1| Event::AttemptStarted { attempt: Attempt::new(row.attempt) }),
+        5 => take::<SubmittedV1>(payload)?.try_into(),
+        6 => take::<AttemptFailedV1>(payload)?.try_into(),
+        7 => take::<OutcomeLostV1>(payload).map(Event::from),
+        8 => take::<LookupFoundNothingV1>(payload).map(Event::from),
+        9 => take::<StatusReportedV1>(payload)?.try_into(),
+        10 => take(payload).map(|row: PolledV1| Event::Polled { polls: row.polls }),
+        11 => take::<RescheduledV1>(payload).map(Event::from),
+        12 => take(payload).map(|EmptyV1 {}| Event::Canceled),
+        13 => take(payload).map(|EmptyV1 {}| Event::Expired),
+        14 => take(payload).map(|EmptyV1 {}| Event::GivenUp),
+        15 => take(payload).map(|row: RetriedAsV1| Event::RetriedAs { id: MessageId::from_bytes(row.id) }),
+        16 => take::<ContradictedV1>(payload)?.try_into(),
+        number => Err(RecordError::Unknown { what: "message record type", number }),
+    }
+}
+
+impl TryFrom<HeldV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: HeldV1) -> Result<Self, Self::Error> {
+        Ok(Self::Held { hold: word(row.hold)?, until: Timestamp::from_millis(row.until_ms) })
+    }
+}
+
+impl TryFrom<SubmittedV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: SubmittedV1) -> Result<Self, Self::Error> {
+        Ok(Self::Submitted {
+            attempt: Attempt::new(row.attempt),
+            sid: provider_sid(&row.sid)?,
+            status: word(row.status)?,
+            via: word(row.via)?,
+        })
+    }
+}
+
+impl TryFrom<AttemptFailedV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: AttemptFailedV1) -> Result<Self, Self::Error> {
+        let verdict = match row.retry {
+            Some(retry) => Verdict::RetryAt {
+                hold: word(retry.hold)?,
+                until: Timestamp::from_millis(retry.until_ms),
+                counts: word(retry.counts)?,
+            },
+            None => Verdict::Failed,
+        };
+        Ok(Self::AttemptFailed {
+            attempt: Attempt::new(row.attempt),
+            failure: row.failure.try_into()?,
+            verdict,
+        })
+    }
+}
+
+impl From<OutcomeLostV1> for Event {
+    fn from(row: OutcomeLostV1) -> Self {
+        Self::OutcomeLost { attempt: Attempt::new(row.attempt), detail: row.detail.into() }
+    }
+}
+
+impl From<LookupFoundNothingV1> for Event {
+    fn from(row: LookupFoundNothingV1) -> Self {
+        Self::LookupFoundNothing { attempt: Attempt::new(row.attempt), lookups: row.lookups }
+    }
+}
+
+impl TryFrom<StatusReportedV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: StatusReportedV1) -> Result<Self, Self::Error> {
+        Ok(Self::StatusReported {
+            status: word(row.status)?,
+            failure: row.failure.map(TryInto::try_into).transpose()?,
+            via: word(row.via)?,
+        })
+    }
+}
+
+impl From<RescheduledV1> for Event {
+    fn from(row: RescheduledV1) -> Self {
+        Self::Rescheduled { scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis) }
+    }
+}
+
+impl TryFrom<ContradictedV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: ContradictedV1) -> Result<Self, Self::Error> {
+        Ok(Self::Contradicted { sid: provider_sid(&row.sid)?, status: word(row.status)? })
+    }
+}
+
+/// The SID with these bytes, checked again: persisted bytes are not trusted.
+pub(crate) fn provider_sid(bytes: &[u8; 34]) -> Result<ProviderSid, RecordError> {
+    let text = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    text.ok_or(RecordError::Value { what: "provider SID" })
+}

@@ -1,0 +1,163 @@
+//! Journal records: a fixed header around an opaque payload, and types of their own for payloads.
+//!
+//! The core may rename and reshape its events freely; what is on disk changes only by adding a
+//! number or a version here. `FORMAT.md` describes every byte.
+
+pub(crate) mod accepted;
+pub(crate) mod codec;
+pub(crate) mod envelope;
+mod error;
+pub(crate) mod failure;
+mod header;
+pub(crate) mod lane;
+#[cfg(test)]
+mod laws;
+pub(crate) mod message;
+pub(crate) mod row;
+#[cfg(test)]
+mod strategy;
+pub(crate) mod tag;
+
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::{lane as lanes, message as messages};
+
+pub use codec::PAYLOAD_BYTES_MAX;
+pub use error::RecordError;
+pub use header::{FIELDS, FORMAT_VERSION, HEADER_BYTES};
+pub use message::MESSAGE_RECORD_TYPES;
+
+use crate::journal::{JournalSeq, LaneNumber};
+use header::{Header, KIND_LANE, KIND_MESSAGE};
+use tag::{Tagged, word};
+
+/// One journal record, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its position in the journal.
+    pub seq: JournalSeq,
+    /// Position of the previous record of the same message or lane.
+    pub previous: Option<JournalSeq>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who asked.
+    pub source: Source,
+    /// What happened, and to whom.
+    pub event: Event,
+}
+
+/// What happened, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Something happened to a message.
+    Message {
+        /// Which message.
+        number: MessageNumber,
+        /// What.
+        event: messages::Event,
+    },
+    /// Something happened to a lane.
+    Lane {
+        /// Which lane.
+        lane: LaneNumber,
+        /// What.
+        event: lanes::Event,
+    },
+}
+
+/// Everything of a record but its event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) seq: JournalSeq,
+    pub(crate) previous: Option<JournalSeq>,
+    pub(crate) at: Timestamp,
+    pub(crate) source: Source,
+}
+
+/// Appends the record of a message's event. `payload` is scratch space, reused between calls.
+pub(crate) fn put_message(
+    place: Place,
+    number: MessageNumber,
+    event: &messages::Event,
+    payload: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), RecordError> {
+    payload.clear();
+    let (record_type, type_version) = message::put_event(event, payload)?;
+    place.header(KIND_MESSAGE, record_type, type_version, number.get()).put(place.seq.get(), payload, out)
+}
+
+/// Appends the record of a lane's event. `payload` is scratch space, reused between calls.
+pub(crate) fn put_lane(
+    place: Place,
+    lane: LaneNumber,
+    event: &lanes::Event,
+    payload: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), RecordError> {
+    payload.clear();
+    let (record_type, type_version) = lane::put_event(event, payload)?;
+    place.header(KIND_LANE, record_type, type_version, lane.get()).put(place.seq.get(), payload, out)
+}
+
+impl Place {
+    fn header(self, kind: u8, record_type: u8, type_version: u8, number: u64) -> Header {
+        Header {
+            kind,
+            record_type,
+            type_version,
+            source: self.source.tag(),
+            at_ms: self.at.as_millis(),
+            number,
+            previous: self.previous.map_or(0, JournalSeq::get),
+        }
+    }
+}
+
+impl Record {
+    /// Reads the record at position `seq`, checking all of it.
+    ///
+    /// # Errors
+    /// [`RecordError`] for bytes that are damaged, that belong to another position, or that a newer
+    /// version wrote.
+    pub fn decode(seq: JournalSeq, bytes: &[u8]) -> Result<Self, RecordError> {
+        let (header, payload) = Header::take(seq.get(), bytes)?;
+        let (record_type, version) = (header.record_type, header.type_version);
+        let event = match header.kind {
+            KIND_MESSAGE => Event::Message {
+                number: MessageNumber::new(header.number),
+                event: message::take_event(record_type, version, payload)?,
+            },
+            KIND_LANE => Event::Lane {
+                lane: LaneNumber::new(header.number),
+                event: lane::take_event(record_type, version, payload)?,
+            },
+            number => return Err(RecordError::Unknown { what: "record kind", number }),
+        };
+        if header.previous >= seq.get() {
+            return Err(RecordError::Value { what: "previous position" });
+        }
+        Ok(Self {
+            seq,
+            previous: (header.previous > 0).then(|| JournalSeq::new(header.previous)),
+            at: Timestamp::from_millis(header.at_ms),
+            source: word(header.source)?,
+            event,
+        })
+    }
+
+    /// The bytes of the record, as they stand in the journal.
+    ///
+    /// # Errors
+    /// [`RecordError::TooLong`] when the event holds more than [`PAYLOAD_BYTES_MAX`] bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        let place = Place { seq: self.seq, previous: self.previous, at: self.at, source: self.source };
+        let (mut payload, mut out) = (Vec::new(), Vec::new());
+        match &self.event {
+            Event::Message { number, event } => put_message(place, *number, event, &mut payload, &mut out)?,
+            Event::Lane { lane, event } => put_lane(place, *lane, event, &mut payload, &mut out)?,
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,208 @@
+//! The persisted forms of table rows outside the journal.
+
+use dunlin_workflows::id::{Attempt, MessageId};
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{Failure, Message, State, StateName};
+use dunlin_workflows::timestamp::Timestamp;
+use wincode::{SchemaRead, SchemaWrite};
+
+use super::RecordError;
+use super::accepted::phone_number;
+use super::failure::FailureV1;
+use super::message::provider_sid;
+use super::tag::{Tagged, word};
+use crate::journal::JournalSeq;
+use crate::projection::{LaneProjection, Projection};
+
+/// A row of `messages`, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct MessageRowV1 {
+    to: u64,
+    priority: u8,
+    segments: u16,
+    on_unknown: u8,
+    accepted_at_ms: i64,
+    scheduled_for_ms: Option<i64>,
+    expires_at_ms: Option<i64>,
+    attempt: u32,
+    counted: u32,
+    sid: Option<[u8; 34]>,
+    failure: Option<FailureV1>,
+    retried_as: Option<[u8; 16]>,
+    changed_at_ms: i64,
+    state: StateV1,
+    accepted_seq: u64,
+    last_seq: u64,
+    timer_ms: Option<i64>,
+}
+
+/// A state with its data, first form. What a state does not have is zero.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct StateV1 {
+    name: u8,
+    /// Held: the hold. Submitted: the provider's status.
+    word: u8,
+    /// Unknown: lookups. Submitted and sent: polls.
+    count: u8,
+    /// Due, submitting, unknown, submitted: since when. Sent: since when it is submitted.
+    since_ms: i64,
+    /// Held: until when. Unknown: when the attempt started.
+    other_ms: i64,
+}
+
+impl From<&Projection> for MessageRowV1 {
+    fn from(projection: &Projection) -> Self {
+        let message = &projection.message;
+        Self {
+            to: message.to.digits(),
+            priority: message.priority.tag(),
+            segments: message.segments,
+            on_unknown: message.on_unknown.tag(),
+            accepted_at_ms: message.accepted_at.as_millis(),
+            scheduled_for_ms: message.scheduled_for.map(Timestamp::as_millis),
+            expires_at_ms: message.expires_at.map(Timestamp::as_millis),
+            attempt: message.attempt.get(),
+            counted: message.counted,
+            sid: message.sid.map(|sid| *sid.as_bytes()),
+            failure: message.failure.as_ref().map(FailureV1::from),
+            retried_as: message.retried_as.map(|id| *id.as_bytes()),
+            changed_at_ms: message.changed_at.as_millis(),
+            state: message.state.into(),
+            accepted_seq: projection.accepted_seq.get(),
+            last_seq: projection.last_seq.get(),
+            timer_ms: projection.timer.map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl TryFrom<MessageRowV1> for Projection {
+    type Error = RecordError;
+
+    fn try_from(row: MessageRowV1) -> Result<Self, Self::Error> {
+        let message = Message {
+            to: phone_number(row.to)?,
+            priority: word(row.priority)?,
+            segments: row.segments,
+            on_unknown: word(row.on_unknown)?,
+            accepted_at: Timestamp::from_millis(row.accepted_at_ms),
+            scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis),
+            expires_at: row.expires_at_ms.map(Timestamp::from_millis),
+            attempt: Attempt::new(row.attempt),
+            counted: row.counted,
+            sid: row.sid.as_ref().map(provider_sid).transpose()?,
+            failure: row.failure.map(Failure::try_from).transpose()?,
+            retried_as: row.retried_as.map(MessageId::from_bytes),
+            changed_at: Timestamp::from_millis(row.changed_at_ms),
+            state: row.state.try_into()?,
+        };
+        Ok(Self {
+            message,
+            accepted_seq: JournalSeq::new(row.accepted_seq),
+            last_seq: JournalSeq::new(row.last_seq),
+            timer: row.timer_ms.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl From<State> for StateV1 {
+    fn from(state: State) -> Self {
+        let (word, count, since_ms, other_ms) = match state {
+            State::Accepted
+            | State::Delivered
+            | State::Undelivered
+            | State::Failed
+            | State::Canceled
+            | State::Expired => (0, 0, 0, 0),
+            State::Held { hold, until } => (hold.tag(), 0, 0, until.as_millis()),
+            State::Due { since } | State::Submitting { since } => (0, 0, since.as_millis(), 0),
+            State::Unknown { started_at, since, lookups } => {
+                (0, lookups, since.as_millis(), started_at.as_millis())
+            }
+            State::Submitted { status, since, polls } => (status.tag(), polls, since.as_millis(), 0),
+            State::Sent { submitted_at, polls } => (0, polls, submitted_at.as_millis(), 0),
+        };
+        Self { name: state.name().tag(), word, count, since_ms, other_ms }
+    }
+}
+
+impl TryFrom<StateV1> for State {
+    type Error = RecordError;
+
+    fn try_from(row: StateV1) -> Result<Self, Self::Error> {
+        let since = Timestamp::from_millis(row.since_ms);
+        let other = Timestamp::from_millis(row.other_ms);
+        let state = match word(row.name)? {
+            StateName::Accepted => Self::Accepted,
+            StateName::Held => Self::Held { hold: word(row.word)?, until: other },
+            StateName::Due => Self::Due { since },
+            StateName::Submitting => Self::Submitting { since },
+            StateName::Unknown => Self::Unknown { started_at: other, since, lookups: row.count },
+            StateName::Submitted => Self::Submitted { status: word(row.word)?, since, polls: row.count },
+            StateName::Sent => Self::Sent { submitted_at: since, polls: row.count },
+            StateName::Delivered => Self::Delivered,
+            StateName::Undelivered => Self::Undelivered,
+            StateName::Failed => Self::Failed,
+            StateName::Canceled => Self::Canceled,
+            StateName::Expired => Self::Expired,
+        };
+        let written = StateV1::from(state);
+        let same = (written.word, written.count, written.since_ms, written.other_ms)
+            == (row.word, row.count, row.since_ms, row.other_ms);
+        if same { Ok(state) } else { Err(RecordError::Value { what: "state" }) }
+    }
+}
+
+/// A row of `lanes`, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct LaneRowV1 {
+    cool_until_ms: i64,
+    streak: u32,
+    failure: Option<FailureV1>,
+    last_seq: u64,
+}
+
+impl From<&LaneProjection> for LaneRowV1 {
+    fn from(projection: &LaneProjection) -> Self {
+        Self {
+            cool_until_ms: projection.lane.cool_until.as_millis(),
+            streak: projection.lane.streak,
+            failure: projection.lane.failure.as_ref().map(FailureV1::from),
+            last_seq: projection.last_seq.get(),
+        }
+    }
+}
+
+impl TryFrom<LaneRowV1> for LaneProjection {
+    type Error = RecordError;
+
+    fn try_from(row: LaneRowV1) -> Result<Self, Self::Error> {
+        let lane = Lane {
+            cool_until: Timestamp::from_millis(row.cool_until_ms),
+            streak: row.streak,
+            failure: row.failure.map(Failure::try_from).transpose()?,
+        };
+        Ok(Self { lane, last_seq: JournalSeq::new(row.last_seq) })
+    }
+}
+
+/// A row of `orphans`, first form. The SID stands in the key.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct OrphanRowV1 {
+    pub(crate) status: u8,
+    pub(crate) code: Option<u32>,
+    pub(crate) at_ms: i64,
+}
+
+/// A row of `idempotency`, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct IdempotencyRowV1 {
+    pub(crate) fingerprint: [u8; 16],
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    pub(crate) at_ms: i64,
+}

@@ -1,0 +1,246 @@
+//! Every value that a record can hold, for property tests.
+
+use dunlin_workflows::body::{Body, Encoding};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{
+    Cause, Counts, Failure, HOLDS, Hold, Message, Metadata, OnUnknown, PROVIDER_STATUSES, Priority,
+    ProviderStatus, Request, State, UserId, Verdict, Via,
+};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::provider_error::FailureClass;
+use dunlin_workflows::source::{SOURCES, Source};
+use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::{lane, message};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::projection::{LaneProjection, Projection};
+use crate::record::{Event, Record};
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_millis)
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    any::<[u8; 16]>().prop_map(MessageId::from_bytes)
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    any::<u32>().prop_map(Attempt::new)
+}
+
+fn sid() -> impl Strategy<Value = ProviderSid> {
+    "(SM|MM)[0-9a-fA-F]{32}".prop_map(|text| text.parse().unwrap())
+}
+
+fn hold() -> impl Strategy<Value = Hold> {
+    select(HOLDS.map(|(hold, _)| hold).to_vec())
+}
+
+fn status() -> impl Strategy<Value = ProviderStatus> {
+    select(PROVIDER_STATUSES.map(|(status, _, _)| status).to_vec())
+}
+
+fn class() -> impl Strategy<Value = FailureClass> {
+    select(FailureClass::ALL.to_vec())
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    select(SOURCES.map(|(source, _)| source).to_vec())
+}
+
+fn via() -> impl Strategy<Value = Via> {
+    select(vec![Via::Response, Via::Callback, Via::Lookup, Via::Poll])
+}
+
+fn phone_number() -> impl Strategy<Value = PhoneNumber> {
+    (1_000_000_u64..1_000_000_000_000_000).prop_filter_map("a number", PhoneNumber::from_digits)
+}
+
+fn priority() -> impl Strategy<Value = Priority> {
+    select(vec![Priority::Urgent, Priority::High, Priority::Normal, Priority::Low])
+}
+
+fn on_unknown() -> impl Strategy<Value = OnUnknown> {
+    select(vec![OnUnknown::Hold, OnUnknown::Resend])
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let code = option::of(any::<u32>());
+    let cause = prop_oneof![
+        (any::<u16>(), code.clone()).prop_map(|(http_status, code)| Cause::Refused { http_status, code }),
+        code.prop_map(|code| Cause::Reported { code }),
+        Just(Cause::NotConnected),
+        Just(Cause::OutcomeUnknown),
+    ];
+    (cause, class(), "\\PC{0,40}").prop_map(|(cause, class, detail)| Failure {
+        cause,
+        class,
+        detail: detail.into(),
+    })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let who = (id(), phone_number(), "[ -~\u{e9}\u{20ac}\u{1f426}]{0,60}x");
+    let how = (priority(), option::of(at()), option::of(at()), on_unknown());
+    let notes = (option::of("[!-~]{1,64}"), option::of("\\PC{0,80}"), option::of(id()));
+    (who, how, notes).prop_map(
+        |((id, to, body), (priority, scheduled_for, expires_at, on_unknown), notes)| {
+            let (user_id, metadata, retry_of) = notes;
+            Request {
+                id,
+                to,
+                body: Body::parse(body).unwrap(),
+                priority,
+                scheduled_for,
+                expires_at,
+                on_unknown,
+                user_id: user_id.map(|user| user.parse::<UserId>().unwrap()),
+                metadata: metadata.map(|notes| Metadata::new(&notes).unwrap()),
+                retry_of,
+            }
+        },
+    )
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    let counts = select(vec![Counts::Yes, Counts::No]);
+    prop_oneof![
+        (hold(), at(), counts).prop_map(|(hold, until, counts)| Verdict::RetryAt { hold, until, counts }),
+        Just(Verdict::Failed),
+    ]
+}
+
+/// Every event of a message.
+pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
+    use message::Event as E;
+    let encoding = select(vec![Encoding::Gsm7, Encoding::Ucs2]);
+    prop_oneof![
+        (request(), encoding, any::<u16>()).prop_map(|(request, encoding, segments)| E::Accepted {
+            request: Box::new(request),
+            encoding,
+            segments
+        }),
+        (hold(), at()).prop_map(|(hold, until)| E::Held { hold, until }),
+        Just(E::BecameDue),
+        attempt().prop_map(|attempt| E::AttemptStarted { attempt }),
+        (attempt(), sid(), status(), via()).prop_map(|(attempt, sid, status, via)| E::Submitted {
+            attempt,
+            sid,
+            status,
+            via
+        }),
+        (attempt(), failure(), verdict()).prop_map(|(attempt, failure, verdict)| E::AttemptFailed {
+            attempt,
+            failure,
+            verdict
+        }),
+        (attempt(), "\\PC{0,40}")
+            .prop_map(|(attempt, detail)| E::OutcomeLost { attempt, detail: detail.into() }),
+        (attempt(), any::<u8>()).prop_map(|(attempt, lookups)| E::LookupFoundNothing { attempt, lookups }),
+        (status(), option::of(failure()), via()).prop_map(|(status, failure, via)| E::StatusReported {
+            status,
+            failure,
+            via
+        }),
+        any::<u8>().prop_map(|polls| E::Polled { polls }),
+        option::of(at()).prop_map(|scheduled_for| E::Rescheduled { scheduled_for }),
+        Just(E::Canceled),
+        Just(E::Expired),
+        Just(E::GivenUp),
+        id().prop_map(|id| E::RetriedAs { id }),
+        (sid(), status()).prop_map(|(sid, status)| E::Contradicted { sid, status }),
+    ]
+}
+
+/// Every event of a lane.
+pub(crate) fn lane_event() -> impl Strategy<Value = lane::Event> {
+    prop_oneof![
+        (at(), failure()).prop_map(|(until, failure)| lane::Event::Cooled { until, failure }),
+        Just(lane::Event::Warmed),
+    ]
+}
+
+/// Every record.
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    let event = prop_oneof![
+        8 => (any::<u64>(), message_event())
+            .prop_map(|(number, event)| Event::Message { number: MessageNumber::new(number), event }),
+        1 => (any::<u64>(), lane_event())
+            .prop_map(|(lane, event)| Event::Lane { lane: LaneNumber::new(lane), event }),
+    ];
+    (1_u64.., any::<u64>(), at(), source(), event).prop_map(|(seq, previous, at, source, event)| {
+        let previous = previous.checked_rem(seq).unwrap_or(0);
+        Record {
+            seq: JournalSeq::new(seq),
+            previous: (previous > 0).then_some(JournalSeq::new(previous)),
+            at,
+            source,
+            event,
+        }
+    })
+}
+
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![
+        Just(State::Accepted),
+        (hold(), at()).prop_map(|(hold, until)| State::Held { hold, until }),
+        at().prop_map(|since| State::Due { since }),
+        at().prop_map(|since| State::Submitting { since }),
+        (at(), at(), any::<u8>()).prop_map(|(started_at, since, lookups)| State::Unknown {
+            started_at,
+            since,
+            lookups
+        }),
+        (status(), at(), any::<u8>()).prop_map(|(status, since, polls)| State::Submitted {
+            status,
+            since,
+            polls
+        }),
+        (at(), any::<u8>()).prop_map(|(submitted_at, polls)| State::Sent { submitted_at, polls }),
+        select(vec![State::Delivered, State::Undelivered, State::Failed, State::Canceled, State::Expired]),
+    ]
+}
+
+/// Every row of a message.
+pub(crate) fn projection() -> impl Strategy<Value = Projection> {
+    let fixed = (phone_number(), priority(), any::<u16>(), on_unknown(), at());
+    let times = (option::of(at()), option::of(at()), at(), option::of(at()));
+    let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
+    (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
+        let (to, priority, segments, on_unknown, accepted_at) = fixed;
+        let (scheduled_for, expires_at, changed_at, timer) = times;
+        let (attempt, counted, sid, failure, retried_as) = sending;
+        let message = Message {
+            to,
+            priority,
+            segments,
+            on_unknown,
+            accepted_at,
+            scheduled_for,
+            expires_at,
+            attempt,
+            counted,
+            sid,
+            failure,
+            retried_as,
+            changed_at,
+            state,
+        };
+        let [accepted_seq, last_seq] = seqs.map(JournalSeq::new);
+        Projection { message, accepted_seq, last_seq, timer }
+    })
+}
+
+/// Every row of a lane.
+pub(crate) fn lane_projection() -> impl Strategy<Value = LaneProjection> {
+    (at(), any::<u32>(), option::of(failure()), any::<u64>()).prop_map(
+        |(cool_until, streak, failure, seq)| LaneProjection {
+            lane: Lane { cool_until, streak, failure },
+            last_seq: JournalSeq::new(seq),
+        },
+    )
+}

@@ -1,0 +1,159 @@
+//! The numbers that stand for words in persisted bytes. Added to, never changed, never reused.
+
+use dunlin_workflows::body::Encoding;
+use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
+use dunlin_workflows::provider_error::FailureClass;
+use dunlin_workflows::source::Source;
+
+use super::RecordError;
+
+/// A closed set of words, each with a number of its own in persisted bytes. Zero is never a word.
+pub(crate) trait Tagged: Copy + Sized {
+    /// What the word says, for error messages.
+    const WHAT: &'static str;
+
+    /// The word's number.
+    fn tag(self) -> u8;
+
+    /// The word with this number, if this version knows it.
+    fn from_tag(tag: u8) -> Option<Self>;
+}
+
+/// The word with this number.
+pub(crate) fn word<T: Tagged>(tag: u8) -> Result<T, RecordError> {
+    T::from_tag(tag).ok_or(RecordError::UnknownTag { what: T::WHAT, tag })
+}
+
+macro_rules! tags {
+    ($type:ty, $what:literal, { $($variant:ident = $tag:literal),+ $(,)? }) => {
+        impl Tagged for $type {
+            const WHAT: &'static str = $what;
+
+            fn tag(self) -> u8 {
+                match self {
+                    $(Self::$variant => $tag,)+
+                }
+            }
+
+            fn from_tag(tag: u8) -> Option<Self> {
+                match tag {
+                    $($tag => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+tags!(Source, "source", {
+    Api = 1,
+    Webhook = 2,
+    Timer = 3,
+    Dispatcher = 4,
+    Lookup = 5,
+    Recovery = 6,
+    Cli = 7,
+    Import = 8,
+});
+
+tags!(Priority, "priority", { Urgent = 1, High = 2, Normal = 3, Low = 4 });
+
+tags!(OnUnknown, "policy for unknown outcomes", { Hold = 1, Resend = 2 });
+
+tags!(Encoding, "encoding", { Gsm7 = 1, Ucs2 = 2 });
+
+tags!(Hold, "hold", {
+    Scheduled = 1,
+    Backoff = 2,
+    ProviderLane = 3,
+    SendingDisabled = 4,
+    OutcomeUnknown = 5,
+});
+
+tags!(Via, "way of learning", { Response = 1, Callback = 2, Lookup = 3, Poll = 4 });
+
+tags!(Counts, "count of an attempt", { Yes = 1, No = 2 });
+
+tags!(ProviderStatus, "provider status", {
+    Accepted = 1,
+    Scheduled = 2,
+    Queued = 3,
+    Sending = 4,
+    Sent = 5,
+    Delivered = 6,
+    Undelivered = 7,
+    Failed = 8,
+    Canceled = 9,
+    Read = 10,
+    PartiallyDelivered = 11,
+});
+
+tags!(FailureClass, "failure class", {
+    Transient = 1,
+    Ambiguous = 2,
+    Rate = 3,
+    Configuration = 4,
+    Recipient = 5,
+    Content = 6,
+    OptedOut = 7,
+    Webhook = 8,
+    Verification = 9,
+});
+
+tags!(StateName, "state", {
+    Accepted = 1,
+    Held = 2,
+    Due = 3,
+    Submitting = 4,
+    Unknown = 5,
+    Submitted = 6,
+    Sent = 7,
+    Delivered = 8,
+    Undelivered = 9,
+    Failed = 10,
+    Canceled = 11,
+    Expired = 12,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks the words of one kind, and that the format page prints them with their numbers.
+    fn every<T: Tagged + PartialEq + std::fmt::Debug>(count: usize) {
+        let known: Vec<T> = (0..=u8::MAX).filter_map(T::from_tag).collect();
+        assert_eq!(known.len(), count, "{}", T::WHAT);
+        assert!(known.iter().all(|word| T::from_tag(word.tag()) == Some(*word)), "{}", T::WHAT);
+        assert!(T::from_tag(0).is_none(), "{}: zero is never a word", T::WHAT);
+        let words: Vec<String> =
+            known.iter().map(|word| format!("{} `{}`", word.tag(), snake(&format!("{word:?}")))).collect();
+        let line = format!("| {} | {} |", T::WHAT, words.join(", "));
+        assert!(include_str!("../../FORMAT.md").contains(&line), "{line}");
+    }
+
+    /// `TwoWords` as `two_words`.
+    fn snake(name: &str) -> String {
+        let mut snake = String::new();
+        for (index, letter) in name.chars().enumerate() {
+            if letter.is_ascii_uppercase() && index > 0 {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    }
+
+    #[test]
+    fn every_word_has_one_number_and_reads_back_from_it() {
+        every::<Source>(8);
+        every::<Priority>(4);
+        every::<OnUnknown>(2);
+        every::<Encoding>(2);
+        every::<Hold>(5);
+        every::<Via>(4);
+        every::<Counts>(2);
+        every::<ProviderStatus>(11);
+        every::<FailureClass>(FailureClass::ALL.len());
+        every::<StateName>(12);
+    }
+}

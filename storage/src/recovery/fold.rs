@@ -1,0 +1,170 @@
+//! The fold of a journal: what its records make of messages and lanes, one after the other.
+//!
+//! It works on any source of records, so that a store, a backup and an export can be replayed alike.
+
+use std::collections::BTreeMap;
+
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::message::{self, IllegalEvent, Message};
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::projection::LaneProjection;
+use crate::reader::RawRecord;
+use crate::record::{Event, Record, RecordError};
+
+/// How far to fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Until {
+    /// To the end.
+    #[default]
+    End,
+    /// Up to and including this position.
+    Seq(JournalSeq),
+    /// Up to the first record that is later than this instant.
+    Time(Timestamp),
+}
+
+/// What is wrong with one record, given the ones before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It does not follow the record before it.
+    #[error("position {expected} should come next; records are missing")]
+    Gap {
+        /// The position that should come next.
+        expected: JournalSeq,
+    },
+    /// It can't be read.
+    #[error(transparent)]
+    Unreadable(#[from] RecordError),
+    /// It names another predecessor than the newest record of the same message or lane.
+    #[error(
+        "it says that it follows {}, but the newest record of the same owner is {}",
+        position(*said), position(*newest)
+    )]
+    Chain {
+        /// The predecessor it names.
+        said: Option<JournalSeq>,
+        /// The newest record of the same message or lane.
+        newest: Option<JournalSeq>,
+    },
+    /// What it says can't have happened then.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+}
+
+fn position(seq: Option<JournalSeq>) -> String {
+    seq.map_or_else(|| "nothing".to_owned(), |seq| seq.to_string())
+}
+
+/// A message as its records say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// The fold of its events.
+    pub message: Message,
+    /// Position of the record that began it.
+    pub accepted_seq: JournalSeq,
+    /// Position of its newest record.
+    pub last_seq: JournalSeq,
+}
+
+/// Messages and lanes as the records so far say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fold {
+    /// Position of the newest record.
+    pub last_seq: JournalSeq,
+    /// Every message that was not forgotten.
+    pub messages: BTreeMap<MessageNumber, Folded>,
+    /// Every lane of which something was recorded.
+    pub lanes: BTreeMap<LaneNumber, LaneProjection>,
+}
+
+/// Hears of every record while a journal is folded.
+pub trait Visitor {
+    /// This record was folded. The visitor may take a message out of the fold to bound its memory.
+    fn happened(&mut self, record: &Record, fold: &mut Fold);
+
+    /// Something is wrong with the record at this position.
+    fn flawed(&mut self, seq: JournalSeq, flaw: Flaw);
+}
+
+/// Folds records in the order of the journal. A flawed record is reported and folded as far as it
+/// makes sense, so that one flaw does not hide the next.
+///
+/// # Errors
+/// Whatever the source of the records reports.
+pub fn fold<E>(
+    records: impl IntoIterator<Item = Result<RawRecord, E>>,
+    until: Until,
+    visitor: &mut impl Visitor,
+) -> Result<Fold, E> {
+    let mut fold = Fold::default();
+    for raw in records {
+        let raw = raw?;
+        if matches!(until, Until::Seq(last) if raw.seq > last) {
+            break;
+        }
+        match Record::decode(raw.seq, &raw.bytes) {
+            Ok(record) if matches!(until, Until::Time(last) if record.at > last) => break,
+            Ok(record) => fold.step(&record, visitor),
+            Err(error) => {
+                fold.follow(raw.seq, visitor);
+                visitor.flawed(raw.seq, error.into());
+            }
+        }
+    }
+    Ok(fold)
+}
+
+impl Fold {
+    fn step(&mut self, record: &Record, visitor: &mut impl Visitor) {
+        self.follow(record.seq, visitor);
+        let newest = match &record.event {
+            Event::Message { number, .. } => self.messages.get(number).map(|folded| folded.last_seq),
+            Event::Lane { lane, .. } => self.lanes.get(lane).map(|lane| lane.last_seq),
+        };
+        if record.previous != newest {
+            visitor.flawed(record.seq, Flaw::Chain { said: record.previous, newest });
+        }
+        if let Err(illegal) = self.apply(record) {
+            visitor.flawed(record.seq, illegal.into());
+        }
+        visitor.happened(record, self);
+    }
+
+    fn follow(&mut self, seq: JournalSeq, visitor: &mut impl Visitor) {
+        let expected = self.last_seq.next();
+        if seq != expected {
+            visitor.flawed(seq, Flaw::Gap { expected });
+        }
+        self.last_seq = seq;
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        match &record.event {
+            Event::Message { number, event } => self.apply_message(*number, event, record),
+            Event::Lane { lane, event } => {
+                let row = self.lanes.entry(*lane).or_default();
+                row.lane.apply(event);
+                row.last_seq = record.seq;
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_message(
+        &mut self,
+        number: MessageNumber,
+        event: &message::Event,
+        record: &Record,
+    ) -> Result<(), IllegalEvent> {
+        if let Some(folded) = self.messages.get_mut(&number) {
+            folded.last_seq = record.seq;
+            return folded.message.apply(event, record.at);
+        }
+        let message = Message::begin(event, record.at)?;
+        let folded = Folded { message, accepted_seq: record.seq, last_seq: record.seq };
+        self.messages.insert(number, folded);
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! What verifying a store can find.
+
+use std::collections::BTreeMap;
+
+use dunlin_workflows::id::MessageNumber;
+
+use super::fold::{Flaw, Folded};
+use crate::journal::{JournalSeq, LaneNumber};
+use crate::projection::Projection;
+
+/// Most problems that a report lists; it counts all of them.
+pub const PROBLEMS_LISTED: usize = 100;
+
+/// One thing that is wrong with a store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A journal record is flawed.
+    #[error("journal record {seq}: {flaw}")]
+    Record {
+        /// Its position.
+        seq: JournalSeq,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// A message has no row.
+    #[error("message number {}: its row is missing, its records end at {last_seq}", number.get())]
+    MissingRow {
+        /// The message.
+        number: MessageNumber,
+        /// Position of its newest record.
+        last_seq: JournalSeq,
+    },
+    /// A row belongs to no message.
+    #[error("message number {}: its row says that record {accepted_seq} began it, which is not so", number.get())]
+    BaselessRow {
+        /// The message.
+        number: MessageNumber,
+        /// The record that the row names.
+        accepted_seq: JournalSeq,
+    },
+    /// A message's row says something else than its records.
+    #[error("message number {}: its row and its records differ in {fields}; its records end at {last_seq}", number.get())]
+    DifferentRow {
+        /// The message.
+        number: MessageNumber,
+        /// Position of its newest record.
+        last_seq: JournalSeq,
+        /// In which fields they differ.
+        fields: String,
+    },
+    /// A lane's row says something else than its records, or only one of them is there.
+    #[error("lane {}: its row and its records differ", lane.get())]
+    DifferentLane {
+        /// The lane.
+        lane: LaneNumber,
+    },
+    /// A row can't be read.
+    #[error("{why}")]
+    Unreadable {
+        /// Which row, and why.
+        why: String,
+    },
+    /// An index has no entry for a message, or another one.
+    #[error("table {table}: its entry for message number {} is missing or names another", number.get())]
+    MissingEntry {
+        /// The index.
+        table: &'static str,
+        /// The message.
+        number: MessageNumber,
+    },
+    /// An index has an entry that no message asks for.
+    #[error("table {table}: its entry {key} belongs to nothing")]
+    StrayEntry {
+        /// The index.
+        table: &'static str,
+        /// The entry's key.
+        key: String,
+    },
+    /// A table holds another number of entries than it should.
+    #[error("table {table}: it holds {found} entries, {expected} belong there")]
+    WrongCount {
+        /// The table.
+        table: &'static str,
+        /// Entries that belong there.
+        expected: u64,
+        /// Entries there are.
+        found: u64,
+    },
+    /// A count of messages by state is wrong.
+    #[error("table totals: it counts {found} messages as {state}, there are {expected}")]
+    WrongTotal {
+        /// The state.
+        state: &'static str,
+        /// Messages in that state.
+        expected: u64,
+        /// What the table says.
+        found: u64,
+    },
+    /// A reader of the journal claims to have read what does not exist.
+    #[error("table cursors: {name:?} stands at {seq}, after the journal's end")]
+    CursorAhead {
+        /// The reader's name.
+        name: String,
+        /// Where it stands.
+        seq: JournalSeq,
+    },
+}
+
+/// What verifying found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VerifyReport {
+    /// Journal records read.
+    pub records: u64,
+    /// Records by name of their event.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Messages compared with their records.
+    pub messages: u64,
+    /// Lanes compared with their records.
+    pub lanes: u64,
+    /// How many problems there are.
+    pub problems: u64,
+    /// The first problems, at most [`PROBLEMS_LISTED`].
+    pub first: Vec<Problem>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problems == 0
+    }
+
+    /// Counts a problem that is not listed yet, and lists it when it is among the first.
+    pub(super) fn add(&mut self, problem: Problem) {
+        if self.first.contains(&problem) {
+            return;
+        }
+        self.problems = self.problems.saturating_add(1);
+        if self.first.len() < PROBLEMS_LISTED {
+            self.first.push(problem);
+        }
+    }
+}
+
+/// What is wrong with the row of a message, if anything.
+pub(super) fn compare(number: MessageNumber, folded: &Folded, row: Option<&Projection>) -> Option<Problem> {
+    let last_seq = folded.last_seq;
+    let Some(row) = row else { return Some(Problem::MissingRow { number, last_seq }) };
+    let (ours, theirs) = (&folded.message, &row.message);
+    let fields: Vec<&str> = [
+        ("to", ours.to == theirs.to),
+        ("priority", ours.priority == theirs.priority),
+        ("segments", ours.segments == theirs.segments),
+        ("on_unknown", ours.on_unknown == theirs.on_unknown),
+        ("accepted_at", ours.accepted_at == theirs.accepted_at),
+        ("scheduled_for", ours.scheduled_for == theirs.scheduled_for),
+        ("expires_at", ours.expires_at == theirs.expires_at),
+        ("attempt", ours.attempt == theirs.attempt),
+        ("counted", ours.counted == theirs.counted),
+        ("sid", ours.sid == theirs.sid),
+        ("failure", ours.failure == theirs.failure),
+        ("retried_as", ours.retried_as == theirs.retried_as),
+        ("changed_at", ours.changed_at == theirs.changed_at),
+        ("state", ours.state == theirs.state),
+        ("accepted_seq", folded.accepted_seq == row.accepted_seq),
+        ("last_seq", folded.last_seq == row.last_seq),
+    ]
+    .into_iter()
+    .filter_map(|(field, same)| (!same).then_some(field))
+    .collect();
+    let same = fields.is_empty() && ours == theirs;
+    (!same).then(|| Problem::DifferentRow { number, last_seq, fields: fields.join(", ") })
+}

@@ -1,0 +1,191 @@
+//! Verifying a store: the journal is folded from its first record, and everything that can be
+//! computed from it is compared with what the file says.
+//!
+//! Memory is bounded by the messages that are not finalized: a finalized message is compared and let
+//! go as soon as its newest record has been folded.
+
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::message;
+use redb::{ReadOnlyTable, ReadableTableMetadata};
+
+use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
+use super::indexes;
+use super::problem::{Problem, VerifyReport, compare};
+use crate::error::{Fault, ReadError};
+use crate::journal::JournalSeq;
+use crate::projection::{self, Projection};
+use crate::reader::Reader;
+use crate::record::{Event, Record};
+use crate::table;
+
+/// Verifies everything in a snapshot. `progress` hears (records folded, records in all) now and then.
+///
+/// # Errors
+/// [`ReadError`] when the database engine fails. Everything else that is wrong is in the report.
+pub fn verify(reader: &Reader, progress: impl FnMut(u64, u64)) -> Result<VerifyReport, ReadError> {
+    let last_seq = reader.last_seq()?;
+    let mut walk = Walk {
+        messages: reader.open(table::MESSAGES)?,
+        message_ids: reader.open(table::MESSAGE_IDS)?,
+        provider_sids: reader.open(table::PROVIDER_SIDS)?,
+        report: VerifyReport::default(),
+        begun: 0,
+        submitted: 0,
+        last_seq,
+        progress,
+        failed: None,
+    };
+    let fold = fold(reader.journal(JournalSeq::START)?, Until::End, &mut walk)?;
+    for (number, folded) in &fold.messages {
+        let row = walk.row(*number);
+        walk.compare(*number, folded, row);
+    }
+    let Walk { mut report, begun, submitted, failed, .. } = walk;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let rows = reader.message_count()?;
+    if rows != begun {
+        report.add(Problem::WrongCount { table: "messages", expected: begun, found: rows });
+        indexes::baseless_rows(reader, &mut report)?;
+    }
+    let sids = reader.open(table::PROVIDER_SIDS)?.len().map_err(Fault::from)?;
+    if sids > submitted {
+        report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
+    }
+    compare_lanes(reader, &fold, &mut report)?;
+    indexes::check(reader, &mut report)?;
+    Ok(report)
+}
+
+/// A row that can't be read, which was reported.
+struct Unread;
+
+/// Records between two reports of progress.
+const PROGRESS_EVERY: u64 = 10_000;
+
+/// The walk through the journal.
+struct Walk<P> {
+    messages: ReadOnlyTable<u64, &'static [u8]>,
+    message_ids: ReadOnlyTable<&'static [u8; 16], u64>,
+    provider_sids: ReadOnlyTable<&'static [u8; 34], u64>,
+    report: VerifyReport,
+    /// Messages begun.
+    begun: u64,
+    /// Attempts that the provider took.
+    submitted: u64,
+    last_seq: JournalSeq,
+    progress: P,
+    /// The database engine failed.
+    failed: Option<ReadError>,
+}
+
+impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
+    fn happened(&mut self, record: &Record, fold: &mut Fold) {
+        self.report.records = self.report.records.saturating_add(1);
+        if self.report.records.is_multiple_of(PROGRESS_EVERY) {
+            (self.progress)(self.report.records, self.last_seq.get());
+        }
+        let (number, event) = match &record.event {
+            Event::Message { number, event } => (*number, event),
+            Event::Lane { event, .. } => {
+                self.count(event.name());
+                return;
+            }
+        };
+        self.count(event.name());
+        self.check_names(number, event);
+        let finalized = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_final());
+        if let Some(folded) = finalized {
+            let row = self.row(number);
+            if row.as_ref().is_ok_and(|row| row.as_ref().is_some_and(|row| row.last_seq == record.seq)) {
+                self.compare(number, folded, row);
+                fold.messages.remove(&number);
+            }
+        }
+    }
+
+    fn flawed(&mut self, seq: JournalSeq, flaw: Flaw) {
+        self.report.add(Problem::Record { seq, flaw });
+    }
+}
+
+impl<P> Walk<P> {
+    fn count(&mut self, event: &'static str) {
+        let count = self.report.events.entry(event).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn compare(&mut self, number: MessageNumber, folded: &Folded, row: Result<Option<Projection>, Unread>) {
+        self.report.messages = self.report.messages.saturating_add(1);
+        if let Some(problem) = row.ok().and_then(|row| compare(number, folded, row.as_ref())) {
+            self.report.add(problem);
+        }
+    }
+
+    /// The indexes that an event's own names stand in.
+    fn check_names(&mut self, number: MessageNumber, event: &message::Event) {
+        let (table, found) = match event {
+            message::Event::Accepted { request, .. } => {
+                self.begun = self.begun.saturating_add(1);
+                ("message_ids", self.message_ids.get(request.id.as_bytes()))
+            }
+            message::Event::Submitted { sid, .. } => {
+                self.submitted = self.submitted.saturating_add(1);
+                ("provider_sids", self.provider_sids.get(sid.as_bytes()))
+            }
+            message::Event::Held { .. }
+            | message::Event::BecameDue
+            | message::Event::AttemptStarted { .. }
+            | message::Event::AttemptFailed { .. }
+            | message::Event::OutcomeLost { .. }
+            | message::Event::LookupFoundNothing { .. }
+            | message::Event::StatusReported { .. }
+            | message::Event::Polled { .. }
+            | message::Event::Rescheduled { .. }
+            | message::Event::Canceled
+            | message::Event::Expired
+            | message::Event::GivenUp
+            | message::Event::RetriedAs { .. }
+            | message::Event::Contradicted { .. } => return,
+        };
+        match found {
+            Ok(entry) if entry.as_ref().is_some_and(|entry| entry.value() == number.get()) => {}
+            Ok(_missing_or_another) => self.report.add(Problem::MissingEntry { table, number }),
+            Err(error) => self.failed = Some(ReadError::Fault(error.into())),
+        }
+    }
+
+    /// The row of a message. That it can't be read is a problem of its own.
+    fn row(&mut self, number: MessageNumber) -> Result<Option<Projection>, Unread> {
+        projection::message(&self.messages, number).map_err(|error| {
+            if error.is_fault() {
+                self.failed = Some(error);
+            } else {
+                self.report.add(Problem::Unreadable { why: error.to_string() });
+            }
+            Unread
+        })
+    }
+}
+
+fn compare_lanes(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> Result<(), ReadError> {
+    let rows = match reader.lanes() {
+        Ok(rows) => rows,
+        Err(error) if error.is_fault() => return Err(error),
+        Err(error) => {
+            report.add(Problem::Unreadable { why: error.to_string() });
+            return Ok(());
+        }
+    };
+    for (lane, folded) in &fold.lanes {
+        report.lanes = report.lanes.saturating_add(1);
+        if !rows.iter().any(|(number, row)| number == lane && row == folded) {
+            report.add(Problem::DifferentLane { lane: *lane });
+        }
+    }
+    for (lane, _) in rows.iter().filter(|(lane, _)| !fold.lanes.contains_key(lane)) {
+        report.add(Problem::DifferentLane { lane: *lane });
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The schema: every table of the file on one page. `FORMAT.md` describes their bytes.
+//!
+//! Keys are numbers where they can be: sequential keys append, random ones scatter. Values that are
+//! byte slices carry an envelope with version and checksum, because redb verifies nothing on reads.
+
+use redb::TableDefinition;
+
+type Table<K, V> = TableDefinition<'static, K, V>;
+
+/// What the file is: `format` (one byte), `created_ms` (eight, little-endian), `callback_key` (32).
+pub(crate) const META: Table<&str, &[u8]> = TableDefinition::new("meta");
+
+/// The journal: position, gapless from 1, to record. The truth; everything below but the timers'
+/// instants, idempotency keys, orphans and cursors can be computed from it.
+pub(crate) const JOURNAL: Table<u64, &[u8]> = TableDefinition::new("journal");
+
+/// Message number, sequential from 1, to projection.
+pub(crate) const MESSAGES: Table<u64, &[u8]> = TableDefinition::new("messages");
+
+/// A message's public id to its number.
+pub(crate) const MESSAGE_IDS: Table<&[u8; 16], u64> = TableDefinition::new("message_ids");
+
+/// The provider's name of any attempt to the message's number.
+pub(crate) const PROVIDER_SIDS: Table<&[u8; 34], u64> = TableDefinition::new("provider_sids");
+
+/// (number of the state, message number): every message, once.
+pub(crate) const BY_STATE: Table<(u8, u64), ()> = TableDefinition::new("by_state");
+
+/// Number of the state to how many messages are in it.
+pub(crate) const TOTALS: Table<u8, u64> = TableDefinition::new("totals");
+
+/// (digits of the recipient, message number): every message, once.
+pub(crate) const BY_RECIPIENT: Table<(u64, u64), ()> = TableDefinition::new("by_recipient");
+
+/// (due instant in ms, message number): every message that has a timer, once.
+pub(crate) const TIMERS: Table<(i64, u64), ()> = TableDefinition::new("timers");
+
+/// Lane number to projection.
+pub(crate) const LANES: Table<u64, &[u8]> = TableDefinition::new("lanes");
+
+/// (SID, count from 1): callbacks for a message that is not known yet, in the order they came.
+pub(crate) const ORPHANS: Table<(&[u8; 34], u64), &[u8]> = TableDefinition::new("orphans");
+
+/// (arrival in ms, SID, count): every orphan, once, oldest first.
+pub(crate) const ORPHAN_AGE: Table<(i64, &[u8; 34], u64), ()> = TableDefinition::new("orphan_age");
+
+/// Hash of an idempotency key to what was answered.
+pub(crate) const IDEMPOTENCY: Table<&[u8; 16], &[u8]> = TableDefinition::new("idempotency");
+
+/// (first use in ms, hash of the key): every idempotency key, once, oldest first.
+pub(crate) const IDEMPOTENCY_AGE: Table<(i64, &[u8; 16]), ()> = TableDefinition::new("idempotency_age");
+
+/// Name of a reader of the journal to the last position it has dealt with.
+pub(crate) const CURSORS: Table<&str, u64> = TableDefinition::new("cursors");

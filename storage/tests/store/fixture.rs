@@ -1,0 +1,129 @@
+//! Files and bytes written by format 1 stay readable by every later version.
+//!
+//! `DUNLIN_WRITE_FIXTURE=1 cargo test -p dunlin-storage` writes the fixtures anew. Do that only before
+//! a format is released; afterwards a difference is a broken promise.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dunlin_storage::{JournalSeq, LaneNumber, OpenOptions, Reader, Record, Store};
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::lane::Lane;
+use dunlin_workflows::message::{Event, Message};
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::opening::options;
+use crate::story::{KEY, START_MS, answer, id, lane_events, orphan, sid, tell, timer, turns};
+use crate::verifying::assert_sound;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn is_writing() -> bool {
+    std::env::var_os("DUNLIN_WRITE_FIXTURE").is_some()
+}
+
+/// Every record of the history as lines of `position name hex`.
+fn hex_of(reader: &Reader) -> String {
+    let mut text = String::new();
+    for raw in reader.journal(JournalSeq::START).unwrap() {
+        let raw = raw.unwrap();
+        let record = Record::decode(raw.seq, &raw.bytes).unwrap();
+        let name = match &record.event {
+            dunlin_storage::Event::Message { event, .. } => event.name(),
+            dunlin_storage::Event::Lane { event, .. } => event.name(),
+        };
+        write!(text, "{} {name} ", raw.seq).unwrap();
+        raw.bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn records_are_written_as_format_1_writes_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options()).unwrap();
+    tell(&store, 3);
+    let hex = hex_of(&store.reader().unwrap());
+    let path = fixture("records-v1.txt");
+    if is_writing() {
+        fs::write(&path, &hex).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap();
+    for (ours, theirs) in hex.lines().zip(golden.lines()) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(hex.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn file_of_format_1_opens_and_says_what_was_put_in() {
+    let path = fixture("store-v1.redb");
+    if is_writing() {
+        write_store(&path);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("dunlin.redb");
+    fs::copy(&path, &copy).unwrap();
+    let options = OpenOptions { callback_key: [0; 32], check_integrity: true, ..options() };
+    let (store, report) = Store::open(&copy, &options).unwrap();
+    assert_eq!((report.format, report.created_at), (1, Timestamp::from_millis(START_MS)));
+    assert_eq!(store.callback_key(), &[7; 32]);
+    let reader = store.reader().unwrap();
+    if !is_writing() {
+        assert_eq!(hex_of(&reader), fs::read_to_string(fixture("records-v1.txt")).unwrap());
+    }
+    assert_sound(&reader);
+    for n in 1..=8 {
+        assert_message(&reader, n);
+    }
+    let mut lane = Lane::default();
+    for event in lane_events() {
+        lane.apply(&event);
+    }
+    assert_eq!(reader.lane(LaneNumber::FIRST).unwrap(), lane);
+    assert_eq!(reader.idempotency(&KEY).unwrap(), Some(answer()));
+    assert_eq!(reader.cursor("supabase").unwrap(), JournalSeq::new(10));
+    drop(reader);
+    let orphans = store.commit(|batch| batch.take_orphans(sid(20))).unwrap();
+    assert_eq!(orphans, [orphan(20, 81), orphan(20, 82)]);
+}
+
+/// Compares message `n` of the fixture with the history.
+fn assert_message(reader: &Reader, n: u64) {
+    let number = MessageNumber::new(n);
+    let mut expected = None::<Message>;
+    let mut asked = None;
+    for turn in turns().iter().filter(|turn| turn.number == n) {
+        for event in &turn.events {
+            if let Event::Accepted { request, .. } = event {
+                asked = Some((**request).clone());
+            }
+            match &mut expected {
+                Some(message) => message.apply(event, turn.at).unwrap(),
+                None => expected = Some(Message::begin(event, turn.at).unwrap()),
+            }
+        }
+    }
+    let expected = expected.unwrap();
+    let row = reader.message(number).unwrap().unwrap();
+    assert_eq!((row.timer, row.message), (timer(&expected), expected), "message {n}");
+    assert_eq!(reader.request(number).unwrap(), asked, "message {n}");
+    assert_eq!(reader.number_of_id(id(u8::try_from(n).unwrap())).unwrap(), Some(number));
+}
+
+/// Writes the fixture as small as it gets.
+fn write_store(path: &Path) {
+    let dir = tempfile::tempdir().unwrap();
+    let draft = dir.path().join("dunlin.redb");
+    let (store, _) = Store::open(&draft, &options()).unwrap();
+    tell(&store, 3);
+    store.close().unwrap();
+    let mut database = redb::Database::open(&draft).unwrap();
+    while database.compact().unwrap() {}
+    database.close().unwrap();
+    fs::copy(&draft, path).unwrap();
+}

@@ -1,0 +1,8 @@
+//! The program as its users meet it: real processes, real sockets, a real store.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
+
+mod demo; // the README's command keeps its promises
+mod import; // files, twice
+mod message; // send, show, list, cancel, retry
+mod serve; // starting, refusing to start, stopping
+mod world; // the program and its processes

@@ -1,0 +1,75 @@
+//! The real program, its processes and their environment. Nothing of the caller's environment gets in.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The program, with `variables` as its whole environment.
+pub(crate) fn dunlin(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end: exit code, standard output, standard error output.
+pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+    ended(&dunlin(arguments, variables).output().unwrap())
+}
+
+/// How a process ended, in text.
+pub(crate) fn ended(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// A running daemon; killed when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub(crate) url: String,
+}
+
+impl Daemon {
+    /// Starts a daemon on `data` with a port of its own.
+    pub(crate) fn start(data: &Path, variables: &[(&str, &str)]) -> Self {
+        let data = data.to_str().unwrap();
+        let mut command = dunlin(&["serve", "--data", data, "--listen", "127.0.0.1:0"], variables);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some(url) = line.trim().strip_prefix("listening on ") else {
+            let mut log = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+            panic!("the daemon did not start: {log}");
+        };
+        Self { url: url.to_owned(), child, stdout }
+    }
+
+    /// Runs a command against this daemon.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> (i32, String, String) {
+        run(arguments, &[("DUNLIN_URL", &self.url)])
+    }
+
+    /// Asks it to stop, and waits: exit code and log.
+    pub(crate) fn stop(mut self) -> (i32, String) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "the standard output holds one line");
+        (self.child.wait().unwrap().code().unwrap_or(-1), log)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

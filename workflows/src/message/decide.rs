@@ -1,0 +1,247 @@
+//! Decisions: state, command and time in, events out. Nothing here fails, waits or looks around.
+
+use crate::body::Encoding;
+use crate::id::{Attempt, MessageId};
+use crate::message::command::{Command, Context, Rejection, Report};
+use crate::message::conclude::{conclude, resolve};
+use crate::message::report::{adopt, poll, report};
+use crate::message::{Event, Hold, Message, ProviderStatus, Request, State};
+use crate::rules::Sending;
+use crate::timestamp::Timestamp;
+
+/// Accepts a wish, or says why not. The first event is always [`Event::Accepted`], the second the verdict.
+///
+/// # Errors
+/// [`Rejection::AlreadyExpired`] and [`Rejection::ExpiresBeforeSchedule`]: a text that could never be sent.
+pub fn accept(request: Request, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    if request.expires_at.is_some_and(|at| at <= context.now) {
+        return Err(Rejection::AlreadyExpired);
+    }
+    expiry_follows(request.expires_at, request.scheduled_for)?;
+    let verdict = judge(request.scheduled_for, request.expires_at, context);
+    let encoding: Encoding = request.body.encoding();
+    let segments = request.body.segment_count();
+    Ok(vec![Event::Accepted { request: Box::new(request), encoding, segments }, verdict])
+}
+
+/// Decides what a command does to a message.
+///
+/// # Errors
+/// A [`Rejection`] when the domain says no; then nothing changed.
+pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    match command {
+        Command::Wake => Ok(wake(message, context)),
+        Command::Begin => begin(message, context),
+        Command::Conclude { attempt, outcome } => Ok(conclude(message, *attempt, outcome, context)),
+        Command::Lose => Ok(lose(message)),
+        Command::Resolve { attempt, found } => Ok(resolve(message, *attempt, found.as_ref(), context)),
+        Command::Report { attempt, report: said } => Ok(heard(message, *attempt, said, context)),
+        Command::Poll { answer } => Ok(poll(message, answer.as_ref(), context)),
+        Command::Cancel => cancel(message),
+        Command::Reschedule { scheduled_for } => reschedule(message, *scheduled_for, context),
+        Command::Retry { id } => retry(message, *id),
+    }
+}
+
+/// The verdict on a message that is not committed: too late, not yet, not allowed, or due.
+pub(super) fn judge(
+    scheduled_for: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    context: &Context<'_>,
+) -> Event {
+    if expires_at.is_some_and(|at| at <= context.now) {
+        return Event::Expired;
+    }
+    if let Some(until) = scheduled_for.filter(|at| *at > context.now) {
+        return Event::Held { hold: Hold::Scheduled, until };
+    }
+    match context.rules.sending {
+        Sending::Enabled => Event::BecameDue,
+        Sending::Disabled => Event::Held { hold: Hold::SendingDisabled, until: Timestamp::MAX },
+    }
+}
+
+fn judged(message: &Message, context: &Context<'_>) -> Event {
+    judge(message.scheduled_for, message.expires_at, context)
+}
+
+fn expiry_follows(expires_at: Option<Timestamp>, scheduled_for: Option<Timestamp>) -> Result<(), Rejection> {
+    match (expires_at, scheduled_for) {
+        (Some(expires), Some(scheduled)) if expires <= scheduled => Err(Rejection::ExpiresBeforeSchedule),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
+    let expired = message.expires_at.is_some_and(|at| at <= context.now);
+    match message.state {
+        State::Accepted => vec![judged(message, context)],
+        State::Held { hold: Hold::OutcomeUnknown, until } if until <= context.now => vec![Event::GivenUp],
+        State::Held { hold: Hold::OutcomeUnknown, .. } => vec![],
+        State::Held { .. } | State::Due { .. } if expired => vec![Event::Expired],
+        State::Held { hold: Hold::SendingDisabled, .. } => match context.rules.sending {
+            Sending::Enabled => vec![judged(message, context)],
+            Sending::Disabled => vec![],
+        },
+        State::Held { until, .. } if until <= context.now => vec![judged(message, context)],
+        State::Held { .. }
+        | State::Due { .. }
+        | State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired => vec![],
+    }
+}
+
+/// Commits the next attempt: the exact point of no return.
+fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    match message.state {
+        State::Due { .. } => {
+            let verdict = judged(message, context);
+            let goes = verdict == Event::BecameDue;
+            Ok(vec![if goes { Event::AttemptStarted { attempt: message.attempt.next() } } else { verdict }])
+        }
+        State::Accepted
+        | State::Held { .. }
+        | State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired => Err(Rejection::NotDue { state: message.state.name() }),
+    }
+}
+
+fn lose(message: &Message) -> Vec<Event> {
+    match message.state {
+        State::Submitting { .. } => vec![Event::OutcomeLost {
+            attempt: message.attempt,
+            detail: "the process ended before the provider answered".into(),
+        }],
+        State::Accepted
+        | State::Held { .. }
+        | State::Due { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired => vec![],
+    }
+}
+
+/// A callback. One that names an attempt belongs to that attempt; one that names none belongs to
+/// the attempt whose SID it carries.
+fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &Context<'_>) -> Vec<Event> {
+    let ours = attempt.map_or(message.sid == Some(said.sid), |named| named == message.attempt);
+    if message.attempt == Attempt::NONE {
+        // Nothing was ever submitted: whatever this is about, it is not this message.
+        return vec![];
+    }
+    let contradiction = || vec![Event::Contradicted { sid: said.sid, status: said.status }];
+    if !ours {
+        // An attempt that was replaced: only an arrival is worth keeping.
+        return if said.status.rank() >= 4 { contradiction() } else { vec![] };
+    }
+    match message.state {
+        State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
+            adopt(message, said, context)
+        }
+        State::Submitted { .. } | State::Sent { .. } => report(message, said, context),
+        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
+            let agrees = said.status.rank() < 4 || message.says(said.status);
+            if agrees { vec![] } else { contradiction() }
+        }
+        State::Accepted | State::Held { .. } | State::Due { .. } if proves_taken(message, said) => {
+            adopt(message, said, context)
+        }
+        State::Accepted | State::Held { .. } | State::Due { .. } => vec![],
+    }
+}
+
+/// Whether a report about an attempt that was given up shows that it was taken after all, so that
+/// another one would send twice. An attempt that never had a name is taken as soon as it has one;
+/// one that the provider reported as failed only when the carrier has it.
+fn proves_taken(message: &Message, said: &Report) -> bool {
+    let arrives = match said.status {
+        ProviderStatus::Sent
+        | ProviderStatus::PartiallyDelivered
+        | ProviderStatus::Delivered
+        | ProviderStatus::Read => true,
+        ProviderStatus::Accepted
+        | ProviderStatus::Scheduled
+        | ProviderStatus::Queued
+        | ProviderStatus::Sending
+        | ProviderStatus::Undelivered
+        | ProviderStatus::Failed
+        | ProviderStatus::Canceled => false,
+    };
+    message.sid.is_none_or(|known| known == said.sid && arrives)
+}
+
+fn cancel(message: &Message) -> Result<Vec<Event>, Rejection> {
+    let committed = Rejection::AlreadyCommitted { attempt: message.attempt };
+    match message.state {
+        State::Held { hold: Hold::OutcomeUnknown, .. } => Err(committed),
+        State::Accepted | State::Held { .. } | State::Due { .. } => Ok(vec![Event::Canceled]),
+        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
+            Err(committed)
+        }
+        State::Canceled => Ok(vec![]),
+        State::Delivered | State::Undelivered | State::Failed | State::Expired => {
+            Err(Rejection::Finalized { state: message.state.name() })
+        }
+    }
+}
+
+fn reschedule(
+    message: &Message,
+    scheduled_for: Option<Timestamp>,
+    context: &Context<'_>,
+) -> Result<Vec<Event>, Rejection> {
+    let committed = Rejection::AlreadyCommitted { attempt: message.attempt };
+    match message.state {
+        State::Held { hold: Hold::OutcomeUnknown, .. } => Err(committed),
+        State::Accepted | State::Held { .. } | State::Due { .. } => {
+            expiry_follows(message.expires_at, scheduled_for)?;
+            let verdict = judge(scheduled_for, message.expires_at, context);
+            Ok(vec![Event::Rescheduled { scheduled_for }, verdict])
+        }
+        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
+            Err(committed)
+        }
+        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
+            Err(Rejection::Finalized { state: message.state.name() })
+        }
+    }
+}
+
+fn retry(message: &Message, id: MessageId) -> Result<Vec<Event>, Rejection> {
+    let nothing = Rejection::NothingToRetry { state: message.state.name() };
+    match message.state {
+        State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, .. } => {
+            Ok(vec![Event::BecameDue])
+        }
+        State::Held { hold: Hold::Scheduled | Hold::SendingDisabled, .. } => Err(nothing),
+        State::Due { .. } => Ok(vec![]),
+        State::Undelivered | State::Failed | State::Canceled | State::Expired => match message.retried_as {
+            Some(id) => Err(Rejection::AlreadyRetried { id }),
+            None => Ok(vec![Event::RetriedAs { id }]),
+        },
+        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
+            Err(Rejection::AlreadyCommitted { attempt: message.attempt })
+        }
+        State::Accepted => Err(nothing),
+        State::Delivered => Err(Rejection::Finalized { state: message.state.name() }),
+    }
+}

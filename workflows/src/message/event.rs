@@ -1,0 +1,179 @@
+//! What happened to a message. Events are journaled, in the past tense, added to and never renamed.
+
+use crate::body::Encoding;
+use crate::id::{Attempt, MessageId, ProviderSid};
+use crate::message::{Failure, Hold, ProviderStatus, Request};
+use crate::timestamp::Timestamp;
+
+/// One thing that happened to one message. When it happened stands in the record around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The wish is durable.
+    Accepted {
+        /// All of it.
+        request: Box<Request>,
+        /// How the body is encoded on the air, as judged on acceptance.
+        encoding: Encoding,
+        /// Billed parts, as judged on acceptance.
+        segments: u16,
+    },
+    /// It waits.
+    Held {
+        /// For what.
+        hold: Hold,
+        /// Until when; [`Timestamp::MAX`] when no clock will release it.
+        until: Timestamp,
+    },
+    /// It may go as soon as a slot is free.
+    BecameDue,
+    /// The intent to submit is durable: from here on the request may be on the wire.
+    AttemptStarted {
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// The provider took the attempt.
+    Submitted {
+        /// Which attempt.
+        attempt: Attempt,
+        /// The provider's name for it.
+        sid: ProviderSid,
+        /// The provider's word.
+        status: ProviderStatus,
+        /// How we learned of it.
+        via: Via,
+    },
+    /// The attempt came to nothing.
+    AttemptFailed {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Why.
+        failure: Failure,
+        /// What follows.
+        verdict: Verdict,
+    },
+    /// The attempt may or may not have been taken.
+    OutcomeLost {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Why we do not know.
+        detail: Box<str>,
+    },
+    /// The provider's list was searched and held nothing that fits.
+    LookupFoundNothing {
+        /// Which attempt.
+        attempt: Attempt,
+        /// How many searches there have been, this one included.
+        lookups: u8,
+    },
+    /// The provider's word climbed.
+    StatusReported {
+        /// The provider's word.
+        status: ProviderStatus,
+        /// Why it failed, when it did.
+        failure: Option<Failure>,
+        /// How we learned of it.
+        via: Via,
+    },
+    /// We asked the provider where the message is.
+    Polled {
+        /// How many times we asked, this one included.
+        polls: u8,
+    },
+    /// The time to send it was changed.
+    Rescheduled {
+        /// Not before this instant; `None` means at once.
+        scheduled_for: Option<Timestamp>,
+    },
+    /// Somebody withdrew it.
+    Canceled,
+    /// Its deadline passed before an attempt was made.
+    Expired,
+    /// Given up: it is not known whether the provider took it, and nobody decided in time.
+    GivenUp,
+    /// A new message tries this finalized one again.
+    RetriedAs {
+        /// The new message.
+        id: MessageId,
+    },
+    /// The provider said something that does not fit what we know; kept, and nothing changed by it.
+    Contradicted {
+        /// The provider's name in the report.
+        sid: ProviderSid,
+        /// The provider's word in the report.
+        status: ProviderStatus,
+    },
+}
+
+/// How we learned of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// The provider's answer to our submission.
+    Response,
+    /// A signed status callback.
+    Callback,
+    /// A search in the provider's list.
+    Lookup,
+    /// A question about one known message.
+    Poll,
+}
+
+impl Via {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Callback => "callback",
+            Self::Lookup => "lookup",
+            Self::Poll => "poll",
+        }
+    }
+}
+
+/// What follows when an attempt came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again, not before `until`.
+    RetryAt {
+        /// What it waits for.
+        hold: Hold,
+        /// Until when.
+        until: Timestamp,
+        /// Whether this attempt counts against the cap: waits that are not the message's fault do not.
+        counts: Counts,
+    },
+    /// Never left: final.
+    Failed,
+}
+
+/// Whether an attempt counts against the cap of attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// It does.
+    Yes,
+    /// The provider was too busy or misconfigured; the message is not to blame.
+    No,
+}
+
+impl Event {
+    /// The event's name in exports, logs and the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Held { .. } => "held",
+            Self::BecameDue => "became_due",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::Submitted { .. } => "submitted",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::OutcomeLost { .. } => "outcome_lost",
+            Self::LookupFoundNothing { .. } => "lookup_found_nothing",
+            Self::StatusReported { .. } => "status_reported",
+            Self::Polled { .. } => "polled",
+            Self::Rescheduled { .. } => "rescheduled",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::GivenUp => "given_up",
+            Self::RetriedAs { .. } => "retried_as",
+            Self::Contradicted { .. } => "contradicted",
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What somebody asked for when they asked for a message. Written once, never changed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::body::Body;
+use crate::id::MessageId;
+use crate::phone_number::PhoneNumber;
+use crate::timestamp::Timestamp;
+
+/// An accepted wish to send one text to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The message's public name.
+    pub id: MessageId,
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// The text.
+    pub body: Body,
+    /// Which messages go first when not all can.
+    pub priority: Priority,
+    /// Not before this instant; `None` means at once.
+    pub scheduled_for: Option<Timestamp>,
+    /// Not at or after this instant: late text is worse than none.
+    pub expires_at: Option<Timestamp>,
+    /// What to do when it can't be learned whether an attempt was taken.
+    pub on_unknown: OnUnknown,
+    /// Whose message this is in the caller's product.
+    pub user_id: Option<UserId>,
+    /// The caller's own notes, returned as they came.
+    pub metadata: Option<Metadata>,
+    /// The finalized message that this one tries again.
+    pub retry_of: Option<MessageId>,
+}
+
+/// Which messages go first when not all can. Waiting raises a message over newer ones, so low never starves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// First.
+    Urgent,
+    /// Before normal.
+    High,
+    /// The default.
+    #[default]
+    Normal,
+    /// When nothing else waits.
+    Low,
+}
+
+/// Every priority, first to go first.
+pub const PRIORITIES: [(Priority, &str); 4] = [
+    (Priority::Urgent, "urgent"),
+    (Priority::High, "high"),
+    (Priority::Normal, "normal"),
+    (Priority::Low, "low"),
+];
+
+/// The word is not a priority.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a priority; expected urgent, high, normal or low")]
+pub struct PriorityError(String);
+
+impl Priority {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
+
+impl FromStr for Priority {
+    type Err = PriorityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        PRIORITIES
+            .into_iter()
+            .find(|(_, word)| *word == text)
+            .map(|(priority, _)| priority)
+            .ok_or_else(|| PriorityError(text.chars().take(32).collect()))
+    }
+}
+
+/// What to do when every lookup has found nothing and an attempt may still have been taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnUnknown {
+    /// Keep it for a person to decide; nothing is sent twice.
+    #[default]
+    Hold,
+    /// Send again: for texts where twice is better than never.
+    Resend,
+}
+
+/// The word is not a policy for unknown outcomes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a policy for unknown outcomes; expected hold or resend")]
+pub struct OnUnknownError(String);
+
+impl OnUnknown {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Resend => "resend",
+        }
+    }
+}
+
+impl FromStr for OnUnknown {
+    type Err = OnUnknownError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "hold" => Ok(Self::Hold),
+            "resend" => Ok(Self::Resend),
+            other => Err(OnUnknownError(other.chars().take(32).collect())),
+        }
+    }
+}
+
+/// Whose message this is in the caller's product: 1 to 64 visible ASCII characters, often a UUID.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Box<str>);
+
+/// The text can't name a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a user id has 1 to 64 visible ASCII characters; this one has {length} bytes or other characters")]
+pub struct UserIdError {
+    /// Length of the refused text in bytes.
+    length: usize,
+}
+
+impl UserId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UserId {
+    type Err = UserIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.is_empty() || text.len() > 64 || !visible {
+            return Err(UserIdError { length: text.len() });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The caller's own notes: JSON text of at most [`Metadata::BYTES_MAX`] bytes, returned as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Metadata(Box<str>);
+
+/// The notes are too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("metadata has {length} bytes; at most {max} are kept", max = Metadata::BYTES_MAX)]
+pub struct MetadataError {
+    /// Length of the refused text in bytes.
+    length: usize,
+}
+
+impl Metadata {
+    /// Most bytes kept.
+    pub const BYTES_MAX: usize = 4096;
+
+    /// Keeps `json` as it is. That it is JSON is the edge's promise.
+    pub fn new(json: &str) -> Result<Self, MetadataError> {
+        if json.len() > Self::BYTES_MAX {
+            return Err(MetadataError { length: json.len() });
+        }
+        Ok(Self(json.into()))
+    }
+
+    /// The JSON text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Metadata({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,226 @@
+//! Where a message is in its life.
+
+use crate::id::{Attempt, MessageId, ProviderSid};
+use crate::message::{Failure, OnUnknown, Priority, ProviderStatus};
+use crate::phone_number::PhoneNumber;
+use crate::timestamp::Timestamp;
+
+/// A message as the fold of its events: what decisions need, without body and notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// Which messages go first.
+    pub priority: Priority,
+    /// Billed parts of the body.
+    pub segments: u16,
+    /// What to do when an outcome can't be learned.
+    pub on_unknown: OnUnknown,
+    /// When the wish became durable.
+    pub accepted_at: Timestamp,
+    /// Not before this instant.
+    pub scheduled_for: Option<Timestamp>,
+    /// Not at or after this instant.
+    pub expires_at: Option<Timestamp>,
+    /// The newest attempt; [`Attempt::NONE`] before the first.
+    pub attempt: Attempt,
+    /// Attempts that count against the cap.
+    pub counted: u32,
+    /// The provider's name for the newest attempt, once known.
+    pub sid: Option<ProviderSid>,
+    /// Why the newest failed attempt failed.
+    pub failure: Option<Failure>,
+    /// The message that tries this finalized one again.
+    pub retried_as: Option<MessageId>,
+    /// When the newest event happened.
+    pub changed_at: Timestamp,
+    /// Where it is.
+    pub state: State,
+}
+
+/// Where a message is. Data that only one state has lives in that state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Durable, not yet judged.
+    Accepted,
+    /// Waits, for a reason and until an instant.
+    Held {
+        /// For what.
+        hold: Hold,
+        /// Until when; [`Timestamp::MAX`] when no clock will release it.
+        until: Timestamp,
+    },
+    /// May go; waits for a slot.
+    Due {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The newest attempt is committed; its request may be on the wire.
+    Submitting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The newest attempt may or may not have been taken; being looked up.
+    Unknown {
+        /// When the request may first have been on the wire.
+        started_at: Timestamp,
+        /// Since when we do not know.
+        since: Timestamp,
+        /// Searches that found nothing so far.
+        lookups: u8,
+    },
+    /// The provider took it.
+    Submitted {
+        /// The provider's word.
+        status: ProviderStatus,
+        /// Since when.
+        since: Timestamp,
+        /// How many times we asked where it is.
+        polls: u8,
+    },
+    /// The carrier took it.
+    Sent {
+        /// When the provider took it.
+        submitted_at: Timestamp,
+        /// How many times we asked where it is.
+        polls: u8,
+    },
+    /// The handset got it. Final.
+    Delivered,
+    /// The carrier gave up. Final.
+    Undelivered,
+    /// Never left, or given up. Final.
+    Failed,
+    /// Withdrawn. Final.
+    Canceled,
+    /// Its deadline passed unsent. Final.
+    Expired,
+}
+
+/// What a held message waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// Its own schedule.
+    Scheduled,
+    /// The delay before the next attempt.
+    Backoff,
+    /// The provider asked us to slow down, or refuses our account.
+    ProviderLane,
+    /// Sending is switched off.
+    SendingDisabled,
+    /// A person: it is not known whether the newest attempt was taken, and no search found it.
+    OutcomeUnknown,
+}
+
+/// Every hold with the word for it.
+pub const HOLDS: [(Hold, &str); 5] = [
+    (Hold::Scheduled, "scheduled"),
+    (Hold::Backoff, "backoff"),
+    (Hold::ProviderLane, "provider_lane"),
+    (Hold::SendingDisabled, "sending_disabled"),
+    (Hold::OutcomeUnknown, "outcome_unknown"),
+];
+
+impl Hold {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Backoff => "backoff",
+            Self::ProviderLane => "provider_lane",
+            Self::SendingDisabled => "sending_disabled",
+            Self::OutcomeUnknown => "outcome_unknown",
+        }
+    }
+}
+
+/// A state without its data: for indexes, filters and totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateName {
+    /// See [`State::Accepted`].
+    Accepted,
+    /// See [`State::Held`].
+    Held,
+    /// See [`State::Due`].
+    Due,
+    /// See [`State::Submitting`].
+    Submitting,
+    /// See [`State::Unknown`].
+    Unknown,
+    /// See [`State::Submitted`].
+    Submitted,
+    /// See [`State::Sent`].
+    Sent,
+    /// See [`State::Delivered`].
+    Delivered,
+    /// See [`State::Undelivered`].
+    Undelivered,
+    /// See [`State::Failed`].
+    Failed,
+    /// See [`State::Canceled`].
+    Canceled,
+    /// See [`State::Expired`].
+    Expired,
+}
+
+/// Every state, in the order of a life.
+pub const STATES: [(StateName, &str); 12] = [
+    (StateName::Accepted, "accepted"),
+    (StateName::Held, "held"),
+    (StateName::Due, "due"),
+    (StateName::Submitting, "submitting"),
+    (StateName::Unknown, "unknown"),
+    (StateName::Submitted, "submitted"),
+    (StateName::Sent, "sent"),
+    (StateName::Delivered, "delivered"),
+    (StateName::Undelivered, "undelivered"),
+    (StateName::Failed, "failed"),
+    (StateName::Canceled, "canceled"),
+    (StateName::Expired, "expired"),
+];
+
+impl StateName {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        STATES.into_iter().find(|(name, _)| *name == self).map_or("", |(_, word)| word)
+    }
+
+    /// The state that `word` names.
+    pub fn parse(word: &str) -> Option<Self> {
+        STATES.into_iter().find(|(_, known)| *known == word).map(|(name, _)| name)
+    }
+
+    /// Whether there is no way out of it.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Delivered | Self::Undelivered | Self::Failed | Self::Canceled | Self::Expired => true,
+            Self::Accepted
+            | Self::Held
+            | Self::Due
+            | Self::Submitting
+            | Self::Unknown
+            | Self::Submitted
+            | Self::Sent => false,
+        }
+    }
+}
+
+impl State {
+    /// The state without its data.
+    pub fn name(self) -> StateName {
+        match self {
+            Self::Accepted => StateName::Accepted,
+            Self::Held { .. } => StateName::Held,
+            Self::Due { .. } => StateName::Due,
+            Self::Submitting { .. } => StateName::Submitting,
+            Self::Unknown { .. } => StateName::Unknown,
+            Self::Submitted { .. } => StateName::Submitted,
+            Self::Sent { .. } => StateName::Sent,
+            Self::Delivered => StateName::Delivered,
+            Self::Undelivered => StateName::Undelivered,
+            Self::Failed => StateName::Failed,
+            Self::Canceled => StateName::Canceled,
+            Self::Expired => StateName::Expired,
+        }
+    }
+}

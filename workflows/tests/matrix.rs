@@ -1,0 +1,230 @@
+//! Every state against every command, as a table that people review: `snapshots/matrix__*.snap`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::indexing_slicing,
+    reason = "a test may end by panicking"
+)]
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use dunlin_workflows::body::Body;
+use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
+use dunlin_workflows::message::{
+    Cause, Command, Context, Event, Hold, Message, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
+    ProviderStatus, Report, Request, State, Verdict, Via, accept, decide,
+};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::rules::{Rules, Sending};
+use dunlin_workflows::timestamp::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn sid(letter: &str) -> ProviderSid {
+    format!("SM{}", letter.repeat(32)).parse().unwrap()
+}
+
+/// A message whose first attempt was made and that expires in an hour.
+fn message(state: State, on_unknown: OnUnknown) -> Message {
+    let request = Request {
+        id: MessageId::from_bytes([1; 16]),
+        to: PhoneNumber::parse("+15551234567", None).unwrap(),
+        body: Body::parse("hello").unwrap(),
+        priority: Priority::Normal,
+        scheduled_for: None,
+        expires_at: Some(NOW.plus(Duration::from_hours(1))),
+        on_unknown,
+        user_id: None,
+        metadata: None,
+        retry_of: None,
+    };
+    let rules = Rules::default();
+    let events = accept(request, &Context { now: NOW, rules: &rules, jitter: 0 }).unwrap();
+    let mut message = Message::begin(&events[0], NOW).unwrap();
+    let unsent = match state {
+        State::Accepted
+        | State::Due { .. }
+        | State::Held { hold: Hold::Scheduled | Hold::SendingDisabled, .. } => true,
+        _tried => false,
+    };
+    message.state = state;
+    if !unsent {
+        message.attempt = Attempt::new(1);
+        message.counted = 1;
+        message.sid = Some(sid("a"));
+    }
+    if matches!(
+        state,
+        State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. }
+    ) {
+        message.sid = None;
+    }
+    message
+}
+
+fn states() -> Vec<(String, Message)> {
+    let later = NOW.plus(Duration::from_mins(10));
+    let held = |hold, until| State::Held { hold, until };
+    let unknown = |lookups| State::Unknown { started_at: NOW, since: NOW, lookups };
+    let submitted = |status| State::Submitted { status, since: NOW, polls: 0 };
+    let all = [
+        ("accepted", State::Accepted),
+        ("held scheduled, later", held(Hold::Scheduled, later)),
+        ("held scheduled, now", held(Hold::Scheduled, NOW)),
+        ("held backoff, later", held(Hold::Backoff, later)),
+        ("held lane, now", held(Hold::ProviderLane, NOW)),
+        ("held sending disabled", held(Hold::SendingDisabled, Timestamp::MAX)),
+        ("held outcome unknown, later", held(Hold::OutcomeUnknown, later)),
+        ("held outcome unknown, now", held(Hold::OutcomeUnknown, NOW)),
+        ("due", State::Due { since: NOW }),
+        ("submitting", State::Submitting { since: NOW }),
+        ("unknown, no lookup", unknown(0)),
+        ("unknown, last lookup", unknown(2)),
+        ("submitted queued", submitted(ProviderStatus::Queued)),
+        ("submitted sending", submitted(ProviderStatus::Sending)),
+        ("sent", State::Sent { submitted_at: NOW, polls: 0 }),
+        ("delivered", State::Delivered),
+        ("undelivered", State::Undelivered),
+        ("failed", State::Failed),
+        ("canceled", State::Canceled),
+        ("expired", State::Expired),
+    ];
+    let mut states: Vec<_> =
+        all.into_iter().map(|(name, state)| (name.to_owned(), message(state, OnUnknown::Hold))).collect();
+    states.push(("unknown, last lookup, resend".to_owned(), message(unknown(2), OnUnknown::Resend)));
+    states
+}
+
+fn commands() -> Vec<(String, Command)> {
+    let attempt = Attempt::new(1);
+    let conclude = |outcome| Command::Conclude { attempt, outcome };
+    let taken = |letter| Outcome::Taken { sid: sid(letter), status: ProviderStatus::Queued };
+    let refused = |cause| Outcome::Refused { cause, detail: "no".into(), retry_after: None };
+    let answered = |http_status, code| refused(Cause::Refused { http_status, code });
+    let report = |letter, status, code| Report { sid: sid(letter), status, code, via: Via::Callback };
+    let mut commands = vec![
+        ("wake".to_owned(), Command::Wake),
+        ("begin".to_owned(), Command::Begin),
+        ("conclude taken".to_owned(), conclude(taken("a"))),
+        ("conclude taken, other sid".to_owned(), conclude(taken("b"))),
+        ("conclude 400 21211".to_owned(), conclude(answered(400, Some(21211)))),
+        ("conclude 400 21610".to_owned(), conclude(answered(400, Some(21610)))),
+        ("conclude 400 21611".to_owned(), conclude(answered(400, Some(21611)))),
+        ("conclude 401 20003".to_owned(), conclude(answered(401, Some(20003)))),
+        ("conclude 429".to_owned(), conclude(answered(429, None))),
+        ("conclude 500".to_owned(), conclude(answered(500, None))),
+        ("conclude not connected".to_owned(), conclude(refused(Cause::NotConnected))),
+        ("conclude lost".to_owned(), conclude(Outcome::Lost { detail: "timeout".into() })),
+        (
+            "conclude of another attempt".to_owned(),
+            Command::Conclude { attempt: Attempt::new(9), outcome: taken("a") },
+        ),
+        ("lose".to_owned(), Command::Lose),
+        (
+            "resolve found".to_owned(),
+            Command::Resolve { attempt, found: Some(report("a", ProviderStatus::Sent, None)) },
+        ),
+        ("resolve nothing".to_owned(), Command::Resolve { attempt, found: None }),
+        ("poll unanswered".to_owned(), Command::Poll { answer: None }),
+        (
+            "poll delivered".to_owned(),
+            Command::Poll { answer: Some(report("a", ProviderStatus::Delivered, None)) },
+        ),
+        ("cancel".to_owned(), Command::Cancel),
+        ("reschedule at once".to_owned(), Command::Reschedule { scheduled_for: None }),
+        (
+            "reschedule later".to_owned(),
+            Command::Reschedule { scheduled_for: Some(NOW.plus(Duration::from_mins(30))) },
+        ),
+        (
+            "reschedule past expiry".to_owned(),
+            Command::Reschedule { scheduled_for: Some(NOW.plus(Duration::from_hours(2))) },
+        ),
+        ("retry".to_owned(), Command::Retry { id: MessageId::from_bytes([2; 16]) }),
+    ];
+    for (status, word, _) in PROVIDER_STATUSES {
+        let report = report("a", status, None);
+        commands.push((format!("report {word}"), Command::Report { attempt: Some(attempt), report }));
+    }
+    for (code, status) in [
+        (30001, ProviderStatus::Failed),
+        (30003, ProviderStatus::Undelivered),
+        (30007, ProviderStatus::Undelivered),
+    ] {
+        let report = report("a", status, Some(code));
+        commands
+            .push((format!("report {status} {code}"), Command::Report { attempt: Some(attempt), report }));
+    }
+    let stray = |attempt, letter| Command::Report {
+        attempt,
+        report: report(letter, ProviderStatus::Delivered, None),
+    };
+    commands.push(("report delivered, other sid".to_owned(), stray(Some(attempt), "b")));
+    commands.push(("report delivered, older attempt".to_owned(), stray(Some(Attempt::NONE), "c")));
+    commands.push(("report delivered, by sid alone".to_owned(), stray(None, "a")));
+    commands
+}
+
+/// What a decision came to, in a few words.
+fn told(message: &Message, command: &Command, rules: &Rules, now: Timestamp) -> String {
+    match decide(message, command, &Context { now, rules, jitter: 0 }) {
+        Err(rejection) => format!("no: {rejection}"),
+        Ok(events) if events.is_empty() => "-".to_owned(),
+        Ok(events) => {
+            let mut after = message.clone();
+            for event in &events {
+                after.apply(event, now).unwrap();
+            }
+            let names: Vec<String> = events.iter().map(named).collect();
+            format!("{} => {}", names.join(" + "), after.state.name().as_str())
+        }
+    }
+}
+
+fn named(event: &Event) -> String {
+    match event {
+        Event::Held { hold, .. } => format!("held({})", hold.as_str()),
+        Event::AttemptFailed { verdict: Verdict::Failed, failure, .. } => {
+            format!("attempt_failed({})", failure.class.as_str())
+        }
+        Event::AttemptFailed { verdict: Verdict::RetryAt { hold, until, .. }, .. } => {
+            format!("attempt_failed(again after {} s, {})", until.since(NOW).as_secs(), hold.as_str())
+        }
+        Event::Submitted { status, .. } | Event::StatusReported { status, .. } => {
+            format!("{}({status})", event.name())
+        }
+        _plain => event.name().to_owned(),
+    }
+}
+
+fn table(rules: &Rules, now: Timestamp, commands: &[(String, Command)]) -> String {
+    let mut table = String::new();
+    for (state, message) in states() {
+        writeln!(table, "{state}").unwrap();
+        for (name, command) in commands {
+            writeln!(table, "    {name:<34} {}", told(&message, command, rules, now)).unwrap();
+        }
+    }
+    table
+}
+
+#[test]
+fn every_state_against_every_command() {
+    insta::assert_snapshot!("every_command", table(&Rules::default(), NOW, &commands()));
+}
+
+/// The commands that look at the clock or the switch: after the deadline, and with sending off.
+#[test]
+fn past_the_deadline_and_with_sending_off() {
+    let timed: Vec<_> = commands()
+        .into_iter()
+        .filter(|(name, _)| {
+            ["wake", "begin", "reschedule at once", "resolve nothing", "retry"].contains(&name.as_str())
+        })
+        .collect();
+    let expired = table(&Rules::default(), NOW.plus(Duration::from_hours(1)), &timed);
+    insta::assert_snapshot!("past_the_deadline", expired);
+    let off = Rules { sending: Sending::Disabled, ..Rules::default() };
+    insta::assert_snapshot!("sending_off", table(&off, NOW, &timed));
+}
