@@ -171,7 +171,10 @@ impl Answer {
             (StatusCode::NOT_FOUND, _) => Exit::NotFound,
             (StatusCode::CONFLICT, _) | (_, Some("idempotency_key_reused")) => Exit::Conflict,
             (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Exit::Usage,
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, _) => Exit::Unreachable,
+            (
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                _,
+            ) => Exit::Unreachable,
             _ => Exit::Failure,
         };
         let problem = Some(self.body).filter(|body| !body.is_null());
@@ -180,7 +183,8 @@ impl Answer {
 
     /// Whether the same question may be answered later.
     pub(super) fn is_busy(&self) -> bool {
-        matches!(self.status, 429 | 503)
+        let code = self.body.get("code").and_then(Value::as_str);
+        matches!(self.status, 408 | 429 | 503) || code == Some("idempotency_in_progress")
     }
 }
 

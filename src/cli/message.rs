@@ -1,11 +1,13 @@
 //! A message as the API writes it, and as people read it.
 
-use dunlin_workflows::message::StateName;
+use dunlin_workflows::message::{HOLDS, StateName};
 use dunlin_workflows::phone_number::PhoneNumber;
 use serde::Deserialize;
 use serde_json::Value;
 
 pub(super) use dunlin_workflows::id::MessageId;
+
+use crate::timeline;
 
 /// The fields of the API's message that commands look at; the rest passes through untouched.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,16 +88,8 @@ impl Message {
 
 /// What a hold means. A word that this version does not know is shown as it is.
 fn hold_words(reason: &str) -> &str {
-    match reason {
-        "scheduled" => "its time has not come",
-        "backoff" => "waits before the next attempt",
-        "provider_lane" => "the provider asked to slow down",
-        "sending_disabled" => "sending is switched off (SMS_SENDING_ENABLED=false)",
-        "outcome_unknown" => {
-            "nobody knows whether the provider took it; `dunlin retry` or `dunlin cancel` decides"
-        }
-        other => other,
-    }
+    let known = HOLDS.into_iter().find(|(_, word)| *word == reason);
+    known.map_or(reason, |(hold, _)| timeline::hold_words(hold))
 }
 
 /// One line about the message in an answer.

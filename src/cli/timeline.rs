@@ -9,7 +9,7 @@ use crate::cli::message::Message;
 use crate::cli::output::{Output, Tone};
 
 /// Fields of an event that its line shows in columns, or not at all.
-const IN_COLUMNS: [&str; 5] = ["seq", "at", "event", "words", "more"];
+const IN_COLUMNS: [&str; 3] = ["seq", "at", "event"];
 
 /// A message and its events, from the API.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ mod tests {
             [
                 "a  -> +15*******67  FAILED  1 attempt",
                 "  2026-11-24T10:00:00.000Z                accepted              for +15*******67",
-                "  2026-11-24T10:00:01.250Z     +1s 250ms  attempt_started       attempt=1 source=dispatcher",
+                "  2026-11-24T10:00:01.250Z        +1.25s  attempt_started       attempt=1 source=dispatcher",
                 "  failed (21610): they opted out",
             ]
         );

@@ -215,7 +215,7 @@ async fn offer<'a>(client: &Client, text: &'a Text) -> Result<Accepted<'a>, Fail
     let started = Instant::now();
     loop {
         let failure = match client.post("/v1/messages", &text.request, Some(&text.key)).await {
-            Ok(answer) if !answer.is_busy() && answer.status != 409 => {
+            Ok(answer) if !answer.is_busy() => {
                 let message = answer.into_success()?;
                 let id = message.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
                 return Ok(Accepted { text, id });

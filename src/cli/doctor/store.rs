@@ -97,7 +97,7 @@ async fn daemon(config: &Config) -> Check {
     let remedy = format!("look at the daemon's log; does it listen on {} (DUNLIN_LISTEN)?", config.listen);
     let token: Option<SecretString> = config.api_token.clone();
     let answer = match Client::new(url.clone(), token) {
-        Ok(client) => client.fetch("/readyz").await,
+        Ok(client) => client.fetch("/readyz?verbose").await,
         Err(failure) => Err(failure),
     };
     match answer {
