@@ -11,10 +11,10 @@ use crate::bench::stand::Stand;
 use crate::bench::text::TEXTS_MAX;
 use crate::bench::{accepts, exchanges, lives, restart};
 use crate::cli::exit::{Ended, Exit, Failure};
-use crate::cli::instant::written;
 use crate::cli::output::{Form, Output, Tone};
 use crate::clock::{Clock as _, SystemClock};
 use crate::shutdown::Shutdown;
+use crate::timeline::written;
 
 /// Accepts measured per life: they are faster, and a short run says little.
 const ACCEPTS_PER_LIFE: u32 = 3;

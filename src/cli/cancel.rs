@@ -5,14 +5,15 @@ use serde_json::json;
 
 use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit};
-use crate::cli::message::{MessageId, sentence};
+use crate::cli::message::{name, sentence};
 use crate::cli::output::{Form, Output};
 
 /// Withdraw a message that is not on its way yet.
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
-    /// The message
-    id: MessageId,
+    /// The message: its id, or the provider's SID
+    #[arg(value_parser = name)]
+    id: String,
 }
 
 impl Cancel {

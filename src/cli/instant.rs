@@ -1,6 +1,6 @@
 //! Instants on the command line: written out, or counted from now.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::DateTime;
 use dunlin_workflows::timestamp::Timestamp;
 
 /// An instant as given: RFC 3339, or `+` and a duration from now.
@@ -37,13 +37,6 @@ impl Instant {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds; empty when no calendar reaches that far.
-pub(super) fn written(instant: Timestamp) -> String {
-    DateTime::<Utc>::from_timestamp_millis(instant.as_millis())
-        .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +47,6 @@ mod tests {
         let read = |text: &str| text.parse::<Instant>().map(|instant| instant.seen_at(now).as_millis());
         assert_eq!(read("+1m"), Ok(61_000));
         assert_eq!(read("1970-01-01T01:00:02+01:00"), Ok(2_000));
-        assert_eq!(written(Timestamp::from_millis(2_000)), "1970-01-01T00:00:02.000Z");
         for wrong in ["", "tomorrow", "+", "+0s", "2026-12-24", "2026-12-24T14:00:00"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -1,11 +1,10 @@
 //! A message as the API writes it, and as people read it.
 
+use dunlin_workflows::id::{MessageId, ProviderSid};
 use dunlin_workflows::message::{HOLDS, StateName};
 use dunlin_workflows::phone_number::PhoneNumber;
 use serde::Deserialize;
 use serde_json::Value;
-
-pub(super) use dunlin_workflows::id::MessageId;
 
 use crate::timeline;
 
@@ -78,7 +77,7 @@ impl Message {
             (None, Some(error)) if self.is_final() => {
                 let code = error.code.map(|code| format!(" ({code})")).unwrap_or_default();
                 let cause = error.cause.as_deref().unwrap_or("no cause given");
-                let remedy = error.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+                let remedy = error.remedy.as_ref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
                 format!("{}{code}: {cause}{remedy}", self.state)
             }
             (None, _) => self.state.clone(),
@@ -90,6 +89,15 @@ impl Message {
 fn hold_words(reason: &str) -> &str {
     let known = HOLDS.into_iter().find(|(_, word)| *word == reason);
     known.map_or(reason, |(hold, _)| timeline::hold_words(hold))
+}
+
+/// A message's name on the command line: its id, or the provider's SID.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    if text.parse::<ProviderSid>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let id = text.parse::<MessageId>().map_err(|error| error.to_string())?;
+    Ok(id.to_string())
 }
 
 /// One line about the message in an answer.
@@ -120,7 +128,7 @@ mod tests {
         );
         let failed = json!({"id": "b", "status": "failed", "state": "failed", "attempts": 1,
             "error": {"code": 21610, "class": "consent", "cause": "they opted out", "remedy": "ask them"}});
-        assert_eq!(sentence(&failed), "b  failed (21610): they opted out; ask them");
+        assert_eq!(sentence(&failed), "b  failed (21610): they opted out. ask them");
         assert!(Message::of(&failed).unwrap().is_final());
     }
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use dunlin_storage::JournalSeq;
 use dunlin_storage::recovery::Until;
+use dunlin_workflows::id::MessageId;
 use dunlin_workflows::rules::Rules;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::instant::Instant;
-use crate::cli::message::MessageId;
 use crate::cli::output::{Form, Output};
 use crate::config::environment::Environment;
 use crate::config::resolve::Values;

@@ -5,16 +5,18 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit};
-use crate::cli::instant::{Instant, written};
-use crate::cli::message::{MessageId, sentence};
+use crate::cli::instant::Instant;
+use crate::cli::message::{name, sentence};
 use crate::cli::output::{Form, Output};
 use crate::clock::{Clock as _, SystemClock};
+use crate::timeline::written;
 
 /// Try a message again.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// The message
-    id: MessageId,
+    /// The message: its id, or the provider's SID
+    #[arg(value_parser = name)]
+    id: String,
     /// Not at or after this instant: RFC 3339, or +DURATION from now
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<Instant>,
@@ -32,8 +34,7 @@ impl Retry {
             Form::Json => output.json(&message)?,
             Form::Text => {
                 output.line(sentence(&message))?;
-                let id = message.get("id").and_then(Value::as_str);
-                if id.is_some_and(|id| id != self.id.to_string()) {
+                if message.get("retry_of").and_then(Value::as_str) == Some(self.id.as_str()) {
                     output.talk(format_args!("a new message tries {} again", self.id));
                 }
             }

@@ -4,16 +4,18 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use clap::Args;
+use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit, Failure};
-use crate::cli::instant::{Instant, written};
-use crate::cli::message::{Message, MessageId, sentence};
+use crate::cli::instant::Instant;
+use crate::cli::message::{Message, sentence};
 use crate::cli::output::{Form, Output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::value;
+use crate::timeline::written;
 
 /// How often the daemon is asked while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

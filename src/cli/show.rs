@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit};
-use crate::cli::message::MessageId;
+
+use crate::cli::message::name;
 use crate::cli::output::{Form, Output};
 use crate::cli::timeline::Timeline;
 
 /// Show one message's life.
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The message
-    id: MessageId,
+    /// The message: its id, or the provider's SID
+    #[arg(value_parser = name)]
+    id: String,
 }
 
 impl Show {

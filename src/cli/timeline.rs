@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cli::message::Message;
 use crate::cli::output::{Output, Tone};
+use crate::timeline::span::span;
 
 /// Fields of an event that its line shows in columns, or not at all.
 const IN_COLUMNS: [&str; 3] = ["seq", "at", "event"];
@@ -46,8 +47,7 @@ impl<'a> Timeline<'a> {
             let now = DateTime::parse_from_rfc3339(at).ok().map(|at| at.timestamp_millis());
             let since = now.zip(before).map(|(now, before)| now.abs_diff(before)).map(Duration::from_millis);
             before = now.or(before);
-            let since =
-                since.map(|since| format!("+{}", humantime::format_duration(since))).unwrap_or_default();
+            let since = since.map(|since| format!("+{}", span(since))).unwrap_or_default();
             let name = event.get("event").and_then(Value::as_str).unwrap_or_default();
             lines.push(format!("  {at}  {since:>12}  {name:<20}  {}", words(event)).trim_end().to_owned());
             let more = event.get("more").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();

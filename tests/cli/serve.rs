@@ -76,3 +76,21 @@ fn what_was_typed_wrong_is_usage() {
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {talk}");
     }
 }
+
+#[test]
+fn doctor_asks_the_provider_and_names_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef");
+    let carrier = Daemon::carrier(&[account, ("TWILIO_AUTH_TOKEN", "hush")]);
+    let ask = |token: &str| {
+        let data = dir.path().to_str().unwrap();
+        let from = ("TWILIO_FROM", "+15005550006");
+        let base = ("TWILIO_API_BASE_URL", carrier.url.as_str());
+        run(&["doctor"], &[account, ("TWILIO_AUTH_TOKEN", token), from, base, ("DUNLIN_DATA", data)])
+    };
+    let (code, checks, _) = ask("hush");
+    assert!(code == 0 && checks.contains("a carrier on this machine"), "{checks}");
+    let (code, checks, _) = ask("wrong");
+    assert!(code == 1 && checks.contains("must be the primary token of TWILIO_ACCOUNT_SID"), "{checks}");
+    assert!(!checks.contains("wrong"), "{checks}");
+}

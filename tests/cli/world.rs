@@ -24,7 +24,7 @@ pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
 
-/// A running daemon; killed when dropped.
+/// A running daemon or carrier; killed when dropped.
 pub(crate) struct Daemon {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -34,8 +34,16 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts a daemon on `data` with a port of its own.
     pub(crate) fn start(data: &Path, variables: &[(&str, &str)]) -> Self {
-        let data = data.to_str().unwrap();
-        let mut command = dunlin(&["serve", "--data", data, "--listen", "127.0.0.1:0"], variables);
+        Self::run(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"], variables)
+    }
+
+    /// Starts a carrier with a port of its own.
+    pub(crate) fn carrier(variables: &[(&str, &str)]) -> Self {
+        Self::run(&["sandbox"], variables)
+    }
+
+    fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = dunlin(arguments, variables);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -43,7 +51,7 @@ impl Daemon {
         let Some(url) = line.trim().strip_prefix("listening on ") else {
             let mut log = String::new();
             child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-            panic!("the daemon did not start: {log}");
+            panic!("it did not start: {log}");
         };
         Self { url: url.to_owned(), child, stdout }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::instant::written;
+use crate::timeline::written;
 
 /// Recipients that fail in our carrier, and how many texts go to each.
 const TROUBLED: [&str; 4] = ["+15005550001", "+15005550004", "+15005551003", "+15005551007"];

@@ -18,20 +18,20 @@ use crate::id_source::SystemIds;
 use crate::trial_account::TrialAccount;
 
 /// What the carrier does wrong, besides the seed.
-const FAULTS: &str = "rate_429=0.01,error_500=0.02,reset_before=0.01,timeout_after_accept=0.02,\
+const FAULTS: &str = "rate_429=0.01,error_500=0.02,reset_before=0.01,timeout_after_accept=0.05,\
     reset_after_accept=0.02,error_500_after_accept=0.03,callback_early=0.1,callback_duplicate=0.2,\
-    callback_reorder=0.2,callback_lost=0.03,latency=40ms,callback_latency=150ms,hang=3s,retry_after=1s";
+    callback_reorder=0.2,callback_lost=0.03,latency=40ms,callback_latency=250ms,hang=3s,retry_after=1s";
 
 /// Everything that waits minutes or hours in earnest waits seconds here.
 const HURRY: [(&str, &str); 9] = [
-    ("DUNLIN_UNKNOWN_LOOKUPS", "500ms,1500ms,3s"),
+    ("DUNLIN_UNKNOWN_LOOKUPS", "100ms,1s,3s"),
     ("DUNLIN_POLL_AFTER", "2s,4s,6s,9s,12s,15s,20s,30s"),
     ("DUNLIN_RETRY_BASE", "300ms"),
     ("DUNLIN_RETRY_CAP", "2s"),
     ("DUNLIN_RETRY_ATTEMPTS", "10"),
     ("DUNLIN_PROVIDER_TIMEOUT", "1s"),
     ("DUNLIN_PROVIDER_CONCURRENCY", "8"),
-    ("DUNLIN_SENDER_RATE", "80"),
+    ("DUNLIN_SENDER_RATE", "50"),
     ("DUNLIN_LOG", "warn"),
 ];
 
@@ -39,6 +39,10 @@ const HURRY: [(&str, &str); 9] = [
 const HANDED_OVER_PER_SECOND: u64 = 120;
 /// Longest time until every text has a fate.
 const FATES_MAX: Duration = Duration::from_mins(1);
+/// How often a person decides about the same texts: a second try can lose its answer too.
+const DECISIONS_MAX: usize = 5;
+/// Longest time that the worst moment is waited for.
+const WORST_MOMENT_MAX: Duration = Duration::from_secs(2);
 /// How often fates are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Longest time that a text is offered.
@@ -97,6 +101,7 @@ impl Stage {
             before = later;
             tokio::time::sleep(pace).await;
         }
+        self.worst_moment().await?;
         // One request is on its way when the daemon dies: its caller can't know whether it was taken.
         let (in_doubt, rest) = rest.split_at(rest.len().min(1));
         let client = self.client.clone();
@@ -114,6 +119,22 @@ impl Stage {
             tokio::time::sleep(pace).await;
         }
         Ok(accepted)
+    }
+
+    /// Waits for the worst moment to die: the carrier has taken a text, and the daemon does not know it yet.
+    async fn worst_moment(&self) -> Result<(), Failure> {
+        let started = Instant::now();
+        while started.elapsed() < WORST_MOMENT_MAX {
+            let page = self.client.get("/v1/messages?state=submitting&limit=250").await?;
+            let ledger = self.ledger().await?;
+            let data = page.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let bodies = data.iter().filter_map(|message| message.get("body")?.as_str());
+            if bodies.into_iter().any(|body| ledger.iter().any(|seen| seen.body == body)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// Kills the daemon and starts it again on the same store and address.
@@ -151,24 +172,35 @@ impl Stage {
     /// Texts that may or may not have been taken wait for a person. The demonstration plays that
     /// person: looks at the carrier, and tries again what the carrier does not have.
     pub(super) async fn decide_for_a_person(&self, accepted: &[Accepted<'_>]) -> Result<(), Failure> {
-        let ledger = self.ledger().await?;
-        let mut again = Vec::new();
-        for fate in self.fates(accepted).await? {
-            let waits = fate.message.as_ref().and_then(Message::of).is_some_and(|m| m.waits_for_a_person());
-            if waits && !ledger.iter().any(|seen| seen.is_of(fate.text)) {
-                let path = format!("/v1/messages/{}/retry", fate.id);
-                self.client.post(&path, &json!({}), None).await?.into_success()?;
-                again.push(Accepted { text: fate.text, id: fate.id });
+        for _ in 0..DECISIONS_MAX {
+            let again = self.undecided(accepted).await?;
+            if again.is_empty() {
+                break;
             }
+            self.output.talk(format_args!(
+                "   {} may have left with a request that got no answer, and wait for a person to decide;\n   \
+                 the carrier never took them, so they are tried again",
+                again.len()
+            ));
+            for Accepted { id, .. } in &again {
+                let path = format!("/v1/messages/{id}/retry");
+                self.client.post(&path, &json!({}), None).await?.into_success()?;
+            }
+            self.wait_for_fates(&again).await?;
         }
-        if again.is_empty() {
-            return Ok(());
-        }
-        self.output.talk(format_args!(
-            "   {} may have left when the daemon died and wait for a person to decide; the carrier has none of them: retry",
-            again.len()
-        ));
-        self.wait_for_fates(&again).await
+        Ok(())
+    }
+
+    /// Texts that wait for a person and that the carrier does not have.
+    async fn undecided<'a>(&self, accepted: &[Accepted<'a>]) -> Result<Vec<Accepted<'a>>, Failure> {
+        let ledger = self.ledger().await?;
+        let waits = |fate: &Fate<'_>| {
+            let message = fate.message.as_ref().and_then(Message::of);
+            message.is_some_and(|message| message.waits_for_a_person())
+                && !ledger.iter().any(|seen| seen.is_of(fate.text))
+        };
+        let fates = self.fates(accepted).await?.into_iter().filter(waits);
+        Ok(fates.map(|fate| Accepted { text: fate.text, id: fate.id }).collect())
     }
 
     /// What became of every text.

@@ -9,57 +9,72 @@ use crate::cli::message::Message;
 use crate::cli::output::{Output, Tone};
 use crate::cli::timeline::Timeline;
 
-/// What makes a life worth showing.
-type IsSuch = fn(&Fate<'_>, &Message, &Value) -> bool;
+/// One text's whole life.
+struct Life<'a> {
+    fate: &'a Fate<'a>,
+    value: &'a Value,
+    message: Message,
+    events: Value,
+}
+
+/// How well a life shows something; 0 when it does not.
+type Fit = fn(&Life<'_>) -> u8;
 
 /// The lives worth showing, each with its heading.
-const SUCH: [(&str, IsSuch); 4] = [
-    ("A plain one", |fate, message, events| {
-        fate.text.scheduled_for.is_none()
-            && is_delivered(message)
-            && message.attempts == 1
-            && !has(events, "outcome_lost")
+const WORTH_SHOWING: [(&str, Fit); 4] = [
+    ("A plain one", |life| {
+        let plain =
+            life.fate.text.scheduled_for.is_none() && life.went_well() && !life.has("event", "outcome_lost");
+        u8::from(plain)
     }),
-    ("A scheduled one: not a moment early", |fate, message, _| {
-        fate.text.scheduled_for.is_some() && is_delivered(message)
+    ("A scheduled one: not a moment early", |life| {
+        u8::from(
+            life.fate.text.scheduled_for.is_some() && life.went_well() && !life.has("event", "outcome_lost"),
+        )
     }),
-    ("One whose answer was lost: looked up at the provider, not sent again", |_, message, events| {
-        is_delivered(message) && message.attempts == 1 && has(events, "outcome_lost")
+    ("One whose answer was lost: found again, not sent again", |life| {
+        // Best of all, lost with the daemon; else found by a search; else told by a callback.
+        match life.went_well() && life.has("event", "outcome_lost") {
+            true if life.has("source", "recovery") => 3,
+            true if life.has("via", "lookup") => 2,
+            found => u8::from(found),
+        }
     }),
-    ("One that can't be delivered: why, and what to do", |_, message, _| {
-        message.is_final() && message.error.is_some()
+    ("One that can't be delivered: why, and what to do", |life| {
+        u8::from(life.message.is_final() && life.message.error.is_some())
     }),
 ];
 
-fn is_delivered(message: &Message) -> bool {
-    message.state == "delivered"
-}
+impl Life<'_> {
+    fn went_well(&self) -> bool {
+        self.message.state == "delivered" && self.message.attempts == 1
+    }
 
-fn has(events: &Value, name: &str) -> bool {
-    let data = events.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    data.iter().any(|event| event.get("event").and_then(Value::as_str) == Some(name))
+    /// Whether an event has this value in this field.
+    fn has(&self, field: &str, value: &str) -> bool {
+        let data = self.events.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        data.iter().any(|event| event.get(field).and_then(Value::as_str) == Some(value))
+    }
 }
 
 /// Shows one life of each kind.
 pub(super) async fn lives(output: Output, client: &Client, fates: &[Fate<'_>]) -> Result<(), Failure> {
-    let mut shown = [false; SUCH.len()];
+    let mut lives = Vec::with_capacity(fates.len());
     for fate in fates {
-        let Some(value) = &fate.message else { continue };
-        let Some(message) = Message::of(value) else { continue };
-        if shown.iter().all(|shown| *shown) {
-            break;
+        if let Some(value) = &fate.message
+            && let Some(message) = Message::of(value)
+        {
+            let events = client.get(&format!("/v1/messages/{}/events", fate.id)).await?;
+            lives.push(Life { fate, value, message, events });
         }
-        let events = client.get(&format!("/v1/messages/{}/events", fate.id)).await?;
-        let such = SUCH
-            .iter()
-            .zip(&mut shown)
-            .find(|((_, is_such), shown)| !**shown && is_such(fate, &message, &events));
-        if let Some(((heading, _), shown)) = such {
-            *shown = true;
-            output.line(format_args!("\n   {heading}"))?;
-            for line in Timeline::new(value, &events).written(output).lines() {
-                output.line(format_args!("   {line}"))?;
-            }
+    }
+    for (heading, fit) in WORTH_SHOWING {
+        let Some(life) = lives.iter().rev().max_by_key(|life| fit(life)).filter(|life| fit(life) > 0) else {
+            continue;
+        };
+        output.line(format_args!("\n   {heading}"))?;
+        for line in Timeline::new(life.value, &life.events).written(output).lines() {
+            output.line(format_args!("   {line}"))?;
         }
     }
     output.line("")?;

@@ -12,7 +12,7 @@ use crate::cli::message::Message;
 /// One submission that the carrier accepted.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Seen {
-    body: String,
+    pub(super) body: String,
     accepted_at_ms: i64,
 }
 
