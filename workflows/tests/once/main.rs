@@ -9,4 +9,5 @@
 )]
 
 mod arrivals; // late word of attempts that were given up
+mod lanes; // refusals cool the way to the provider once, and successes warm it
 mod samples; // a message in every state worth telling apart
