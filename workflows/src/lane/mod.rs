@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::message::{Cause, Context, Failure};
-use crate::provider_error::FailureClass;
+use crate::provider_error::Retry;
 use crate::timestamp::Timestamp;
 
 /// The lane as the fold of its events.
@@ -19,6 +19,9 @@ pub struct Lane {
     /// Why it cools, while it does.
     pub failure: Option<Failure>,
 }
+
+/// Refusals that ask for the same wait this close together are one burst: they were on the wire together.
+const BURST: Duration = Duration::from_secs(1);
 
 /// What happened to a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Lane {
     ///
     /// `refusal` is the failure and the provider's own `Retry-After`; `None` means it took a message.
     /// Of many requests in flight only the first refusal of a cool-down counts: the others were on
-    /// the wire before anyone knew.
+    /// the wire before anyone knew. One that asks for a clearly longer wait is heard.
     pub fn hear(
         &self,
         refusal: Option<(&Failure, Option<Duration>)>,
@@ -59,12 +62,11 @@ impl Lane {
             let over = self.streak > 0 && self.cool_until <= context.now;
             return over.then_some(Event::Warmed);
         };
-        if !refuses_lane(failure) {
-            return None;
-        }
+        let rest = rest(failure)?;
         let backoff = context.rules.retry.backoff(self.streak.saturating_add(1), context.jitter);
-        let until = context.now.plus(retry_after.unwrap_or(backoff));
-        let extends = self.cool_until <= context.now || retry_after.is_some() && until > self.cool_until;
+        let until = context.now.plus(retry_after.unwrap_or(rest.max(backoff)));
+        let later = retry_after.is_some() && until > self.cool_until.plus(BURST);
+        let extends = self.is_open(context.now) || later;
         extends.then(|| Event::Cooled { until, failure: failure.clone() })
     }
 
@@ -86,11 +88,13 @@ impl Lane {
     }
 }
 
-/// Whether a refusal means the whole lane: too fast, or our account is at fault.
-fn refuses_lane(failure: &Failure) -> bool {
-    let refused = match failure.cause {
-        Cause::Refused { .. } => true,
-        Cause::Reported { .. } | Cause::NotConnected | Cause::OutcomeUnknown => false,
-    };
-    refused && (failure.class == FailureClass::Rate || failure.class == FailureClass::Configuration)
+/// How long the lane rests at least after a refusal that means all of it, by the table of provider
+/// errors; `None` when the refusal is about one message.
+fn rest(failure: &Failure) -> Option<Duration> {
+    match (failure.cause, Failure::classified(failure.cause, "").1) {
+        (Cause::Refused { .. }, Retry::LaneCooldown { after }) => Some(after),
+        (Cause::Refused { .. } | Cause::Reported { .. } | Cause::NotConnected | Cause::OutcomeUnknown, _) => {
+            None
+        }
+    }
 }

@@ -170,10 +170,9 @@ impl Message {
             Event::Held { .. } => unsent,
             Event::BecameDue => unsent || parked,
             Event::AttemptStarted { attempt } => state == StateName::Due && *attempt == self.attempt.next(),
-            // Also when the attempt was given up and a late report shows that it was taken after all.
+            // Also when it was given up, and a late report shows that it was taken after all.
             Event::Submitted { attempt, .. } => {
-                let tried = self.attempt != Attempt::NONE && (in_doubt || unsent);
-                tried && *attempt == self.attempt
+                self.is_adoptable() && *attempt != Attempt::NONE && *attempt <= self.attempt
             }
             Event::AttemptFailed { attempt, .. } => (in_doubt || with_provider) && *attempt == self.attempt,
             Event::OutcomeLost { attempt, .. } => state == StateName::Submitting && *attempt == self.attempt,
@@ -198,6 +197,25 @@ impl Message {
             | State::Submitting { .. }
             | State::Unknown { .. }
             | State::Submitted { .. }
+            | State::Sent { .. }
+            | State::Delivered
+            | State::Undelivered
+            | State::Failed
+            | State::Canceled
+            | State::Expired => false,
+        }
+    }
+
+    /// Whether the provider's word that it has an attempt moves the message: it waits, or its newest
+    /// attempt is in flight or in doubt.
+    pub(super) fn is_adoptable(&self) -> bool {
+        match self.state {
+            State::Accepted
+            | State::Held { .. }
+            | State::Due { .. }
+            | State::Submitting { .. }
+            | State::Unknown { .. } => true,
+            State::Submitted { .. }
             | State::Sent { .. }
             | State::Delivered
             | State::Undelivered

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::id::Attempt;
 use crate::message::command::{Context, Outcome, Report};
+use crate::message::decide::overtake;
 use crate::message::report::adopt;
 use crate::message::{
     Cause, Counts, Event, Failure, Hold, Message, OnUnknown, ProviderStatus, State, Verdict, Via,
@@ -18,25 +19,23 @@ pub(super) fn conclude(
     outcome: &Outcome,
     context: &Context<'_>,
 ) -> Vec<Event> {
-    if attempt != message.attempt {
+    if attempt != message.attempt || attempt == Attempt::NONE {
         return vec![];
     }
     let waiting = match message.state {
-        State::Submitting { .. } | State::Unknown { .. } => true,
+        State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
+            true
+        }
         State::Submitted { .. } | State::Sent { .. } => false,
-        State::Accepted
-        | State::Held { .. }
-        | State::Due { .. }
-        | State::Delivered
-        | State::Undelivered
-        | State::Failed
-        | State::Canceled
-        | State::Expired => return contradiction(message, outcome),
+        State::Accepted | State::Held { .. } | State::Due { .. } => return late(message, outcome, context),
+        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
+            return contradiction(message, outcome);
+        }
     };
     match outcome {
         Outcome::Taken { sid, status } if waiting => {
             let said = Report { sid: *sid, status: *status, code: None, via: Via::Response };
-            adopt(message, &said, context)
+            adopt(message, attempt, &said, context)
         }
         Outcome::Refused { cause, detail, retry_after } if waiting => {
             refused(message, *cause, detail, *retry_after, context)
@@ -44,6 +43,19 @@ pub(super) fn conclude(
         Outcome::Lost { detail } => lost(message, detail),
         // A callback was faster than the answer.
         Outcome::Taken { .. } | Outcome::Refused { .. } => contradiction(message, outcome),
+    }
+}
+
+/// An answer to an attempt that was given up for lost, while the message waits for another one.
+fn late(message: &Message, outcome: &Outcome, context: &Context<'_>) -> Vec<Event> {
+    match outcome {
+        Outcome::Taken { sid, status } if message.sid.is_none() => {
+            let said = Report { sid: *sid, status: *status, code: None, via: Via::Response };
+            overtake(message, &said, context)
+        }
+        Outcome::Taken { .. } | Outcome::Refused { .. } | Outcome::Lost { .. } => {
+            contradiction(message, outcome)
+        }
     }
 }
 
@@ -88,7 +100,11 @@ fn refused(
     let attempt = message.attempt;
     let (failure, retry) = Failure::classified(cause, detail);
     let verdict = match (cause, retry) {
-        (Cause::NotConnected, _) => again(message, Hold::Backoff, Duration::ZERO, context),
+        (Cause::NotConnected, _) => {
+            // Nothing left us. However long the way out is closed, no text is given up for that.
+            let wait = context.rules.retry.backoff(attempt.get(), context.jitter);
+            Verdict::RetryAt { hold: Hold::Backoff, until: context.now.plus(wait), counts: Counts::No }
+        }
         (_, Retry::Never | Retry::MaybeLater { .. }) => Verdict::Failed,
         (_, Retry::Lookup) => return lost(message, &failure.detail),
         (_, Retry::Unsent { after, max_tries }) => {
@@ -159,7 +175,7 @@ pub(super) fn resolve(
         | State::Expired => return vec![],
     };
     if let Some(said) = found {
-        return adopt(message, said, context);
+        return adopt(message, attempt, said, context);
     }
     let mut events = vec![Event::LookupFoundNothing { attempt, lookups }];
     if usize::from(lookups) < context.rules.lookups.len() {

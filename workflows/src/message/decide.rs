@@ -39,7 +39,7 @@ pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Re
         Command::Poll { answer } => Ok(poll(message, answer.as_ref(), context)),
         Command::Cancel => cancel(message),
         Command::Reschedule { scheduled_for } => reschedule(message, *scheduled_for, context),
-        Command::Retry { id } => retry(message, *id),
+        Command::Retry { id } => retry(message, *id, context),
     }
 }
 
@@ -150,23 +150,43 @@ fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &C
     }
     let contradiction = || vec![Event::Contradicted { sid: said.sid, status: said.status }];
     if !ours {
-        // An attempt that was replaced: only an arrival is worth keeping.
-        return if said.status.rank() >= 4 { contradiction() } else { vec![] };
+        let older = attempt.is_none_or(|named| named != Attempt::NONE && named < message.attempt);
+        return if older && said.status.is_arrival() {
+            arrive(message, attempt, said, context)
+        } else if said.status.rank() >= 4 {
+            contradiction()
+        } else {
+            vec![]
+        };
     }
     match message.state {
         State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
-            adopt(message, said, context)
+            adopt(message, message.attempt, said, context)
         }
         State::Submitted { .. } | State::Sent { .. } => report(message, said, context),
         State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
             let agrees = said.status.rank() < 4 || message.says(said.status);
-            if agrees { vec![] } else { contradiction() }
+            if agrees && message.is_known_as(said.sid) { vec![] } else { contradiction() }
         }
-        State::Accepted | State::Held { .. } | State::Due { .. } if proves_taken(message, said) => {
-            adopt(message, said, context)
-        }
-        State::Accepted | State::Held { .. } | State::Due { .. } => vec![],
+        State::Accepted | State::Held { .. } | State::Due { .. } => overtake(message, said, context),
     }
+}
+
+/// An attempt that was replaced has arrived: the person has the text, so no other attempt may follow.
+fn arrive(message: &Message, attempt: Option<Attempt>, said: &Report, context: &Context<'_>) -> Vec<Event> {
+    let contradicted = Event::Contradicted { sid: said.sid, status: said.status };
+    if message.is_adoptable() {
+        adopt(message, attempt.unwrap_or(message.attempt), said, context)
+    } else if message.state.name().is_final() {
+        vec![contradicted]
+    } else {
+        vec![contradicted, Event::StatusReported { status: said.status, failure: None, via: said.via }]
+    }
+}
+
+/// The provider speaks of the newest attempt while the message waits for another one.
+pub(super) fn overtake(message: &Message, said: &Report, context: &Context<'_>) -> Vec<Event> {
+    if proves_taken(message, said) { adopt(message, message.attempt, said, context) } else { vec![] }
 }
 
 /// Whether a report about an attempt that was given up shows that it was taken after all, so that
@@ -186,7 +206,7 @@ fn proves_taken(message: &Message, said: &Report) -> bool {
         | ProviderStatus::Failed
         | ProviderStatus::Canceled => false,
     };
-    message.sid.is_none_or(|known| known == said.sid && arrives)
+    message.sid.is_none() || arrives
 }
 
 fn cancel(message: &Message) -> Result<Vec<Event>, Rejection> {
@@ -226,11 +246,16 @@ fn reschedule(
     }
 }
 
-fn retry(message: &Message, id: MessageId) -> Result<Vec<Event>, Rejection> {
+fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let expired = message.expires_at.is_some_and(|at| at <= context.now);
     let nothing = Rejection::NothingToRetry { state: message.state.name() };
     match message.state {
         State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, .. } => {
-            Ok(vec![Event::BecameDue])
+            if expired {
+                Err(Rejection::AlreadyExpired)
+            } else {
+                Ok(vec![Event::BecameDue])
+            }
         }
         State::Held { hold: Hold::Scheduled | Hold::SendingDisabled, .. } => Err(nothing),
         State::Due { .. } => Ok(vec![]),

@@ -150,7 +150,7 @@ pub enum Verdict {
 pub enum Counts {
     /// It does.
     Yes,
-    /// The provider was too busy or misconfigured; the message is not to blame.
+    /// The provider was busy, misconfigured or out of reach; the message is not to blame.
     No,
 }
 

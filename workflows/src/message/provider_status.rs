@@ -65,6 +65,11 @@ impl ProviderStatus {
         self.entry().1
     }
 
+    /// Whether the person has it, for all we will ever know.
+    pub fn is_arrival(self) -> bool {
+        self == Self::Delivered || self == Self::Read
+    }
+
     fn entry(self) -> (Self, &'static str, u8) {
         PROVIDER_STATUSES.into_iter().find(|(status, _, _)| *status == self).unwrap_or((self, "", 0))
     }

@@ -1,15 +1,15 @@
 //! What the provider's word means for a message: status only climbs.
 
+use crate::id::Attempt;
 use crate::message::command::{Context, Report};
 use crate::message::conclude::after_report;
 use crate::message::{Cause, Event, Failure, Message, ProviderStatus, State, Verdict};
 
-/// The provider has the newest attempt: takes its name, and whatever else the report says.
-pub(super) fn adopt(message: &Message, said: &Report, context: &Context<'_>) -> Vec<Event> {
+/// The provider has this attempt: takes its name, and whatever else the report says.
+pub(super) fn adopt(message: &Message, attempt: Attempt, said: &Report, context: &Context<'_>) -> Vec<Event> {
     let in_queue = said.status.rank() <= ProviderStatus::Sending.rank();
     let initial = if in_queue { said.status } else { ProviderStatus::Sending };
-    let mut events =
-        vec![Event::Submitted { attempt: message.attempt, sid: said.sid, status: initial, via: said.via }];
+    let mut events = vec![Event::Submitted { attempt, sid: said.sid, status: initial, via: said.via }];
     if said.status.rank() > initial.rank() {
         events.push(climb(message, said, context));
     }

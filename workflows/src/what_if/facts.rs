@@ -299,7 +299,11 @@ impl Reading<'_> {
     /// the table of provider errors has it.
     fn chance(&self, before: &Message, failure: &Failure, verdict: Verdict, at: Timestamp) -> Chance {
         let Verdict::RetryAt { until, counts, .. } = verdict else { return Chance::default() };
-        let failed = if counts == Counts::No { 1 } else { before.counted.max(1) };
+        let failed = match (counts, failure.cause) {
+            (Counts::Yes, _) => before.counted.max(1),
+            (Counts::No, Cause::NotConnected) => before.attempt.get(),
+            (Counts::No, Cause::Refused { .. } | Cause::Reported { .. } | Cause::OutcomeUnknown) => 1,
+        };
         let wait = until.since(at);
         let least = self.rules.retry.backoff(failed, 0);
         if wait > self.rules.retry.backoff(failed, u32::MAX) {

@@ -357,7 +357,12 @@ fn a_rate_alone_moves_messages_and_changes_none() {
 
 #[test]
 fn fewer_attempts_end_earlier() {
-    let told = delivered_at_last();
+    let mut told = Told::accept(Rules::default(), request());
+    told.at(0, &Command::Begin)
+        .at(1_000, &Command::Conclude { attempt: Attempt::new(1), outcome: refused(400, Some(14107), None) })
+        .at(61_000, &Command::Wake)
+        .at(61_100, &Command::Begin)
+        .at(61_500, &Command::Conclude { attempt: Attempt::new(2), outcome: taken(2) });
     let mut change = same(&told.rules);
     change.rules.retry.attempts_max = 1;
     let comparison = told.compare(&change);
