@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use dunlin_storage::ReadOnlyStore;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use crate::bench::figure::ratio;
 use crate::bench::load::{Load, Write, drive};
 use crate::bench::raw::{self, Floor};
 use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand, Started};
-use crate::bench::usage::Usage;
+use crate::bench::usage::{Watch, Watched};
 use crate::bench::{connection, text};
 
 /// How accepts went.
@@ -34,6 +33,8 @@ pub struct Accepts {
     pub busy: u32,
     /// Processor seconds of the daemon per 1,000 accepts.
     pub cpu_seconds_per_1000: f64,
+    /// Share of the machine that everybody else used meanwhile, 0 to 1.
+    pub others: f64,
     /// What the store holds per accept, and how many accepts shared one commit.
     pub stored: raw::Load,
     /// What the same bytes cost without the daemon.
@@ -56,6 +57,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
     let stored = raw::Load { record_bytes, batch: plain.batch };
     let floor = Floor::measure(stand.dir(), stored)?;
     let per_second = plain.load.per_second();
+    let [cpu, _callers] = plain.seen.cpu;
     Ok(Accepts {
         count,
         connections,
@@ -64,7 +66,8 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
         p99_ms: plain.load.quantile_ms(99),
         with_keys_per_second: keyed.load.per_second(),
         busy: plain.load.busy,
-        cpu_seconds_per_1000: ratio(plain.cpu.as_secs_f64() * 1000.0, f64::from(count)),
+        cpu_seconds_per_1000: ratio(cpu.as_secs_f64() * 1000.0, f64::from(count)),
+        others: plain.seen.others,
         stored,
         floor,
         times_slower_than_raw: ratio(floor.redb_per_second, per_second),
@@ -73,7 +76,8 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
 
 struct Accepted {
     load: Load,
-    cpu: Duration,
+    /// The daemon and the callers.
+    seen: Watched<2>,
     /// Accepts per commit, on average.
     batch: u32,
 }
@@ -86,10 +90,10 @@ async fn accept(
     write: Write,
 ) -> Result<Accepted, BenchError> {
     let Started { process, address } = stand.silent_daemon(name)?;
-    let before = Usage::read(process.id())?;
     let commits_before = commits(address).await?;
+    let watch = Watch::start([process.id(), std::process::id()])?;
     let load = drive(address, connections, count, write).await?;
-    let after = Usage::read(process.id())?;
+    let seen = watch.seen()?;
     let commits = commits(address).await?.saturating_sub(commits_before);
     let ended = process.stop(STOP_MAX)?;
     if !ended.success() {
@@ -99,7 +103,7 @@ async fn accept(
         )));
     }
     let batch = batch(count, commits).unwrap_or(connections);
-    Ok(Accepted { load, cpu: after.cpu.saturating_sub(before.cpu), batch })
+    Ok(Accepted { load, seen, batch })
 }
 
 /// Accepts per commit, rounded; `None` when the daemon told of no commits.

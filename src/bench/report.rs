@@ -33,6 +33,9 @@ const AIM: Aim = Aim {
     restart_seconds: 2.0,
 };
 
+/// With more than this share of the machine used by others, figures mean little.
+const OTHERS_MAX: f64 = 0.1;
+
 struct Aim {
     accepts_per_second: f64,
     accept_p99_ms: f64,
@@ -105,18 +108,36 @@ impl fmt::Display for Report {
             }
         }
         let [first, second, third, fourth] = widths;
-        for row in std::iter::once(&head).chain(&rows) {
+        let line = |f: &mut fmt::Formatter<'_>, row: &Row| {
             let [what, figure, aim, beside] = cells(row);
-            writeln!(f, "| {what:first$} | {figure:>second$} | {aim:>third$} | {beside:fourth$} |")?;
-            if std::ptr::eq(row, &raw const head) {
-                writeln!(f, "|{:-<first$}--|{:->second$}-:|{:->third$}-:|{:-<fourth$}--|", "", "", "", "")?;
-            }
+            writeln!(f, "| {what:first$} | {figure:>second$} | {aim:>third$} | {beside:fourth$} |")
+        };
+        line(f, &head)?;
+        writeln!(f, "|{:-<first$}--|{:->second$}-:|{:->third$}-:|{:-<fourth$}--|", "", "", "", "")?;
+        for row in &rows {
+            line(f, row)?;
+        }
+        let others = self.others();
+        if others > OTHERS_MAX {
+            let percent = others * 100.0;
+            writeln!(
+                f,
+                "\nOther programs used up to {percent:.0} % of the machine meanwhile: measure again when it is idle."
+            )?;
         }
         Ok(())
     }
 }
 
 impl Report {
+    /// The largest share of the machine that everybody else used during one measurement.
+    fn others(&self) -> f64 {
+        let accepts = self.accepts.iter().map(|accepts| accepts.others);
+        let lives = self.lives.iter().map(|lives| lives.others);
+        let exchanges = self.exchanges.iter().map(|exchanges| exchanges.others);
+        accepts.chain(lives).chain(exchanges).fold(0.0, f64::max)
+    }
+
     fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         rows.extend(self.accepts.iter().flat_map(accept_rows));
