@@ -1,6 +1,5 @@
 //! Durable accepts over HTTP: every 202 comes after the synced commit. Nothing is sent meanwhile.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use dunlin_storage::ReadOnlyStore;
@@ -10,9 +9,9 @@ use crate::bench::error::BenchError;
 use crate::bench::figure::ratio;
 use crate::bench::load::{Load, Write, drive};
 use crate::bench::raw::{self, Floor};
-use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand, Started};
+use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand};
+use crate::bench::text;
 use crate::bench::usage::{Watch, Watched};
-use crate::bench::{connection, text};
 
 /// How accepts went.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,13 +88,13 @@ async fn accept(
     count: u32,
     write: Write,
 ) -> Result<Accepted, BenchError> {
-    let Started { process, address } = stand.silent_daemon(name)?;
-    let commits_before = commits(address).await?;
-    let watch = Watch::start([process.id(), std::process::id()])?;
-    let load = drive(address, connections, count, write).await?;
+    let daemon = stand.silent_daemon(name)?;
+    let commits_before = daemon.commits().await?;
+    let watch = Watch::start([daemon.process.id(), std::process::id()])?;
+    let load = drive(daemon.address, connections, count, write).await?;
     let seen = watch.seen()?;
-    let commits = commits(address).await?.saturating_sub(commits_before);
-    let ended = process.stop(STOP_MAX)?;
+    let commits = daemon.commits().await?.saturating_sub(commits_before);
+    let ended = daemon.process.stop(STOP_MAX)?;
     if !ended.success() {
         return Err(BenchError::Broken(format!(
             "the daemon of {name} stopped with {ended}; see {}",
@@ -110,13 +109,6 @@ async fn accept(
 fn batch(count: u32, commits: u64) -> Option<u32> {
     let commits = u32::try_from(commits).ok().filter(|commits| *commits > 0)?;
     count.saturating_add(commits.div_euclid(2)).checked_div(commits).map(|batch| batch.max(1))
-}
-
-/// Commits of a daemon so far, as it tells about itself.
-async fn commits(address: SocketAddr) -> Result<u64, BenchError> {
-    let (_, body) = connection::get(address, "/readyz?verbose").await?;
-    let told: serde_json::Value = serde_json::from_slice(&body).map_err(std::io::Error::from)?;
-    Ok(told.get("commits").and_then(serde_json::Value::as_u64).unwrap_or_default())
 }
 
 /// Bytes of keys and values in all tables of a closed store.

@@ -44,6 +44,8 @@ pub struct Lives {
     pub doubled: u64,
     /// Callbacks that were not taken.
     pub callbacks_failed: u64,
+    /// Synced commits of the daemon; each carried steps of several lives.
+    pub commits: u64,
     /// Processor seconds per 1,000 lives of each process.
     pub cpu_seconds_per_1000: Processor,
     /// Share of the machine that everybody else used meanwhile, 0 to 1.
@@ -102,6 +104,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
     let carrier = stand.sandbox()?;
     let daemon = stand.daemon("lives", carrier.address)?;
     let run = live(&daemon, &carrier, connections, count).await?;
+    let commits = daemon.commits().await?;
     let ended = daemon.process.stop(STOP_MAX)?;
     if !ended.success() {
         return Err(BenchError::Broken(format!(
@@ -124,6 +127,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
         accept_p99_ms: run.load.quantile_ms(99),
         doubled: run.doubled,
         callbacks_failed: run.callbacks_failed,
+        commits,
         cpu_seconds_per_1000: Processor { daemon, sandbox, callers },
         others: run.seen.others,
         resident_max: run.server.resident_max,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bench::accepts::Accepts;
 use crate::bench::exchanges::Exchanges;
-use crate::bench::figure::{grouped, ratio};
+use crate::bench::figure::{float, grouped, ratio};
 use crate::bench::lives::Lives;
 use crate::bench::machine::Machine;
 use crate::bench::restart::Restart;
@@ -181,8 +181,9 @@ fn accept_rows(accepts: &Accepts) -> Vec<Row> {
 
 fn life_rows(lives: &Lives) -> Vec<Row> {
     let cpu = lives.cpu_seconds_per_1000;
-    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     let resident = mb(lives.resident_max);
+    let commits_per_second = lives.per_second * ratio(float(lives.commits), f64::from(lives.count));
     vec![
         Row::new(
             format!("whole lives, {} texts", grouped(f64::from(lives.count))),
@@ -190,6 +191,10 @@ fn life_rows(lives: &Lives) -> Vec<Row> {
         )
         .aim("6,000/s", lives.per_second >= AIM.lives_per_second)
         .beside(versus(lives.per_second, PEER.lives_per_second, "best peer")),
+        Row::new("- commits", format!("{}/s", grouped(commits_per_second))).beside(format!(
+            "each carries {:.1} lives' worth",
+            ratio(f64::from(lives.count), float(lives.commits))
+        )),
         Row::new("- texts doubled", lives.doubled.to_string()).aim("0", lives.doubled == 0),
         Row::new("- CPU of the daemon", format!("{:.3} s/1000", cpu.daemon))
             .aim("0.2 s/1000", cpu.daemon <= AIM.cpu_seconds_per_1000)
@@ -219,7 +224,7 @@ fn exchange_row(exchanges: &Exchanges, lives: Option<&Lives>) -> Row {
 
 fn restart_rows(restart: &Restart) -> Vec<Row> {
     let what = format!("restart after kill -9, {} open", grouped(f64::from(restart.open)));
-    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     vec![
         Row::new(what, format!("{:.2} s", restart.seconds))
             .aim("2 s", restart.seconds < AIM.restart_seconds)
