@@ -1,8 +1,6 @@
 //! Durable accepts over HTTP: every 202 comes after the synced commit. Nothing is sent meanwhile.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use dunlin_storage::ReadOnlyStore;
 use serde::Serialize;
@@ -11,9 +9,9 @@ use crate::bench::error::BenchError;
 use crate::bench::figure::ratio;
 use crate::bench::load::{Load, Write, drive};
 use crate::bench::raw::{self, Floor};
-use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand, Started};
-use crate::bench::usage::Usage;
-use crate::bench::{connection, text};
+use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand};
+use crate::bench::text;
+use crate::bench::usage::{Watch, Watched};
 
 /// How accepts went.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +32,8 @@ pub struct Accepts {
     pub busy: u32,
     /// Processor seconds of the daemon per 1,000 accepts.
     pub cpu_seconds_per_1000: f64,
+    /// Share of the machine that everybody else used meanwhile, 0 to 1.
+    pub others: f64,
     /// What the store holds per accept, and how many accepts shared one commit.
     pub stored: raw::Load,
     /// What the same bytes cost without the daemon.
@@ -56,6 +56,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
     let stored = raw::Load { record_bytes, batch: plain.batch };
     let floor = Floor::measure(stand.dir(), stored)?;
     let per_second = plain.load.per_second();
+    let [cpu, _callers] = plain.seen.cpu;
     Ok(Accepts {
         count,
         connections,
@@ -64,7 +65,8 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
         p99_ms: plain.load.quantile_ms(99),
         with_keys_per_second: keyed.load.per_second(),
         busy: plain.load.busy,
-        cpu_seconds_per_1000: ratio(plain.cpu.as_secs_f64() * 1000.0, f64::from(count)),
+        cpu_seconds_per_1000: ratio(cpu.as_secs_f64() * 1000.0, f64::from(count)),
+        others: plain.seen.others,
         stored,
         floor,
         times_slower_than_raw: ratio(floor.redb_per_second, per_second),
@@ -73,7 +75,8 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Acce
 
 struct Accepted {
     load: Load,
-    cpu: Duration,
+    /// The daemon and the callers.
+    seen: Watched<2>,
     /// Accepts per commit, on average.
     batch: u32,
 }
@@ -85,13 +88,13 @@ async fn accept(
     count: u32,
     write: Write,
 ) -> Result<Accepted, BenchError> {
-    let Started { process, address } = stand.silent_daemon(name)?;
-    let before = Usage::read(process.id())?;
-    let commits_before = commits(address).await?;
-    let load = drive(address, connections, count, write).await?;
-    let after = Usage::read(process.id())?;
-    let commits = commits(address).await?.saturating_sub(commits_before);
-    let ended = process.stop(STOP_MAX)?;
+    let daemon = stand.silent_daemon(name)?;
+    let commits_before = daemon.commits().await?;
+    let watch = Watch::start([daemon.process.id(), std::process::id()])?;
+    let load = drive(daemon.address, connections, count, write).await?;
+    let seen = watch.seen()?;
+    let commits = daemon.commits().await?.saturating_sub(commits_before);
+    let ended = daemon.process.stop(STOP_MAX)?;
     if !ended.success() {
         return Err(BenchError::Broken(format!(
             "the daemon of {name} stopped with {ended}; see {}",
@@ -99,20 +102,13 @@ async fn accept(
         )));
     }
     let batch = batch(count, commits).unwrap_or(connections);
-    Ok(Accepted { load, cpu: after.cpu.saturating_sub(before.cpu), batch })
+    Ok(Accepted { load, seen, batch })
 }
 
 /// Accepts per commit, rounded; `None` when the daemon told of no commits.
 fn batch(count: u32, commits: u64) -> Option<u32> {
     let commits = u32::try_from(commits).ok().filter(|commits| *commits > 0)?;
     count.saturating_add(commits.div_euclid(2)).checked_div(commits).map(|batch| batch.max(1))
-}
-
-/// Commits of a daemon so far, as it tells about itself.
-async fn commits(address: SocketAddr) -> Result<u64, BenchError> {
-    let (_, body) = connection::get(address, "/readyz?verbose").await?;
-    let told: serde_json::Value = serde_json::from_slice(&body).map_err(std::io::Error::from)?;
-    Ok(told.get("commits").and_then(serde_json::Value::as_u64).unwrap_or_default())
 }
 
 /// Bytes of keys and values in all tables of a closed store.

@@ -44,6 +44,8 @@ pub struct Exchanges {
     pub per_second: f64,
     /// Processor seconds of the server per 1,000 texts.
     pub cpu_seconds_per_1000: f64,
+    /// Share of the machine that everybody else used meanwhile, 0 to 1.
+    pub others: f64,
 }
 
 /// Measures `count` texts through a server that stores nothing, run as `dunlin bench --nothing-stored URL`.
@@ -55,11 +57,12 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Exch
     let url = format!("http://{}", carrier.address);
     let server = stand.start(&["bench", "--nothing-stored", &url], &stand::account(url.clone()))?;
     let run = lives::live(&server, &carrier, connections, count).await?;
-    let [server, ..] = run.cpu;
+    let [server, ..] = run.seen.cpu;
     Ok(Exchanges {
         count,
-        per_second: per_second(u64::from(count), run.elapsed),
+        per_second: per_second(u64::from(count), run.seen.elapsed),
         cpu_seconds_per_1000: ratio(server.as_secs_f64() * 1000.0, f64::from(count)),
+        others: run.seen.others,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::bench::figure::{float, per_second, ratio};
 use crate::bench::load::{Load, drive};
 use crate::bench::stand::{CACHE_BYTES, STOP_MAX, Stand, Started};
 use crate::bench::text;
-use crate::bench::usage::Usage;
+use crate::bench::usage::{Usage, Watch, Watched};
 
 /// Callbacks that a delivered text causes: sent and delivered.
 const CALLBACKS: u64 = 2;
@@ -44,8 +44,12 @@ pub struct Lives {
     pub doubled: u64,
     /// Callbacks that were not taken.
     pub callbacks_failed: u64,
+    /// Synced commits of the daemon; each carried steps of several lives.
+    pub commits: u64,
     /// Processor seconds per 1,000 lives of each process.
     pub cpu_seconds_per_1000: Processor,
+    /// Share of the machine that everybody else used meanwhile, 0 to 1.
+    pub others: f64,
     /// Most memory of the daemon resident at once, in bytes.
     pub resident_max: u64,
     /// The daemon's proportional share of memory at the end, in bytes.
@@ -70,12 +74,10 @@ pub struct Processor {
 pub struct Run {
     /// The accepts.
     pub load: Load,
-    /// Until the last callback was taken.
-    pub elapsed: Duration,
+    /// Server, carrier and callers, until the last callback was taken.
+    pub seen: Watched<3>,
     /// Callbacks that were not taken.
     pub callbacks_failed: u64,
-    /// Processor time of the server, the carrier and the callers.
-    pub cpu: [Duration; 3],
     /// What the server used altogether.
     pub server: Usage,
     /// Texts that the carrier got more than once.
@@ -102,6 +104,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
     let carrier = stand.sandbox()?;
     let daemon = stand.daemon("lives", carrier.address)?;
     let run = live(&daemon, &carrier, connections, count).await?;
+    let commits = daemon.commits().await?;
     let ended = daemon.process.stop(STOP_MAX)?;
     if !ended.success() {
         return Err(BenchError::Broken(format!(
@@ -114,17 +117,19 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
     let file_bytes = std::fs::metadata(&path)?.len();
     stand.clear("lives")?;
     let per_1000 = |cpu: Duration| ratio(cpu.as_secs_f64() * 1000.0, f64::from(count));
-    let [daemon, sandbox, callers] = run.cpu.map(per_1000);
+    let [daemon, sandbox, callers] = run.seen.cpu.map(per_1000);
     Ok(Lives {
         count,
         connections,
-        per_second: per_second(u64::from(count), run.elapsed),
+        per_second: per_second(u64::from(count), run.seen.elapsed),
         accepts_per_second: run.load.per_second(),
         accept_p50_ms: run.load.quantile_ms(50),
         accept_p99_ms: run.load.quantile_ms(99),
         doubled: run.doubled,
         callbacks_failed: run.callbacks_failed,
+        commits,
         cpu_seconds_per_1000: Processor { daemon, sandbox, callers },
+        others: run.seen.others,
         resident_max: run.server.resident_max,
         proportional: run.server.proportional,
         file_bytes_per_life: ratio(float(file_bytes), f64::from(count)),
@@ -141,23 +146,15 @@ pub async fn live(
     connections: u32,
     count: u32,
 ) -> Result<Run, BenchError> {
-    let pids = [server.process.id(), carrier.process.id(), std::process::id()];
-    let read = || pids.map(|pid| Usage::read(pid).map(|usage| usage.cpu));
-    let before = read();
-    let started = Instant::now();
+    let watch = Watch::start([server.process.id(), carrier.process.id(), std::process::id()])?;
     let load = drive(server.address, connections, count, text::immediate).await?;
     let stats = all_called_back(carrier.address, u64::from(count)).await?;
-    let elapsed = started.elapsed();
-    let mut cpu = [Duration::ZERO; 3];
-    for ((spent, before), after) in cpu.iter_mut().zip(before).zip(read()) {
-        *spent = after?.saturating_sub(before?);
-    }
+    let seen = watch.seen()?;
     let doubled = doubled(carrier.address, count).await?;
     Ok(Run {
         load,
-        elapsed,
+        seen,
         callbacks_failed: stats.callbacks_failed,
-        cpu,
         server: Usage::read(server.process.id())?,
         doubled,
     })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bench::accepts::Accepts;
 use crate::bench::exchanges::Exchanges;
-use crate::bench::figure::{grouped, ratio};
+use crate::bench::figure::{float, grouped, ratio};
 use crate::bench::lives::Lives;
 use crate::bench::machine::Machine;
 use crate::bench::restart::Restart;
@@ -32,6 +32,9 @@ const AIM: Aim = Aim {
     resident_mb: 80.0,
     restart_seconds: 2.0,
 };
+
+/// With more than this share of the machine used by others, figures mean little.
+const OTHERS_MAX: f64 = 0.1;
 
 struct Aim {
     accepts_per_second: f64,
@@ -105,18 +108,36 @@ impl fmt::Display for Report {
             }
         }
         let [first, second, third, fourth] = widths;
-        for row in std::iter::once(&head).chain(&rows) {
+        let line = |f: &mut fmt::Formatter<'_>, row: &Row| {
             let [what, figure, aim, beside] = cells(row);
-            writeln!(f, "| {what:first$} | {figure:>second$} | {aim:>third$} | {beside:fourth$} |")?;
-            if std::ptr::eq(row, &raw const head) {
-                writeln!(f, "|{:-<first$}--|{:->second$}-:|{:->third$}-:|{:-<fourth$}--|", "", "", "", "")?;
-            }
+            writeln!(f, "| {what:first$} | {figure:>second$} | {aim:>third$} | {beside:fourth$} |")
+        };
+        line(f, &head)?;
+        writeln!(f, "|{:-<first$}--|{:->second$}-:|{:->third$}-:|{:-<fourth$}--|", "", "", "", "")?;
+        for row in &rows {
+            line(f, row)?;
+        }
+        let others = self.others();
+        if others > OTHERS_MAX {
+            let percent = others * 100.0;
+            writeln!(
+                f,
+                "\nOther programs used up to {percent:.0} % of the machine meanwhile: measure again when it is idle."
+            )?;
         }
         Ok(())
     }
 }
 
 impl Report {
+    /// The largest share of the machine that everybody else used during one measurement.
+    fn others(&self) -> f64 {
+        let accepts = self.accepts.iter().map(|accepts| accepts.others);
+        let lives = self.lives.iter().map(|lives| lives.others);
+        let exchanges = self.exchanges.iter().map(|exchanges| exchanges.others);
+        accepts.chain(lives).chain(exchanges).fold(0.0, f64::max)
+    }
+
     fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         rows.extend(self.accepts.iter().flat_map(accept_rows));
@@ -160,8 +181,9 @@ fn accept_rows(accepts: &Accepts) -> Vec<Row> {
 
 fn life_rows(lives: &Lives) -> Vec<Row> {
     let cpu = lives.cpu_seconds_per_1000;
-    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     let resident = mb(lives.resident_max);
+    let commits_per_second = lives.per_second * ratio(float(lives.commits), f64::from(lives.count));
     vec![
         Row::new(
             format!("whole lives, {} texts", grouped(f64::from(lives.count))),
@@ -169,6 +191,10 @@ fn life_rows(lives: &Lives) -> Vec<Row> {
         )
         .aim("6,000/s", lives.per_second >= AIM.lives_per_second)
         .beside(versus(lives.per_second, PEER.lives_per_second, "best peer")),
+        Row::new("- commits", format!("{}/s", grouped(commits_per_second))).beside(format!(
+            "each carries {:.1} lives' worth",
+            ratio(f64::from(lives.count), float(lives.commits))
+        )),
         Row::new("- texts doubled", lives.doubled.to_string()).aim("0", lives.doubled == 0),
         Row::new("- CPU of the daemon", format!("{:.3} s/1000", cpu.daemon))
             .aim("0.2 s/1000", cpu.daemon <= AIM.cpu_seconds_per_1000)
@@ -198,7 +224,7 @@ fn exchange_row(exchanges: &Exchanges, lives: Option<&Lives>) -> Row {
 
 fn restart_rows(restart: &Restart) -> Vec<Row> {
     let what = format!("restart after kill -9, {} open", grouped(f64::from(restart.open)));
-    let mb = |bytes: u64| crate::bench::figure::float(bytes) / 1_000_000.0;
+    let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     vec![
         Row::new(what, format!("{:.2} s", restart.seconds))
             .aim("2 s", restart.seconds < AIM.restart_seconds)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::bench::connection;
 use crate::bench::process::{Process, ProcessError};
 
 /// The account at the sandbox; nobody else knows the address.
@@ -42,6 +43,18 @@ pub struct Started {
     pub process: Process,
     /// Where it listens.
     pub address: SocketAddr,
+}
+
+impl Started {
+    /// Commits of a daemon so far, as it tells about itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn commits(&self) -> io::Result<u64> {
+        let (_, body) = connection::get(self.address, "/readyz?verbose").await?;
+        let told: serde_json::Value = serde_json::from_slice(&body)?;
+        Ok(told.get("commits").and_then(serde_json::Value::as_u64).unwrap_or_default())
+    }
 }
 
 impl Stand {
