@@ -9,7 +9,7 @@ use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-/// One wish in an [`Ask::Accept`], and what makes a repeat of it recognizable.
+/// One wish, and what makes a repeat of it recognizable.
 #[derive(Debug)]
 pub struct Wish {
     /// What is wanted.

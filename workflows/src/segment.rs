@@ -68,7 +68,9 @@ impl fmt::Display for Encoding {
 
 /// Septets the character takes in GSM-7; `None` when it is not in that alphabet.
 fn septets(letter: char) -> Option<u16> {
-    if GSM7_BASIC.contains(letter) {
+    // Nearly every letter of nearly every text: not worth a search.
+    let plain = letter.is_ascii_alphanumeric() || letter == ' ';
+    if plain || GSM7_BASIC.contains(letter) {
         Some(1)
     } else if GSM7_EXTENSION.contains(letter) {
         Some(2)
