@@ -50,6 +50,11 @@ fn published_form_vectors_verify() {
             P,
             "CukzLTc1tT5dXEDIHm/tKBanW10=",
         ),
+        (
+            "https://user:pass@mycompany.com/myapp.php?foo=1&bar=2".to_owned(),
+            P,
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+        ),
         ("https://user@mycompany.com/myapp.php?foo=1&bar=2".to_owned(), P, "2YRLlVAflCqxaNicjMpJcSTgzSs="),
         (
             "https://user:pass@mycompany.com:443/myapp.php?foo=1&bar=2".to_owned(),
@@ -57,6 +62,7 @@ fn published_form_vectors_verify() {
             "ZQFR1PTIZXF2MXB8ZnKCvnnA+rI=",
         ),
         (format!("{U}&Body=It's+amazing"), P, "TfZzewPq8wqrGlMfyAud8+/IvJ0="),
+        (format!("{U}&Body=It%27s+amazing"), P, "TfZzewPq8wqrGlMfyAud8+/IvJ0="),
         (U.to_owned(), reason.as_str(), "vOEb5UThFn24KEfnOFLQY2AE5FY="),
         (port("", "http"), reason.as_str(), "n2xBNyzSW7rfYStDtOFiFMv7qNo="),
         (U.to_owned(), "property=value&boolean=true", "NBdBDr/T/lgjI+tlgpXjKZQZs/k="),
@@ -148,4 +154,30 @@ fn missing_foreign_and_broken_signatures_fail() {
 fn what_the_signer_signs_verifies() {
     let signature = Signer::new(&SecretString::from("12345")).unwrap().sign(U, P.as_bytes());
     assert_eq!(signature, "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+}
+
+#[test]
+fn an_apostrophe_may_have_been_signed_either_way() {
+    let signer = Signer::new(&SecretString::from("12345")).unwrap();
+    let (plain, quoted) = (format!("{U}&Body=It's"), format!("{U}&Body=It%27s"));
+    assert_eq!(form(&quoted, P, &signer.sign(&plain, P.as_bytes())), Ok(()));
+    assert_eq!(form(&plain, P, &signer.sign(&quoted, P.as_bytes())), Ok(()));
+}
+
+#[test]
+fn another_path_host_query_or_body_is_another_request() {
+    let signature = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
+    assert_eq!(form(U, P, signature), Ok(()));
+    for url in [
+        "https://mycompany.com/myapp.php?bar=2&foo=1",
+        "https://mycompany.com/myapp.php/?foo=1&bar=2",
+        "https://mycompany.co/myapp.php?foo=1&bar=2",
+        "http://mycompany.com/myapp.php?foo=1&bar=2",
+        "not an address",
+    ] {
+        assert_eq!(form(url, P, signature), Err(SignatureError::Mismatch), "{url}");
+    }
+    for body in [format!("{P}&To=%2B1"), format!("{P}&Extra="), P.replace("1234", "1235"), String::new()] {
+        assert_eq!(form(U, &body, signature), Err(SignatureError::Mismatch), "{body}");
+    }
 }
