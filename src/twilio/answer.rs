@@ -25,6 +25,7 @@ pub(super) struct MessageAnswer {
     pub(super) from: Option<String>,
     pub(super) messaging_service_sid: Option<String>,
     pub(super) date_created: Option<String>,
+    pub(super) date_sent: Option<String>,
 }
 
 /// What a creation needs of its answer.
@@ -52,9 +53,18 @@ pub(super) struct ErrorAnswer {
 impl MessageAnswer {
     /// When the provider created it.
     pub(super) fn created_at(&self) -> Option<Timestamp> {
-        let text = self.date_created.as_deref()?;
-        DateTime::parse_from_rfc2822(text).ok().map(|at| Timestamp::from_millis(at.timestamp_millis()))
+        self.date_created.as_deref().and_then(mail_date)
     }
+
+    /// When the provider sent it; `None` while it waits.
+    pub(super) fn sent_at(&self) -> Option<Timestamp> {
+        self.date_sent.as_deref().and_then(mail_date)
+    }
+}
+
+/// An instant as mail headers write it: whole seconds.
+fn mail_date(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc2822(text).ok().map(|at| Timestamp::from_millis(at.timestamp_millis()))
 }
 
 /// Reads an answer in full, within [`ANSWER_MAX`]; `None` when it is longer or breaks off.

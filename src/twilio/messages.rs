@@ -1,4 +1,4 @@
-//! The Messages resource: create, find, fetch, cancel.
+//! The Messages resource: create, fetch, cancel. Finding is in `search`.
 //!
 //! Source: the provider's OpenAPI document `twilio_api_v2010`, read 2026-11-23.
 
@@ -11,13 +11,8 @@ use crate::engine::provider::{
 use crate::twilio::answer::{
     CreatedAnswer, ErrorAnswer, MessageAnswer, PageAnswer, network, read, retry_after,
 };
-use crate::twilio::client::{Sender, Twilio};
+use crate::twilio::client::Twilio;
 use crate::twilio::token;
-
-/// Most pages of a list that one search reads.
-const PAGES_MAX: usize = 5;
-/// What the provider puts before texts of trial accounts.
-const TRIAL_PREFIX: &str = "Sent from your Twilio trial account - ";
 
 impl Provider for Twilio {
     fn submit(&self, submission: Submission) -> Answer<'_, SubmitOutcome> {
@@ -44,8 +39,9 @@ impl Twilio {
         let sent = self.http.post(url).body(self.creation(&submission)).send().await;
         let response = match sent {
             Ok(response) => response,
-            // Only a failed connection proves that nothing was written; a timeout while connecting does not say so.
-            Err(error) if error.is_connect() && !error.is_timeout() => {
+            // The connector failed, in time or not: there was no connection to write to. A timeout of the
+            // whole exchange is not of this kind.
+            Err(error) if error.is_connect() => {
                 return SubmitOutcome::NotSent { detail: network(&error) };
             }
             Err(error) => return SubmitOutcome::Unknown { detail: network(&error) },
@@ -81,7 +77,7 @@ impl Twilio {
 
     /// The form that creates one message.
     fn creation(&self, submission: &Submission) -> String {
-        let token = token::seal(&self.config.callback_key, submission.message, submission.attempt);
+        let token = token::seal(&self.callback_key, submission.message, submission.attempt);
         let mut form = form_urlencoded::Serializer::new(self.sender_field.clone());
         form.append_pair("To", &submission.to.to_string());
         form.append_pair("Body", submission.body.as_str());
@@ -90,33 +86,6 @@ impl Twilio {
             form.append_pair("ValidityPeriod", &validity.as_secs().to_string());
         }
         form.finish()
-    }
-
-    /// Searches the list to the recipient, newest first, until it is older than the search.
-    async fn search(&self, search: &Search) -> Result<FindOutcome, String> {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("To", &search.to.to_string())
-            .append_pair("PageSize", "100")
-            .finish();
-        let mut url = format!("{}.json?{query}", self.messages_url);
-        let mut matches = Vec::new();
-        for _page in 0..PAGES_MAX {
-            let page: PageAnswer = self.ask(&url).await?.ok_or("HTTP 404")?;
-            let mut past = page.messages.is_empty();
-            for message in &page.messages {
-                let Some(created_at) = message.created_at() else { continue };
-                // Creation times have whole seconds.
-                past |= created_at.as_millis().saturating_add(1000) < search.created_from.as_millis();
-                if self.fits(message, search) {
-                    matches.push(candidate(message)?);
-                }
-            }
-            match page.next_page_uri {
-                Some(next) if !past && next.starts_with('/') => url = format!("{}{next}", self.origin),
-                Some(_) | None => break,
-            }
-        }
-        Ok(FindOutcome::Matches(matches))
     }
 
     async fn get(&self, sid: ProviderSid) -> Result<FetchOutcome, String> {
@@ -150,7 +119,7 @@ impl Twilio {
     }
 
     /// Reads one resource; `None` when it does not exist.
-    async fn ask<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<Option<T>, String> {
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<Option<T>, String> {
         let response = self.http.get(url).send().await.map_err(|error| network(&error))?;
         let status = response.status().as_u16();
         let body = read(response).await.ok_or("the answer broke off")?;
@@ -161,23 +130,6 @@ impl Twilio {
             404 => Ok(None),
             other => Err(format!("HTTP {other}")),
         }
-    }
-
-    fn fits(&self, message: &MessageAnswer, search: &Search) -> bool {
-        let within = message.created_at().is_some_and(|at| {
-            at.as_millis().saturating_add(999) >= search.created_from.as_millis()
-                && at <= search.created_until
-        });
-        let ours = message.direction.as_deref() == Some("outbound-api");
-        let body = message.body.as_deref().unwrap_or_default();
-        let same_text = body.strip_prefix(TRIAL_PREFIX).unwrap_or(body) == search.body.as_str();
-        let same_sender = match &self.config.sender {
-            Sender::MessagingService(sid) => {
-                message.messaging_service_sid.as_ref().is_none_or(|named| named == sid)
-            }
-            Sender::From(from) => message.from.as_ref().is_none_or(|named| named == from),
-        };
-        within && ours && same_text && same_sender
     }
 }
 
@@ -194,7 +146,8 @@ fn created(body: &[u8]) -> SubmitOutcome {
     }
 }
 
-fn candidate(message: &MessageAnswer) -> Result<Candidate, String> {
+/// What the engine needs to know of a message.
+pub(super) fn candidate(message: &MessageAnswer) -> Result<Candidate, String> {
     let sid = message
         .sid
         .as_deref()

@@ -7,6 +7,8 @@ mod answer;
 pub mod callback;
 mod client;
 mod messages;
+mod same_text;
+mod search;
 pub mod signature;
 pub mod token;
 
