@@ -5,18 +5,10 @@ use std::net::Ipv4Addr;
 use dunlin::engine::provider::{Provider as _, SubmitOutcome};
 use tokio::net::TcpListener;
 
-use crate::listener::Listener;
+use crate::listener::{Listener, answer};
 use crate::stand::{TO, plain_client, submission};
 
 const TAKEN: &str = r#"{"sid":"SM0123456789abcdef0123456789abcdef","status":"queued"}"#;
-
-/// An answer, and its length in full.
-fn answer(status: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
 
 /// Submits to a server that answers so on every connection; returns the outcomes and the count of requests.
 async fn submit(times: usize, answers: &[String]) -> (Vec<SubmitOutcome>, usize) {
@@ -110,4 +102,21 @@ async fn a_refused_connection_means_that_nothing_was_sent() {
     drop(listener);
     let outcome = plain_client(format!("http://{address}")).submit(submission(TO, "Hello")).await;
     assert!(matches!(outcome, SubmitOutcome::NotSent { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_in_time_means_that_nothing_was_sent() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let client = plain_client(format!("https://{address}"));
+    let outcome = client.submit(submission(TO, "Hello")).await;
+    assert!(matches!(outcome, SubmitOutcome::NotSent { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn silence_after_the_request_is_unknown() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let outcome = plain_client(format!("http://{address}")).submit(submission(TO, "Hello")).await;
+    assert!(is_unknown(&outcome), "{outcome:?}");
 }

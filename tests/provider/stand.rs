@@ -15,24 +15,30 @@ use serde::Deserialize;
 
 pub(crate) const FROM: &str = "+15005550006";
 pub(crate) const TO: &str = "+14155550100";
-const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+pub(crate) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const CALLBACK_KEY: [u8; 32] = [7; 32];
 /// Long enough for a busy machine to answer, short enough to wait for.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client at `base_url`.
-pub(crate) fn client(base_url: String, token: &str, from: &str) -> Twilio {
-    Twilio::new(TwilioConfig {
+/// What a client at `base_url` is set up with.
+pub(crate) fn config(base_url: String, token: &str, from: &str) -> TwilioConfig {
+    TwilioConfig {
         base_url,
         account_sid: ACCOUNT.into(),
         credentials: Credentials::AuthToken(SecretString::from(token)),
         sender: Sender::From(from.into()),
         status_callback_url: "http://127.0.0.1:9/status".into(),
-        callback_key: [7; 32],
-        connect_timeout: TIMEOUT,
+        callback_key: CALLBACK_KEY,
+        // The shorter one, so that a handshake ends by it and not by the other.
+        connect_timeout: TIMEOUT.mul_f32(0.5),
         timeout: TIMEOUT,
-    })
-    .unwrap()
+    }
+}
+
+/// A client at `base_url`.
+pub(crate) fn client(base_url: String, token: &str, from: &str) -> Twilio {
+    Twilio::new(config(base_url, token, from)).unwrap()
 }
 
 /// A client with what the carrier on loopback wants.
@@ -56,6 +62,7 @@ pub(crate) fn submission(to: &str, text: &str) -> Submission {
 pub(crate) struct Entry {
     pub(crate) sid: String,
     pub(crate) body: String,
+    pub(crate) status: String,
 }
 
 /// A sandbox with faults, and a client for it.
@@ -67,16 +74,26 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
+    /// Callbacks go where nobody listens.
     pub(crate) async fn with(faults: &str) -> Self {
+        Self::calling(faults, "http://127.0.0.1:9/status").await
+    }
+
+    /// Callbacks go to `callback_url`.
+    pub(crate) async fn calling(faults: &str, callback_url: &str) -> Self {
         let clock = Arc::new(SystemClock::start());
-        let config = SandboxConfig {
+        let carrier = SandboxConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             account_sid: ACCOUNT.into(),
             auth_token: TOKEN.into(),
             faults: Faults::parse(faults).unwrap(),
         };
-        let sandbox = Sandbox::start(config, Arc::<SystemClock>::clone(&clock)).await.unwrap();
-        let client = plain_client(sandbox.base_url());
+        let sandbox = Sandbox::start(carrier, Arc::<SystemClock>::clone(&clock)).await.unwrap();
+        let config = TwilioConfig {
+            status_callback_url: callback_url.into(),
+            ..config(sandbox.base_url(), TOKEN, FROM)
+        };
+        let client = Twilio::new(config).unwrap();
         Self { sandbox, client, clock }
     }
 
@@ -100,5 +117,18 @@ impl Stand {
     pub(crate) async fn ledger(&self) -> Vec<Entry> {
         let url = format!("{}/sandbox/ledger", self.sandbox.base_url());
         reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the carrier counts `wanted` callbacks as `name`.
+    pub(crate) async fn count(&self, name: &str, wanted: u64) {
+        let url = format!("{}/sandbox/stats", self.sandbox.base_url());
+        let counted =
+            async || -> serde_json::Value { reqwest::get(&url).await.unwrap().json().await.unwrap() };
+        let waited = tokio::time::timeout(Duration::from_secs(10), async {
+            while counted().await.get(name).and_then(serde_json::Value::as_u64) != Some(wanted) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.unwrap();
     }
 }
