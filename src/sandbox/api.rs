@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dunlin_workflows::message::ProviderStatus;
 use dunlin_workflows::timestamp::Timestamp;
@@ -16,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use crate::sandbox::answer::{ErrorAnswer, MessageAnswer, PageAnswer};
 use crate::sandbox::carrier::{Carrier, Creation};
 use crate::sandbox::faults::Fault;
+use crate::sandbox::ledger::Taken;
 
 /// Longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -58,6 +57,7 @@ async fn route(carrier: Arc<Carrier>, request: Request<Incoming>, rest: &[&str])
                 (_, None) => Ok(error(404, 20404, "The requested resource was not found")),
                 (&Method::GET, Some(position)) => Ok(show(&carrier, 200, position)),
                 (&Method::POST, Some(position)) => update(&carrier, request, position).await,
+                (&Method::DELETE, Some(position)) => Ok(delete(&carrier, position)),
                 (_, Some(_)) => Ok(error(405, 20004, "Method not allowed")),
             }
         }
@@ -66,12 +66,11 @@ async fn route(carrier: Arc<Carrier>, request: Request<Incoming>, rest: &[&str])
 }
 
 fn signed_in(carrier: &Carrier, request: &Request<Incoming>, account: &str) -> bool {
-    let expected = STANDARD.encode(format!("{}:{}", carrier.account_sid, carrier.auth_token));
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
-    account == carrier.account_sid && given.is_some_and(|(_, secret)| secret == expected)
+    account == carrier.account_sid && given.is_some_and(|(_, secret)| secret == carrier.sign_in)
 }
 
 async fn read(request: Request<Incoming>) -> Option<Bytes> {
@@ -139,16 +138,38 @@ async fn update(carrier: &Arc<Carrier>, request: Request<Incoming>, position: us
         carrier.step(position, ProviderStatus::Canceled, None);
     }
     if fields.iter().any(|(name, value)| name == "Body" && value.is_empty()) {
+        if !is_final(carrier, position) {
+            return Ok(unfinished());
+        }
         carrier.ledger.change(position, |taken| taken.body = "".into());
     }
     Ok(show(carrier, 200, position))
 }
 
+/// Takes a message out of list and fetch; the report to tests still has it.
+fn delete(carrier: &Carrier, position: usize) -> Response<Full<Bytes>> {
+    if !is_final(carrier, position) {
+        return unfinished();
+    }
+    carrier.ledger.change(position, |taken| taken.deleted = true);
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn is_final(carrier: &Carrier, position: usize) -> bool {
+    carrier.ledger.get(position).is_some_and(|taken| taken.status.rank() >= ProviderStatus::Delivered.rank())
+}
+
+fn unfinished() -> Response<Full<Bytes>> {
+    error(409, 20009, "Cannot delete message or its text: it is not in a final state")
+}
+
 /// Whether list and fetch show a message yet.
 fn is_listed(carrier: &Carrier, position: usize) -> bool {
     let late = carrier.dice.faults().late_list;
-    let now = carrier.clock.wall();
-    late.is_zero() || carrier.ledger.get(position).is_some_and(|taken| taken.created_at.plus(late) <= now)
+    let is_due = |taken: &Taken| late.is_zero() || taken.created_at.plus(late) <= carrier.clock.wall();
+    carrier.ledger.get(position).is_some_and(|taken| !taken.deleted && is_due(&taken))
 }
 
 fn show(carrier: &Carrier, status: u16, position: usize) -> Response<Full<Bytes>> {
@@ -169,10 +190,12 @@ fn list(carrier: &Carrier, query: &str) -> Response<Full<Bytes>> {
     let fits = |position: &usize| {
         let Some(taken) = carrier.ledger.get(*position) else { return false };
         let from = field("From").is_none_or(|from| taken.from.as_deref() == Some(from));
-        let day = taken.sent_at.unwrap_or(taken.created_at);
-        let on = field("DateSent").is_none_or(|date| same_day(day, date));
-        let since = field("DateSent>").is_none_or(|date| instant(date).is_none_or(|at| day >= at));
-        let until = field("DateSent<").is_none_or(|date| instant(date).is_none_or(|at| day <= at));
+        // What was not sent has no date, and no filter by date shows it.
+        let sent = |fits: &dyn Fn(Timestamp) -> bool| taken.sent_at.is_some_and(fits);
+        let on = field("DateSent").is_none_or(|date| sent(&|at| same_day(at, date)));
+        let since =
+            field("DateSent>").is_none_or(|date| sent(&|at| instant(date).is_none_or(|from| at >= from)));
+        let until = field("DateSent<").is_none_or(|date| sent(&|at| instant(date).is_none_or(|to| at <= to)));
         from && on && since && until && is_listed(carrier, *position)
     };
     let start = page.saturating_mul(page_size);

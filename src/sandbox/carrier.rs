@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_workflows::body::Body;
+use dunlin_workflows::body::UNITS_MAX;
 use dunlin_workflows::message::ProviderStatus;
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::segment::segments;
 
 use crate::clock::Clock;
 use crate::sandbox::callbacks::{Call, Callbacks};
@@ -17,7 +18,8 @@ use crate::sandbox::recipients::{ending, refusal};
 #[derive(Debug)]
 pub(super) struct Carrier {
     pub(super) account_sid: String,
-    pub(super) auth_token: String,
+    /// What comes after `Basic` in the header that signs in.
+    pub(super) sign_in: String,
     pub(super) ledger: Ledger,
     pub(super) dice: Dice,
     pub(super) callbacks: Callbacks,
@@ -67,13 +69,13 @@ impl Carrier {
         if from.is_none() && creation.messaging_service_sid.is_none() {
             return Err((21603, "A 'From' or 'MessagingServiceSid' parameter is required.".into()));
         }
-        let text = creation.body.as_deref().unwrap_or_default();
-        if text.is_empty() {
+        let body = creation.body.as_deref().unwrap_or_default();
+        if body.trim().is_empty() {
             return Err((21602, "Message body is required.".into()));
         }
-        let Ok(body) = Body::parse(text) else {
+        if body.encode_utf16().count() > UNITS_MAX {
             return Err((21617, "The concatenated message body exceeds the 1600 character limit.".into()));
-        };
+        }
         if let Some((code, words)) = refusal(to, from) {
             return Err((code, words.into()));
         }
@@ -82,7 +84,7 @@ impl Carrier {
         }
         let validity = creation.validity_period.as_deref().map(str::parse::<u32>);
         if validity.is_some_and(|seconds| !seconds.is_ok_and(|seconds| (1..=36_000).contains(&seconds))) {
-            return Err((35_105, "ValidityPeriod must be between 1 and 36000 seconds.".into()));
+            return Err((21624, "Invalid validity period value".into()));
         }
         if creation.status_callback.as_deref().is_some_and(|url| !url.contains("://") || url.len() > 4000) {
             return Err((21609, "The 'StatusCallback' URL is not valid.".into()));
@@ -93,14 +95,15 @@ impl Carrier {
             to: to.into(),
             from: from.map(Into::into),
             messaging_service_sid: creation.messaging_service_sid.as_deref().map(Into::into),
-            body: body.as_str().into(),
+            body: body.into(),
             status_callback: creation.status_callback.as_deref().map(Into::into),
-            segments: body.segment_count(),
+            segments: u16::try_from(segments(body).len()).unwrap_or(u16::MAX),
             created_at: now,
             updated_at: now,
             sent_at: None,
             status: if by_service { ProviderStatus::Accepted } else { ProviderStatus::Queued },
             error_code: None,
+            deleted: false,
         })
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Taken {
     pub(super) sent_at: Option<Timestamp>,
     pub(super) status: ProviderStatus,
     pub(super) error_code: Option<u32>,
+    /// Whether the account deleted it.
+    pub(super) deleted: bool,
 }
 
 /// Every accepted message, in order of acceptance.
@@ -32,7 +34,10 @@ pub(super) struct Ledger {
 #[derive(Debug, Default)]
 struct Inner {
     taken: Vec<Taken>,
-    by_recipient: HashMap<Arc<str>, Vec<usize>>,
+    /// For each message, the one before it to the same recipient: two words where a list of its own
+    /// for every recipient would take ten.
+    earlier: Vec<Option<usize>>,
+    newest: HashMap<Arc<str>, usize>,
 }
 
 impl Ledger {
@@ -45,10 +50,16 @@ impl Ledger {
     }
 
     /// Takes a message; returns its position.
-    pub(super) fn take(&self, taken: Taken) -> usize {
+    pub(super) fn take(&self, mut taken: Taken) -> usize {
         let mut inner = self.lock();
         let position = inner.taken.len();
-        inner.by_recipient.entry(Arc::clone(&taken.to)).or_default().push(position);
+        if let Some(last) = inner.taken.last() {
+            // Senders seldom change: one copy of their names will do.
+            share(&mut taken.from, last.from.as_ref());
+            share(&mut taken.messaging_service_sid, last.messaging_service_sid.as_ref());
+        }
+        let earlier = inner.newest.insert(Arc::clone(&taken.to), position);
+        inner.earlier.push(earlier);
         inner.taken.push(taken);
         position
     }
@@ -76,7 +87,9 @@ impl Ledger {
         let inner = self.lock();
         match to {
             Some(to) => {
-                inner.by_recipient.get(to).map(|all| all.iter().rev().copied().collect()).unwrap_or_default()
+                let newest = inner.newest.get(to).copied();
+                std::iter::successors(newest, |position| inner.earlier.get(*position).copied().flatten())
+                    .collect()
             }
             None => (0..inner.taken.len()).rev().collect(),
         }
@@ -98,6 +111,13 @@ impl Ledger {
         let second = u64::from_str_radix(second, 16).ok()?;
         let position = usize::try_from(second ^ scramble(first)).ok()?;
         (position < self.len() && self.sid(position) == sid).then_some(position)
+    }
+}
+
+/// Replaces a name by an equal one that is in memory already.
+fn share(name: &mut Option<Arc<str>>, known: Option<&Arc<str>>) {
+    if name.as_ref() == known {
+        *name = known.cloned();
     }
 }
 
@@ -129,6 +149,7 @@ mod tests {
                 sent_at: None,
                 status: ProviderStatus::Queued,
                 error_code: None,
+                deleted: false,
             });
             assert_eq!(ledger.position(&ledger.sid(position)), Some(position));
         }

@@ -15,12 +15,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use faults::{Faults, FaultsError};
 pub use recipients::ENDINGS;
@@ -67,8 +69,8 @@ impl Sandbox {
         let signer = Signer::new(&SecretString::from(config.auth_token.clone()))
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the auth token can't sign"))?;
         let carrier = Arc::new(Carrier {
+            sign_in: STANDARD.encode(format!("{}:{}", config.account_sid, config.auth_token)),
             account_sid: config.account_sid,
-            auth_token: config.auth_token,
             ledger: Ledger::new(config.faults.seed),
             dice: Dice::new(config.faults),
             callbacks: Callbacks::start(&signer),
@@ -96,7 +98,10 @@ impl Drop for Sandbox {
 }
 
 async fn serve(listener: TcpListener, carrier: Arc<Carrier>) {
+    // Connections end with the carrier.
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -109,7 +114,7 @@ async fn serve(listener: TcpListener, carrier: Arc<Carrier>) {
             tracing::debug!(%error, "a connection was gone before it began");
         }
         let carrier = Arc::clone(&carrier);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let service = service_fn(move |request| api::answer(Arc::clone(&carrier), request));
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
