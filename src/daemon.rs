@@ -125,6 +125,7 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
         ids,
         webhook: WebhookConfig {
             public_base_url: public_url,
+            account_sid: account.account_sid.clone(),
             auth_tokens: tokens.into_iter().flatten().collect(),
             callback_key,
         },

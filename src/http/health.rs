@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz`, `/version`: whether it runs, whether it makes progress, what it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{RawQuery, State as Extract};
@@ -23,7 +24,9 @@ pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQ
     let turned = app.edge.engine.progress().read();
     let since_turn_ms = app.edge.clock.monotonic_ms().saturating_sub(turned.turned_at_ms);
     let poisoned = app.edge.store.is_poisoned();
-    let is_ready = since_turn_ms <= TURN_MAX_MS && !poisoned;
+    // Looks once, without waiting.
+    let has_ended = tokio::time::timeout(Duration::ZERO, app.edge.engine.ended()).await.is_ok();
+    let is_ready = since_turn_ms <= TURN_MAX_MS && !poisoned && !has_ended;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let verbose =
         query.as_deref().is_some_and(|query| query.split('&').any(|name| name.starts_with("verbose")));
@@ -35,6 +38,7 @@ pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQ
         "ready": is_ready,
         "mode": app.edge.mode.as_str(),
         "store_failed": poisoned,
+        "engine_ended": has_ended,
         "since_turn_ms": since_turn_ms,
         "last_seq": turned.last_seq,
         "commits": turned.commits,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::engine::ask::Claim;
@@ -12,6 +12,9 @@ use crate::http::problem::{Code, Problem};
 
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
+
+/// Whose keys they are: there is one API token, so one owner.
+const OWNER: &[u8] = b"operator";
 
 /// Keys whose first request is being answered.
 #[derive(Debug, Default)]
@@ -37,15 +40,17 @@ impl InFlight {
         route: &str,
         body: &[u8],
     ) -> Result<Answering<'_>, Problem> {
-        let Some(key) = headers.get("idempotency-key") else {
+        let mut given = headers.get_all("idempotency-key").iter();
+        let Some(key) = given.next().map(HeaderValue::as_bytes) else {
             return Ok(Answering { in_flight: self, claim: None });
         };
-        let key = key.as_bytes();
-        if key.is_empty() || key.len() > KEY_MAX || !key.iter().all(u8::is_ascii_graphic) {
-            let detail = format!("an Idempotency-Key has 1 to {KEY_MAX} visible ASCII characters");
+        let visible = key.iter().all(u8::is_ascii_graphic);
+        if key.is_empty() || key.len() > KEY_MAX || !visible || given.next().is_some() {
+            let detail = format!("send one Idempotency-Key of 1 to {KEY_MAX} visible ASCII characters");
             return Err(Problem::new(Code::Invalid, detail));
         }
-        let claim = Claim { key: hash(&[route.as_bytes(), b"\n", key]), fingerprint: hash(&[body]) };
+        let key = hash(&[OWNER, b"\n", route.as_bytes(), b"\n", key]);
+        let claim = Claim { key, fingerprint: hash(&[body]) };
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.insert(claim.key) {
             let detail = "the first request with this key is being answered; ask again in a moment";
@@ -61,10 +66,10 @@ impl Answering<'_> {
         self.claim
     }
 
-    /// The claim of one row of a batch.
-    pub(super) fn claim_of_row(&self, index: usize) -> Option<Claim> {
-        let row = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
-        self.claim.map(|claim| Claim { key: hash(&[&claim.key, &row]), ..claim })
+    /// The claim of one row of a batch. A row is the same when its own bytes are.
+    pub(super) fn claim_of_row(&self, index: usize, row: &[u8]) -> Option<Claim> {
+        let place = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
+        self.claim.map(|claim| Claim { key: hash(&[&claim.key, &place]), fingerprint: hash(&[row]) })
     }
 }
 
@@ -93,16 +98,40 @@ fn hash(parts: &[&[u8]]) -> [u8; 16] {
 mod tests {
     use super::*;
 
+    const ROUTE: &str = "/v1/messages";
+
+    fn keyed(keys: &[&str]) -> HeaderMap {
+        keys.iter().map(|key| ("idempotency-key".parse().unwrap(), key.parse().unwrap())).collect()
+    }
+
     #[test]
     fn a_key_is_free_again_after_its_answer() {
         let in_flight = InFlight::default();
-        let headers: HeaderMap =
-            [("idempotency-key".parse().unwrap(), "k".parse().unwrap())].into_iter().collect();
-        let first = in_flight.enter(&headers, "/v1/messages", b"{}").unwrap();
-        assert!(in_flight.enter(&headers, "/v1/messages", b"{}").is_err());
-        let claims: Vec<_> = (0..3).map(|row| first.claim_of_row(row).unwrap().key).collect();
-        assert!(claims.windows(2).all(|pair| pair[0] != pair[1]));
+        let first = in_flight.enter(&keyed(&["k"]), ROUTE, b"{}").unwrap();
+        assert!(in_flight.enter(&keyed(&["k"]), ROUTE, b"{}").is_err());
+        assert!(in_flight.enter(&keyed(&["other"]), ROUTE, b"{}").is_ok());
+        assert!(in_flight.enter(&keyed(&["k"]), "/v1/messages/batch", b"{}").is_ok());
         drop(first);
-        assert!(in_flight.enter(&headers, "/v1/messages", b"{}").is_ok());
+        assert!(in_flight.enter(&keyed(&["k"]), ROUTE, b"{}").is_ok());
+    }
+
+    #[test]
+    fn every_row_has_a_claim_of_its_own() {
+        let in_flight = InFlight::default();
+        let answering = in_flight.enter(&keyed(&["k"]), ROUTE, b"{}").unwrap();
+        let claims: Vec<Claim> = (0..3).filter_map(|row| answering.claim_of_row(row, b"{}")).collect();
+        assert!(claims.windows(2).all(|pair| pair[0].key != pair[1].key));
+        let changed = answering.claim_of_row(0, b"{ }").unwrap();
+        assert_eq!(changed.key, claims[0].key);
+        assert_ne!(changed.fingerprint, claims[0].fingerprint);
+    }
+
+    #[test]
+    fn what_can_not_be_a_key_is_refused() {
+        let (longest, too_long) = ("k".repeat(255), "k".repeat(256));
+        for keys in [vec![""], vec!["two words"], vec!["k\u{e9}"], vec![&too_long], vec!["a", "b"]] {
+            assert!(InFlight::default().enter(&keyed(&keys), ROUTE, b"").is_err(), "{keys:?}");
+        }
+        assert!(InFlight::default().enter(&keyed(&[&longest]), ROUTE, b"").is_ok());
     }
 }

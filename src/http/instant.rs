@@ -3,6 +3,14 @@
 use chrono::{DateTime, SecondsFormat};
 use dunlin_workflows::timestamp::Timestamp;
 
+/// Longest refused text that is shown back, in characters.
+const SHOWN_MAX: usize = 40;
+
+/// The text is not an instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not an instant; write it as 2026-12-24T14:00:00Z, with an offset")]
+pub struct InstantError(String);
+
 /// An instant as `2026-11-24T08:00:00.000Z`; empty when the calendar has no such year.
 pub fn format(at: Timestamp) -> String {
     DateTime::from_timestamp_millis(at.as_millis())
@@ -10,7 +18,35 @@ pub fn format(at: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-/// Reads an instant with its offset; one without an offset is refused, not guessed.
-pub fn parse(text: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc3339(text).ok().map(|at| Timestamp::from_millis(at.timestamp_millis()))
+/// Reads an instant with its offset.
+///
+/// # Errors
+/// [`InstantError`]; an instant without an offset is refused, not guessed.
+pub fn read(text: &str) -> Result<Timestamp, InstantError> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| Timestamp::from_millis(at.timestamp_millis()))
+        .map_err(|_not_rfc3339| InstantError(text.chars().take(SHOWN_MAX).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn read_after_format_is_identity(millis in -62_167_219_200_000_i64..253_402_300_800_000) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(read(&format(at)), Ok(at));
+        }
+    }
+
+    #[test]
+    fn an_offset_is_converted_and_its_absence_refused() {
+        assert_eq!(read("2026-12-24T08:00:00-06:00"), read("2026-12-24T14:00:00Z"));
+        for text in ["2026-12-24T14:00:00", "2026-12-24", "tomorrow", "1766584800", ""] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

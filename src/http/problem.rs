@@ -11,12 +11,14 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 23] = [
+const CODES: [(Code, &str, u16, &str); 25] = [
+    (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
     (Code::InvalidFilter, "invalid_filter", 400, "A filter can't be read"),
     (Code::Unauthorized, "unauthorized", 401, "A valid API token is required"),
     (Code::SignatureInvalid, "signature_invalid", 403, "The webhook's signature does not fit"),
+    (Code::AccountMismatch, "account_mismatch", 403, "The webhook is about another account"),
     (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
@@ -46,11 +48,13 @@ const CODES: [(Code, &str, u16, &str); 23] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each code is explained in the table above")]
 pub enum Code {
+    BadRequest,
     InvalidJson,
     InvalidCursor,
     InvalidFilter,
     Unauthorized,
     SignatureInvalid,
+    AccountMismatch,
     MessageNotFound,
     NotFound,
     MethodNotAllowed,
@@ -113,7 +117,11 @@ struct Document<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,26 +153,17 @@ impl Problem {
         serde_json::to_value(self.document()).unwrap_or_default()
     }
 
-    fn document(&self) -> Document<'_> {
-        let (code, status, title) = self.code.entry();
-        Document {
-            r#type: format!("https://dunlin.dev/problems/{code}"),
-            title,
-            status,
-            detail: &self.detail,
-            code,
-            errors: &self.errors,
-            retry_after: self.retry_after.map(|wait| wait.as_secs().max(1)),
-        }
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.entry().1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let document = self.document();
-        let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    /// The answer to the request with this id, at this path.
+    pub(super) fn document_response(&self, instance: &str, request_id: &str) -> Response {
+        let mut document = self.document();
+        document.instance = Some(instance);
+        document.request_id = Some(request_id);
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = document.retry_after {
@@ -173,6 +172,30 @@ impl IntoResponse for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response
+    }
+
+    fn document(&self) -> Document<'_> {
+        let (code, status, title) = self.code.entry();
+        Document {
+            r#type: format!("https://dunlin.dev/problems/{code}"),
+            title,
+            status,
+            detail: &self.detail,
+            instance: None,
+            code,
+            request_id: None,
+            errors: &self.errors,
+            retry_after: self.retry_after.map(|wait| wait.as_secs().max(1)),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Leaves the document to whoever knows which request this answers.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -84,3 +84,96 @@ pub async fn serve(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n";
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    struct Served {
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        task: JoinHandle<io::Result<()>>,
+    }
+
+    async fn start(router: Router, connections: usize, headers_within: Duration) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let limits = ServeLimits { connections, headers_within, end_within: Duration::from_millis(200) };
+        let task = tokio::spawn(serve(listener, router, limits, async { drop(stopped.await) }));
+        Served { address, stop, task }
+    }
+
+    fn greeting() -> Router {
+        Router::new().route("/", get("hello"))
+    }
+
+    async fn ask(stream: &mut TcpStream) {
+        stream.write_all(ASK).await.unwrap();
+        answered(stream).await;
+    }
+
+    async fn answered(stream: &mut TcpStream) {
+        let mut answer = [0_u8; 12];
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+
+    /// Reads until the other side hangs up.
+    async fn hung_up(stream: &mut TcpStream) {
+        let mut rest = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn headers_that_do_not_come_and_idle_connections_are_hung_up_on() {
+        let served = start(greeting(), 8, Duration::from_millis(50)).await;
+        let mut slow = TcpStream::connect(served.address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nhost: he").await.unwrap();
+        hung_up(&mut slow).await;
+        let mut idle = TcpStream::connect(served.address).await.unwrap();
+        ask(&mut idle).await;
+        hung_up(&mut idle).await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_waits_for_room() {
+        let served = start(greeting(), 1, PATIENCE).await;
+        let mut first = TcpStream::connect(served.address).await.unwrap();
+        ask(&mut first).await;
+        let mut second = TcpStream::connect(served.address).await.unwrap();
+        let unanswered = tokio::time::timeout(Duration::from_millis(100), ask(&mut second)).await;
+        assert!(unanswered.is_err());
+        drop(first);
+        answered(&mut second).await;
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_idle_connections_and_waits_only_so_long_for_others() {
+        let never = Router::new().route("/", get(std::future::pending::<&'static str>));
+        for (router, is_idle) in [(greeting(), true), (never, false)] {
+            let served = start(router, 8, PATIENCE).await;
+            let mut stream = TcpStream::connect(served.address).await.unwrap();
+            if is_idle {
+                ask(&mut stream).await;
+            } else {
+                stream.write_all(ASK).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            served.stop.send(()).unwrap();
+            tokio::time::timeout(PATIENCE, served.task).await.unwrap().unwrap().unwrap();
+            assert!(TcpStream::connect(served.address).await.is_err());
+        }
+    }
+}

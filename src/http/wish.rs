@@ -1,16 +1,18 @@
 //! A wish as callers write it: parsed once, and everything that is wrong with it told at once.
 
+use std::borrow::Cow;
+
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{Metadata, Request};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
-use dunlin_workflows::timestamp::Timestamp;
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
+use crate::http::field_errors::{FieldErrors, object};
 use crate::http::instant;
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::{Code, Problem};
 
 /// Fields that a wish may have.
 const FIELDS: [&str; 9] =
@@ -26,7 +28,7 @@ pub(super) struct Reading {
 }
 
 /// The fields of a wish, still as text. Strings are borrowed from the body where they hold no escapes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields<'a> {
     #[serde(borrow)]
@@ -50,137 +52,91 @@ struct Fields<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Reads one wish.
 ///
 /// # Errors
 /// A [`Problem`] that names every field that is wrong, with its JSON pointer under `prefix`.
 pub(super) fn read(json: &[u8], reading: Reading, prefix: &str) -> Result<Request, Problem> {
-    match serde_json::from_slice::<Fields<'_>>(json) {
-        Ok(fields) => build(&fields, reading, prefix),
-        Err(_of_some_kind) => Err(explain(json, prefix)),
+    let mut wrong = FieldErrors::under(prefix);
+    // An array of nine would do for serde, but is no object.
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    let request = match serde_json::from_slice::<Fields<'_>>(json) {
+        Ok(fields) if is_object => build(&fields, reading, &mut wrong),
+        Ok(_) | Err(_) => salvage(json, reading, &mut wrong)?,
+    };
+    wrong.none()?;
+    request.ok_or_else(|| Problem::new(Code::InvalidJson, "the body names a field twice"))
+}
+
+/// The request; `None` when a field is wrong.
+fn build(fields: &Fields<'_>, reading: Reading, wrong: &mut FieldErrors<'_>) -> Option<Request> {
+    let id = wrong.parse("id", fields.id.as_ref().map(Text::as_str), str::parse::<MessageId>);
+    let to = wrong
+        .required("to", fields.to.as_ref().map(Text::as_str), |to| PhoneNumber::parse(to, reading.region));
+    let body = wrong.required("body", fields.body.as_ref().map(Text::as_str), Body::parse);
+    let priority = wrong.parse("priority", fields.priority.as_ref().map(Text::as_str), str::parse);
+    let scheduled_for =
+        wrong.parse("scheduled_for", fields.scheduled_for.as_ref().map(Text::as_str), instant::read);
+    let expires_at = wrong.parse("expires_at", fields.expires_at.as_ref().map(Text::as_str), instant::read);
+    let on_unknown = wrong.parse("on_unknown", fields.on_unknown.as_ref().map(Text::as_str), str::parse);
+    let user_id = wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
+    let metadata = fields.metadata.map(RawValue::get);
+    if metadata.is_some_and(|json| !json.starts_with('{')) {
+        wrong.add("metadata", "invalid", "expected an object".to_owned());
     }
-}
-
-fn build(fields: &Fields<'_>, reading: Reading, prefix: &str) -> Result<Request, Problem> {
-    let mut wrong = Wrong { prefix, errors: Vec::new() };
-    let text = |field: &Option<Text<'_>>| field.as_ref().map(|text| text.0.to_string());
-    let id = wrong.parse("id", text(&fields.id), |id| id.parse::<MessageId>().map_err(|e| e.to_string()));
-    let to = wrong.required("to", text(&fields.to), |to| {
-        PhoneNumber::parse(to, reading.region).map_err(|e| e.to_string())
-    });
-    let body =
-        wrong.required("body", text(&fields.body), |body| Body::parse(body).map_err(|e| e.to_string()));
-    let priority = wrong.parse("priority", text(&fields.priority), |word| word.parse().map_err(words));
-    let on_unknown = wrong.parse("on_unknown", text(&fields.on_unknown), |word| word.parse().map_err(words));
-    let user_id = wrong.parse("user_id", text(&fields.user_id), |user| user.parse().map_err(words));
-    let scheduled_for = wrong.parse("scheduled_for", text(&fields.scheduled_for), moment);
-    let expires_at = wrong.parse("expires_at", text(&fields.expires_at), moment);
-    let metadata = wrong.parse("metadata", fields.metadata.map(|raw| raw.get().to_owned()), |json| {
-        let object = json.starts_with('{');
-        if object { Metadata::new(json).map_err(words) } else { Err("expected an object".to_owned()) }
-    });
-    match (wrong.errors.is_empty(), to, body) {
-        (true, Some(to), Some(body)) => Ok(Request {
-            id: id.unwrap_or(reading.fresh),
-            to,
-            body,
-            priority: priority.unwrap_or_default(),
-            scheduled_for,
-            expires_at,
-            on_unknown: on_unknown.unwrap_or_default(),
-            user_id,
-            metadata,
-            retry_of: None,
-        }),
-        _some_are_wrong => Err(Problem::fields(wrong.errors)),
-    }
-}
-
-fn words(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-/// An instant, or why the text is none.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let shown: String = text.chars().take(40).collect();
-    instant::parse(text).ok_or_else(|| {
-        format!("\"{shown}\" is not an instant; write it as 2026-12-24T14:00:00Z, with an offset")
+    let metadata = wrong.parse("metadata", metadata, Metadata::new);
+    Some(Request {
+        id: id.unwrap_or(reading.fresh),
+        to: to?,
+        body: body?,
+        priority: priority.unwrap_or_default(),
+        scheduled_for,
+        expires_at,
+        on_unknown: on_unknown.unwrap_or_default(),
+        user_id,
+        metadata,
+        retry_of: None,
     })
 }
 
-/// Fields that are wrong, as they are found.
-struct Wrong<'a> {
-    prefix: &'a str,
-    errors: Vec<FieldError>,
-}
-
-impl Wrong<'_> {
-    fn add(&mut self, field: &str, code: &'static str, detail: String) {
-        self.errors.push(FieldError { pointer: format!("{}/{field}", self.prefix), code, detail });
-    }
-
-    fn parse<T>(
-        &mut self,
-        field: &str,
-        text: Option<String>,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match read(&text?) {
-            Ok(value) => Some(value),
-            Err(detail) => {
-                self.add(field, "invalid", detail);
-                None
+/// Reads what does not have the shape of a wish, the slow way: notes unknown fields and fields of the
+/// wrong kind, then reads the others. There is never a request.
+fn salvage(json: &[u8], reading: Reading, wrong: &mut FieldErrors<'_>) -> Result<Option<Request>, Problem> {
+    let mut object = object(json)?;
+    wrong.unknown(&object, &FIELDS);
+    let metadata = object.remove("metadata").and_then(|metadata| to_raw_value(&metadata).ok());
+    let mut fields = Fields::default();
+    for (name, value) in &object {
+        let field = match name.as_str() {
+            "id" => &mut fields.id,
+            "to" => &mut fields.to,
+            "body" => &mut fields.body,
+            "priority" => &mut fields.priority,
+            "scheduled_for" => &mut fields.scheduled_for,
+            "expires_at" => &mut fields.expires_at,
+            "on_unknown" => &mut fields.on_unknown,
+            "user_id" => &mut fields.user_id,
+            _unknown => continue,
+        };
+        match value {
+            Value::Null => {}
+            Value::String(text) => *field = Some(Text(Cow::Borrowed(text))),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                wrong.add(name, "invalid", "expected a string".to_owned());
             }
         }
     }
-
-    fn required<T>(
-        &mut self,
-        field: &str,
-        text: Option<String>,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        if text.is_none() {
-            self.add(field, "required", format!("{field} is required"));
-        }
-        self.parse(field, text, read)
-    }
-}
-
-/// Why a body could not be read as a wish: the slow way, which names every field.
-fn explain(json: &[u8], prefix: &str) -> Problem {
-    let object = match serde_json::from_slice::<Map<String, Value>>(json) {
-        Ok(object) => object,
-        Err(error) => {
-            let detail = format!("the body is not a JSON object: {error}");
-            return Problem::new(crate::http::problem::Code::InvalidJson, detail);
-        }
-    };
-    let mut wrong = Wrong { prefix, errors: Vec::new() };
-    for (name, value) in &object {
-        let shown: String = name.chars().take(64).collect();
-        if !FIELDS.contains(&name.as_str()) {
-            let known = FIELDS.join(", ");
-            wrong.add(
-                &pointer_token(&shown),
-                "unknown",
-                format!("there is no such field; known are {known}"),
-            );
-        } else if name != "metadata" && !value.is_string() && !value.is_null() {
-            wrong.add(&shown, "invalid", "expected a string".to_owned());
-        }
-    }
-    if wrong.errors.is_empty() {
-        return Problem::new(crate::http::problem::Code::InvalidJson, "the body names a field twice");
-    }
-    Problem::fields(wrong.errors)
-}
-
-/// A name as a token of a JSON pointer (RFC 6901, section 3).
-fn pointer_token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+    fields.metadata = metadata.as_deref().filter(|metadata| metadata.get() != "null");
+    build(&fields, reading, wrong);
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -194,27 +150,63 @@ mod tests {
 
     #[test]
     fn a_wish_reads_with_defaults() {
-        let request = check(r#"{"to":"+4512345678","body":"hi \"there\""}"#).unwrap();
+        let request = check(r#"{"to":"+4512345678","body":"hi \"there\"","user_id":null}"#).unwrap();
         assert_eq!(request.body.as_str(), "hi \"there\"");
-        assert_eq!(request.id, MessageId::from_bytes([1; 16]));
+        assert_eq!((request.id, request.user_id), (MessageId::from_bytes([1; 16]), None));
+    }
+
+    /// The pointers and codes of everything that is wrong.
+    fn wrong(json: &str) -> Vec<(String, String)> {
+        let problem = check(json).unwrap_err();
+        assert_eq!(problem["code"], "invalid_request", "{problem}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let errors = problem["errors"].as_array().unwrap().iter();
+        errors.map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
+    }
+
+    fn named(errors: &[(&str, &str)]) -> Vec<(String, String)> {
+        errors.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect()
     }
 
     #[test]
     fn everything_that_is_wrong_is_named_at_once() {
-        let problem =
-            check(r#"{"to":"12","priority":"asap","scheduled_for":"tomorrow","metadata":[1]}"#).unwrap_err();
-        let pointers: Vec<_> =
-            problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect();
-        assert_eq!(pointers, ["/to", "/body", "/priority", "/scheduled_for", "/metadata"]);
+        let values = r#"{"to":"12","priority":"asap","scheduled_for":"tomorrow","metadata":[1]}"#;
+        assert_eq!(
+            wrong(values),
+            named(&[
+                ("/to", "invalid"),
+                ("/body", "required"),
+                ("/priority", "invalid"),
+                ("/scheduled_for", "invalid"),
+                ("/metadata", "invalid"),
+            ])
+        );
+        let shapes = r#"{"to":5,"priority":"asap","colour":"red","metadata":7,"id":null}"#;
+        assert_eq!(
+            wrong(shapes),
+            named(&[
+                ("/colour", "unknown"),
+                ("/to", "invalid"),
+                ("/body", "required"),
+                ("/priority", "invalid"),
+                ("/metadata", "invalid"),
+            ])
+        );
     }
 
     #[test]
     fn unknown_field_names_its_pointer() {
-        let problem = check(r#"{"to":"+4512345678","body":"x","send_at/x":"now"}"#).unwrap_err();
-        assert_eq!(problem["errors"][0]["pointer"], "/send_at~1x");
-        assert_eq!(problem["code"], "invalid_request");
-        assert_eq!(check("[]").unwrap_err()["code"], "invalid_json");
-        assert_eq!(check("{").unwrap_err()["code"], "invalid_json");
-        assert_eq!(check(r#"{"to":5,"body":"x"}"#).unwrap_err()["errors"][0]["pointer"], "/to");
+        let json = r#"{"to":"+4512345678","body":"x","send_at/x~y":"now"}"#;
+        assert_eq!(wrong(json), named(&[("/send_at~1x~0y", "unknown")]));
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_not_read() {
+        let array = r#"[null,"+4512345678","x",null,null,null,null,null,null]"#;
+        let twice = r#"{"to":"+4512345678","to":"+4512345679","body":"x"}"#;
+        let half_a_pair = r#"{"to":"\ud800"}"#;
+        for json in ["", "{", "[]", "null", "{}{}", half_a_pair, array, twice] {
+            assert_eq!(check(json).unwrap_err()["code"], "invalid_json", "{json}");
+        }
     }
 }

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::{Engine, EngineConfig};
-use dunlin::http::{Edge, Mode, WebhookConfig, router};
+use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
+use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
 use dunlin_storage::{OpenOptions, Store};
@@ -18,45 +19,82 @@ use dunlin_workflows::rules::{Rules, Sending};
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 /// The auth token that signs callbacks.
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const PUBLIC: &str = "https://sms.example.test";
 const WEBHOOK: &str = "/api/webhooks/twilio/status";
+const CALLBACK_KEY: [u8; 32] = [7; 32];
 
 pub(crate) struct House {
     router: Router,
+    engine: Engine,
     store: Arc<Store>,
+    _sandbox: Option<Sandbox>,
     _dir: TempDir,
 }
 
 impl House {
+    /// A house that sends nothing, so that every answer is the edge's own, and in which only one
+    /// question at a time may wait for the engine.
     pub(crate) fn build(api_token: Option<&str>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::furnish(Arc::new(SystemClock::start()), None, PUBLIC, api_token)
+    }
+
+    /// A house that sends through a carrier with these faults, and listens to its callbacks.
+    pub(crate) async fn on_a_street(faults: &str) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let config = SandboxConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            account_sid: ACCOUNT.to_owned(),
+            auth_token: TOKEN.to_owned(),
+            faults: Faults::parse(faults).unwrap(),
+        };
+        let sandbox = Sandbox::start(config, Arc::clone(&clock)).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public = format!("http://{}", listener.local_addr().unwrap());
+        let house = Self::furnish(clock, Some(sandbox), &public, None);
+        let limits = ServeLimits::default();
+        tokio::spawn(serve(listener, house.router.clone(), limits, std::future::pending()));
+        house
+    }
+
+    fn furnish(
+        clock: Arc<dyn Clock>,
+        sandbox: Option<Sandbox>,
+        public: &str,
+        api_token: Option<&str>,
+    ) -> Self {
+        let (sending, queue_bytes_max) = match sandbox {
+            Some(_) => (Sending::Enabled, 1 << 20),
+            None => (Sending::Disabled, 1),
+        };
+        let dir = tempfile::tempdir().unwrap();
         let options = OpenOptions {
             now: clock.wall(),
             cache_bytes: 1 << 20,
-            callback_key: [7; 32],
+            callback_key: CALLBACK_KEY,
             check_integrity: false,
         };
         let store = Arc::new(Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0);
         let twilio = Twilio::new(TwilioConfig {
-            base_url: "http://127.0.0.1:9".to_owned(),
-            account_sid: format!("AC{}", "0".repeat(32)),
+            base_url: sandbox.as_ref().map_or_else(|| "http://127.0.0.1:9".to_owned(), Sandbox::base_url),
+            account_sid: ACCOUNT.to_owned(),
             credentials: Credentials::AuthToken(SecretString::from(TOKEN)),
             sender: Sender::From("+15005550006".to_owned()),
-            status_callback_url: format!("{PUBLIC}{WEBHOOK}"),
-            callback_key: [7; 32],
+            status_callback_url: format!("{public}{WEBHOOK}"),
+            callback_key: CALLBACK_KEY,
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
         })
         .unwrap();
         let config = EngineConfig {
-            rules: Rules { sending: Sending::Disabled, ..Rules::default() },
-            limits: DispatchLimits { concurrency: 1, segments_per_second: None },
-            queue_bytes_max: 1 << 20,
+            rules: Rules { sending, ..Rules::default() },
+            limits: DispatchLimits { concurrency: 4, segments_per_second: None },
+            queue_bytes_max,
             timer_horizon: Duration::from_mins(1),
             idempotency_retention: Duration::from_hours(1),
             orphan_retention: Duration::from_hours(1),
@@ -65,21 +103,40 @@ impl House {
         };
         let engine = Engine::start(Arc::clone(&store), Arc::new(twilio), Arc::clone(&clock), config).unwrap();
         let webhook = WebhookConfig {
-            public_base_url: PUBLIC.to_owned(),
+            public_base_url: public.to_owned(),
+            account_sid: ACCOUNT.to_owned(),
             auth_tokens: vec![SecretString::from("the token before"), SecretString::from(TOKEN)],
-            callback_key: [7; 32],
+            callback_key: CALLBACK_KEY,
         };
         let edge = Edge {
-            engine,
+            engine: engine.clone(),
             store: Arc::clone(&store),
             clock,
             ids: Arc::new(SystemIds),
             webhook,
             api_token: api_token.map(SecretString::from),
             default_region: None,
-            mode: Mode::Off,
+            mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
-        Self { router: router(Arc::new(edge)), store, _dir: dir }
+        Self { router: router(Arc::new(edge)), engine, store, _sandbox: sandbox, _dir: dir }
+    }
+
+    /// Stops the engine under the edge.
+    pub(crate) async fn stop_the_engine(&self) {
+        self.engine.drain(Duration::from_secs(1)).await;
+    }
+
+    /// The message, once it is as it should be; as it last was when that never happens.
+    pub(crate) async fn wait_for(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Value::Null;
+        for _ in 0..1000 {
+            (_, _, seen) = self.get(path).await;
+            if is_so(&seen) {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        seen
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, HeaderMap, Value) {
@@ -108,22 +165,28 @@ impl House {
             request = request.header(*name, *value);
         }
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        self.answer(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 20).await.unwrap();
         (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    /// Posts a callback, signed with `token` when there is one.
-    pub(crate) async fn callback(&self, form: &str, token: Option<&str>) -> StatusCode {
-        let mut request = Request::post(WEBHOOK).header("content-type", "application/x-www-form-urlencoded");
+    /// Posts a callback with this query, signed with `token` when there is one.
+    pub(crate) async fn callback(&self, query: &str, form: &str, token: Option<&str>) -> (StatusCode, Value) {
+        let path = format!("{WEBHOOK}{query}");
+        let mut request = Request::post(&path).header("content-type", "application/x-www-form-urlencoded");
         if let Some(token) = token {
             let signer = Signer::new(&SecretString::from(token)).unwrap();
             request = request
-                .header("x-twilio-signature", signer.sign(&format!("{PUBLIC}{WEBHOOK}"), form.as_bytes()));
+                .header("x-twilio-signature", signer.sign(&format!("{PUBLIC}{path}"), form.as_bytes()));
         }
         let request = request.body(Body::from(form.to_owned())).unwrap();
-        self.router.clone().oneshot(request).await.unwrap().status()
+        let (status, _, body) = self.answer(request).await;
+        (status, body)
     }
 
     pub(crate) fn orphans(&self) -> u64 {

@@ -1,0 +1,183 @@
+//! `GET /v1/messages`: newest first, with filters and an opaque cursor.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State as Extract};
+use dunlin_storage::{Filter, Projection, ReadError, Reader};
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::message::{Message, Priority, PublicStatus, Request, STATES, StateName, UserId};
+use dunlin_workflows::phone_number::{PhoneNumber, Region};
+use serde::Serialize;
+
+use crate::http::App;
+use crate::http::message_json::MessageJson;
+use crate::http::problem::{Code, Problem};
+
+/// Most messages on a page, and how many without a wish.
+const LIMIT_MAX: usize = 250;
+const LIMIT_DEFAULT: usize = 50;
+
+/// Most messages that one page looks at; a page may end early because of it.
+const LOOKED_AT_MAX: usize = 5_000;
+
+/// Longest refused value that is shown back, in characters.
+const SHOWN_MAX: usize = 64;
+
+/// One page.
+#[derive(Debug, Serialize)]
+pub(super) struct Page {
+    data: Vec<MessageJson>,
+    /// Whether there may be more.
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+/// What a list lets through. Values of one filter add up, filters narrow each other down.
+#[derive(Debug, Default)]
+struct Wanted {
+    limit: usize,
+    before: Option<MessageNumber>,
+    recipient: Option<PhoneNumber>,
+    states: Vec<StateName>,
+    statuses: Vec<PublicStatus>,
+    priorities: Vec<Priority>,
+    user_id: Option<UserId>,
+}
+
+/// The newest messages that fit.
+pub(super) async fn list(
+    Extract(app): Extract<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Page>, Problem> {
+    let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
+    // A page may read thousands of rows: not on a thread that answers others.
+    let read = tokio::task::spawn_blocking(move || wanted.page(&app.edge.store.reader()?));
+    let page = read.await.map_err(|_panicked_or_stopped| {
+        Problem::new(Code::Internal, "the page could not be read to its end; the operator's log says more")
+    })?;
+    page.map(Json).map_err(Problem::from)
+}
+
+impl Wanted {
+    fn page(&self, reader: &Reader) -> Result<Page, ReadError> {
+        let mut data = Vec::new();
+        let Some(mut filter) = self.filter() else {
+            return Ok(Page { data, has_more: false, next_cursor: None });
+        };
+        let mut looked_at = 0_usize;
+        let next = loop {
+            filter.limit = self.limit.saturating_sub(data.len());
+            let page = reader.list(&filter)?;
+            looked_at = looked_at.saturating_add(page.messages.len());
+            for (number, row) in &page.messages {
+                if let Some(request) = self.request_if_fits(reader, *number, row)? {
+                    data.push(MessageJson::new(&request, &row.message));
+                }
+            }
+            filter.before = page.next;
+            let is_enough = data.len() >= self.limit || looked_at >= LOOKED_AT_MAX;
+            if page.next.is_none() || page.messages.is_empty() || is_enough {
+                break page.next;
+            }
+        };
+        let next_cursor = next.map(|number| format!("{:x}", number.get()));
+        Ok(Page { data, has_more: next_cursor.is_some(), next_cursor })
+    }
+
+    /// What the store can look for; `None` when nothing can fit.
+    fn filter(&self) -> Option<Filter> {
+        let may_fit = |state: &StateName| {
+            (self.states.is_empty() || self.states.contains(state))
+                && (self.statuses.is_empty() || self.statuses.iter().any(|status| may_show(*state, *status)))
+        };
+        let mut states: Vec<StateName> = STATES.into_iter().map(|(state, _)| state).filter(may_fit).collect();
+        if states.is_empty() {
+            return None;
+        }
+        if states.len() == STATES.len() {
+            states.clear();
+        }
+        Some(Filter { states, recipient: self.recipient, before: self.before, ..Filter::default() })
+    }
+
+    /// The request of a message that the store let through, if it fits in everything else too.
+    fn request_if_fits(
+        &self,
+        reader: &Reader,
+        number: MessageNumber,
+        row: &Projection,
+    ) -> Result<Option<Request>, ReadError> {
+        if !self.fits(&row.message) {
+            return Ok(None);
+        }
+        let request = reader.request(number)?;
+        Ok(request.filter(|request| self.user_id.is_none() || request.user_id == self.user_id))
+    }
+
+    fn fits(&self, message: &Message) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&message.public_status()))
+            && (self.priorities.is_empty() || self.priorities.contains(&message.priority))
+    }
+
+    fn parse(query: &str, region: Option<Region>) -> Result<Self, Problem> {
+        let mut wanted = Self { limit: LIMIT_DEFAULT, ..Self::default() };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            wanted.take(&name, &value, region)?;
+        }
+        Ok(wanted)
+    }
+
+    fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {
+        let refuse = |why: &dyn std::fmt::Display| {
+            let shown: String = value.chars().take(SHOWN_MAX).collect();
+            Problem::new(Code::InvalidFilter, format!("{name}=\"{shown}\": {why}"))
+        };
+        match name {
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+                self.limit = limit.ok_or_else(|| refuse(&format_args!("expected 1 to {LIMIT_MAX}")))?;
+            }
+            "cursor" => {
+                let before = u64::from_str_radix(value, 16).map(MessageNumber::new);
+                self.before = Some(before.map_err(|_not_hexadecimal| {
+                    Problem::new(Code::InvalidCursor, "use next_cursor of the page before, as it is")
+                })?);
+            }
+            "state" => {
+                self.states.push(StateName::parse(value).ok_or_else(|| refuse(&"there is no such state"))?);
+            }
+            "status" => {
+                let status = PublicStatus::parse(value).ok_or_else(|| refuse(&"there is no such status"))?;
+                self.statuses.push(status);
+            }
+            "priority" => self.priorities.push(value.parse().map_err(|error| refuse(&error))?),
+            "to" => self.recipient = Some(PhoneNumber::parse(value, region).map_err(|error| refuse(&error))?),
+            "user_id" => self.user_id = Some(value.parse().map_err(|error| refuse(&error))?),
+            unknown => {
+                let known = "limit, cursor, state, status, priority, to, user_id";
+                let shown: String = unknown.chars().take(SHOWN_MAX).collect();
+                let detail = format!("there is no filter \"{shown}\"; known: {known}");
+                return Err(Problem::new(Code::InvalidFilter, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a message in this state may show this status.
+fn may_show(state: StateName, status: PublicStatus) -> bool {
+    use PublicStatus as Shown;
+    match state {
+        StateName::Accepted => status == Shown::Pending,
+        StateName::Held => matches!(status, Shown::Scheduled | Shown::Queued | Shown::Sending),
+        StateName::Due => status == Shown::Queued,
+        StateName::Submitting | StateName::Unknown => status == Shown::Sending,
+        StateName::Submitted => matches!(status, Shown::Queued | Shown::Sending),
+        StateName::Sent => status == Shown::Sent,
+        StateName::Delivered => status == Shown::Delivered,
+        StateName::Undelivered => status == Shown::Undelivered,
+        StateName::Failed => status == Shown::Failed,
+        StateName::Canceled | StateName::Expired => status == Shown::Cancelled,
+    }
+}

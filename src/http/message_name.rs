@@ -1,0 +1,50 @@
+//! The `{id}` in a path: a message's own id, or the provider's.
+
+use axum::RequestPartsExt as _;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use dunlin_storage::Reader;
+use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
+
+use crate::http::problem::{Code, Problem};
+
+/// What callers call a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MessageName {
+    /// Its own id, a UUID.
+    Id(MessageId),
+    /// The provider's name for one of its attempts, `SM...` or `MM...`.
+    Sid(ProviderSid),
+}
+
+impl MessageName {
+    /// The message that is called so.
+    ///
+    /// # Errors
+    /// [`Code::MessageNotFound`].
+    pub(super) fn find(self, reader: &Reader) -> Result<MessageNumber, Problem> {
+        let found = match self {
+            Self::Id(id) => reader.number_of_id(id)?,
+            Self::Sid(sid) => reader.number_of_sid(sid)?,
+        };
+        found.ok_or_else(not_found)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for MessageName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Path(name) = parts.extract::<Path<String>>().await.map_err(|_not_utf8| not_found())?;
+        match (name.parse(), name.parse()) {
+            (Ok(id), _) => Ok(Self::Id(id)),
+            (_, Ok(sid)) => Ok(Self::Sid(sid)),
+            _neither => Err(not_found()),
+        }
+    }
+}
+
+/// No message is called so.
+pub(super) fn not_found() -> Problem {
+    Problem::new(Code::MessageNotFound, "there is no message with that id")
+}
