@@ -175,6 +175,7 @@ fn may_show(state: StateName, status: PublicStatus) -> bool {
         StateName::Submitting | StateName::Unknown => status == Shown::Sending,
         StateName::Submitted => matches!(status, Shown::Queued | Shown::Sending),
         StateName::Sent => status == Shown::Sent,
+        StateName::Unconfirmed => matches!(status, Shown::Queued | Shown::Sending | Shown::Sent),
         StateName::Delivered => status == Shown::Delivered,
         StateName::Undelivered => status == Shown::Undelivered,
         StateName::Failed => status == Shown::Failed,

@@ -110,6 +110,7 @@ pub fn hold(state: State) -> Option<HoldJson> {
         | State::Unknown { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Delivered
         | State::Undelivered
         | State::Failed

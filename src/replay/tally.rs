@@ -222,6 +222,7 @@ impl Counting {
             | message::Event::OutcomeLost { .. }
             | message::Event::LookupFoundNothing { .. }
             | message::Event::Polled { .. }
+            | message::Event::Unconfirmed
             | message::Event::Rescheduled { .. }
             | message::Event::Canceled
             | message::Event::Expired

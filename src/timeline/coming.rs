@@ -12,7 +12,10 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
     match next(message, rules) {
         Next::Nothing => match message.retried_as {
             Some(id) => format!("nothing; it was tried again as message {id}"),
-            None => format!("nothing; {} is final", message.state.name().as_str()),
+            None if message.state.name().is_final() => {
+                format!("nothing; {} is final", message.state.name().as_str())
+            }
+            None => "nothing; only late word of the provider can tell more".to_owned(),
         },
         Next::Wake { at: Timestamp::MAX } => {
             format!("nothing until somebody acts: {}", held(message).unwrap_or("no clock wakes it"))
@@ -32,6 +35,7 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
             | State::Unknown { .. }
             | State::Submitted { .. }
             | State::Sent { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -54,7 +58,6 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
             attempt.get(),
             span(after)
         ),
-        Next::Poll { at: Timestamp::MAX, .. } => "only a callback can tell more".to_owned(),
         Next::Poll { at, .. } => {
             format!("a callback; if none comes, the provider is asked {}", when(at, now))
         }

@@ -44,7 +44,9 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
         Event::Contradicted { sid, status } => {
             json!({"provider_sid": sid.as_str(), "provider_status": status.as_str()})
         }
-        Event::BecameDue | Event::Canceled | Event::Expired | Event::GivenUp => Value::Null,
+        Event::BecameDue | Event::Canceled | Event::Expired | Event::GivenUp | Event::Unconfirmed => {
+            Value::Null
+        }
     })
 }
 

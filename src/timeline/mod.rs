@@ -149,7 +149,7 @@ fn head(life: &[Entry], message: Option<&Message>) -> String {
 fn spent(stays: &[(StateName, Timestamp)], now: Timestamp) -> Vec<(StateName, Duration)> {
     let ends = stays.iter().skip(1).map(|(_, at)| *at).chain(std::iter::once(now));
     let mut spent: Vec<(StateName, Duration)> = Vec::new();
-    for ((state, from), until) in stays.iter().zip(ends).filter(|((state, _), _)| !state.is_final()) {
+    for ((state, from), until) in stays.iter().zip(ends).filter(|((state, _), _)| !state.is_settled()) {
         let stay = until.since(*from);
         match spent.iter_mut().find(|(known, _)| known == state) {
             Some((_, time)) => *time = time.saturating_add(stay),

@@ -38,6 +38,9 @@ pub(super) fn of(event: &Event, at: Timestamp, source: Source) -> String {
         Event::Polled { polls } => {
             format!("asked the provider where it is, for the {} time", ordinal(*polls))
         }
+        Event::Unconfirmed => {
+            "the provider never told what became of it; it is not asked any more".to_owned()
+        }
         Event::Rescheduled { scheduled_for } => match scheduled_for {
             Some(to) => format!("not before {}{}", until_words(*to, at), by(source)),
             None => format!("to be sent at once{}", by(source)),

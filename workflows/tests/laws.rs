@@ -118,9 +118,9 @@ impl Life {
         let awake = match next(&self.message, &self.rules) {
             Next::Dispatch | Next::Answer { .. } | Next::LookUp { .. } => true,
             Next::Wake { .. } | Next::Poll { .. } => {
-                timer(&self.message, &self.rules).is_some() || self.settled()
+                timer(&self.message, &self.rules).is_some() || self.switched_off()
             }
-            Next::Nothing => self.message.state.name().is_final(),
+            Next::Nothing => self.message.state.name().is_settled(),
         };
         assert!(awake, "nobody wakes {:?}", self.message.state);
         let (first, rest) = self.events.split_first().unwrap();
@@ -131,15 +131,9 @@ impl Life {
         assert_eq!(folded, self.message, "the fold of the events is the message");
     }
 
-    /// With the provider and every question asked, or held for a switch: only news can move it.
-    fn settled(&self) -> bool {
-        match self.message.state {
-            State::Submitted { polls, .. } | State::Sent { polls, .. } => {
-                usize::from(polls) >= self.rules.polls.len()
-            }
-            State::Held { hold: Hold::SendingDisabled, .. } => true,
-            _ => false,
-        }
+    /// Held for a switch: only a restart with another configuration moves it.
+    fn switched_off(&self) -> bool {
+        matches!(self.message.state, State::Held { hold: Hold::SendingDisabled, .. })
     }
 }
 

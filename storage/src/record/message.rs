@@ -69,7 +69,7 @@ forms! {
 }
 
 /// Every record type of a message: number and name of its event.
-pub const MESSAGE_RECORD_TYPES: [(u8, &str); 16] = [
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 17] = [
     (1, "accepted"),
     (2, "held"),
     (3, "became_due"),
@@ -86,6 +86,7 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 16] = [
     (14, "given_up"),
     (15, "retried_as"),
     (16, "contradicted"),
+    (17, "unconfirmed"),
 ];
 
 /// Appends the payload of `event`; gives its record type and type version.
@@ -133,6 +134,7 @@ pub(super) fn put_event(event: &Event, out: &mut Vec<u8>) -> Result<(u8, u8), Re
         Event::Contradicted { sid, status } => {
             (16, put(&ContradictedV1 { sid: *sid.as_bytes(), status: status.tag() }, out))
         }
+        Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
     };
     written.map(|()| (record_type, 1))
 }
@@ -163,6 +165,7 @@ pub(super) fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result
         14 => take(payload).map(|EmptyV1 {}| Event::GivenUp),
         15 => take(payload).map(|row: RetriedAsV1| Event::RetriedAs { id: MessageId::from_bytes(row.id) }),
         16 => take::<ContradictedV1>(payload)?.try_into(),
+        17 => take(payload).map(|EmptyV1 {}| Event::Unconfirmed),
         number => Err(RecordError::Unknown { what: "message record type", number }),
     }
 }

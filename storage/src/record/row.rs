@@ -42,7 +42,7 @@ pub(crate) struct MessageRowV1 {
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct StateV1 {
     name: u8,
-    /// Held: the hold. Submitted: the provider's status.
+    /// Held: the hold. Submitted and unconfirmed: the provider's status.
     word: u8,
     /// Unknown: lookups. Submitted and sent: polls.
     count: u8,
@@ -121,6 +121,7 @@ impl From<State> for StateV1 {
                 (0, lookups, since.as_millis(), started_at.as_millis())
             }
             State::Submitted { status, since, polls } => (status.tag(), polls, since.as_millis(), 0),
+            State::Unconfirmed { status } => (status.tag(), 0, 0, 0),
             State::Sent { submitted_at, polls } => (0, polls, submitted_at.as_millis(), 0),
         };
         Self { name: state.name().tag(), word, count, since_ms, other_ms }
@@ -141,6 +142,7 @@ impl TryFrom<StateV1> for State {
             StateName::Unknown => Self::Unknown { started_at: other, since, lookups: row.count },
             StateName::Submitted => Self::Submitted { status: word(row.word)?, since, polls: row.count },
             StateName::Sent => Self::Sent { submitted_at: since, polls: row.count },
+            StateName::Unconfirmed => Self::Unconfirmed { status: word(row.word)? },
             StateName::Delivered => Self::Delivered,
             StateName::Undelivered => Self::Undelivered,
             StateName::Failed => Self::Failed,

@@ -151,6 +151,7 @@ pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
         Just(E::Canceled),
         Just(E::Expired),
         Just(E::GivenUp),
+        Just(E::Unconfirmed),
         id().prop_map(|id| E::RetriedAs { id }),
         (sid(), status()).prop_map(|(sid, status)| E::Contradicted { sid, status }),
     ]
@@ -201,6 +202,7 @@ fn state() -> impl Strategy<Value = State> {
             polls
         }),
         (at(), any::<u8>()).prop_map(|(submitted_at, polls)| State::Sent { submitted_at, polls }),
+        status().prop_map(|status| State::Unconfirmed { status }),
         select(vec![State::Delivered, State::Undelivered, State::Failed, State::Canceled, State::Expired]),
     ]
 }

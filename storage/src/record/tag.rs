@@ -113,6 +113,7 @@ tags!(StateName, "state", {
     Failed = 10,
     Canceled = 11,
     Expired = 12,
+    Unconfirmed = 13,
 });
 
 #[cfg(test)]
@@ -154,6 +155,6 @@ mod tests {
         every::<Counts>(2);
         every::<ProviderStatus>(11);
         every::<FailureClass>(FailureClass::ALL.len());
-        every::<StateName>(12);
+        every::<StateName>(13);
     }
 }

@@ -59,8 +59,8 @@ pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport
         Record::decode(raw.seq, &raw.bytes).map_err(|source| ReadError::Record { seq: raw.seq, source })?;
     }
     let totals = reader.totals()?;
-    let open = totals.into_iter().filter(|(state, total)| *total > 0 && !state.is_final()).collect();
-    for (state, _) in totals.into_iter().filter(|(state, _)| !state.is_final()) {
+    let open = totals.into_iter().filter(|(state, total)| *total > 0 && !state.is_settled()).collect();
+    for (state, _) in totals.into_iter().filter(|(state, _)| !state.is_settled()) {
         read_all(reader, state)?;
     }
     Ok(OpenReport {

@@ -95,7 +95,7 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
         };
         self.count(event.name());
         self.check_names(number, event);
-        let finalized = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_final());
+        let finalized = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_settled());
         if let Some(folded) = finalized {
             let row = self.row(number);
             if row.as_ref().is_ok_and(|row| row.as_ref().is_some_and(|row| row.last_seq == record.seq)) {
@@ -142,6 +142,7 @@ impl<P> Walk<P> {
             | message::Event::LookupFoundNothing { .. }
             | message::Event::StatusReported { .. }
             | message::Event::Polled { .. }
+            | message::Event::Unconfirmed
             | message::Event::Rescheduled { .. }
             | message::Event::Canceled
             | message::Event::Expired

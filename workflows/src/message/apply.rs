@@ -77,6 +77,11 @@ impl Message {
                     *polls = *asked;
                 }
             }
+            Event::Unconfirmed => {
+                if let Some(status) = self.reported() {
+                    self.state = State::Unconfirmed { status };
+                }
+            }
             Event::Rescheduled { scheduled_for } => self.scheduled_for = *scheduled_for,
             Event::Canceled => self.state = State::Canceled,
             Event::Expired => self.state = State::Expired,
@@ -126,6 +131,7 @@ impl Message {
             | State::Due { .. }
             | State::Submitting { .. }
             | State::Unknown { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -133,6 +139,16 @@ impl Message {
             | State::Expired => (at, 0),
         };
         self.state = match status {
+            ProviderStatus::Accepted
+            | ProviderStatus::Scheduled
+            | ProviderStatus::Queued
+            | ProviderStatus::Sending
+            | ProviderStatus::Sent
+            | ProviderStatus::PartiallyDelivered
+                if self.state.name() == StateName::Unconfirmed =>
+            {
+                State::Unconfirmed { status }
+            }
             ProviderStatus::Accepted
             | ProviderStatus::Scheduled
             | ProviderStatus::Queued
@@ -154,6 +170,7 @@ impl Message {
             | State::Unknown { .. }
             | State::Submitted { .. }
             | State::Sent { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -179,7 +196,8 @@ impl Message {
             Event::LookupFoundNothing { attempt, .. } => {
                 state == StateName::Unknown && *attempt == self.attempt
             }
-            Event::StatusReported { .. } | Event::Polled { .. } => with_provider,
+            Event::StatusReported { .. } => with_provider || state == StateName::Unconfirmed,
+            Event::Polled { .. } | Event::Unconfirmed => with_provider,
             Event::Rescheduled { .. } | Event::Canceled | Event::Expired => unsent,
             Event::GivenUp => parked,
             Event::RetriedAs { .. } => state.is_final() && self.retried_as.is_none(),
@@ -198,6 +216,7 @@ impl Message {
             | State::Unknown { .. }
             | State::Submitted { .. }
             | State::Sent { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -217,6 +236,7 @@ impl Message {
             | State::Unknown { .. } => true,
             State::Submitted { .. }
             | State::Sent { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -228,7 +248,7 @@ impl Message {
     /// The provider's newest word for the newest attempt, while it is with the provider.
     pub(super) fn reported(&self) -> Option<ProviderStatus> {
         match self.state {
-            State::Submitted { status, .. } => Some(status),
+            State::Submitted { status, .. } | State::Unconfirmed { status } => Some(status),
             State::Sent { .. } => Some(ProviderStatus::Sent),
             State::Accepted
             | State::Held { .. }

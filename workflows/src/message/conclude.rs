@@ -26,7 +26,7 @@ pub(super) fn conclude(
         State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
             true
         }
-        State::Submitted { .. } | State::Sent { .. } => false,
+        State::Submitted { .. } | State::Sent { .. } | State::Unconfirmed { .. } => false,
         State::Accepted | State::Held { .. } | State::Due { .. } => return late(message, outcome, context),
         State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
             return contradiction(message, outcome);
@@ -79,6 +79,7 @@ fn lost(message: &Message, detail: &str) -> Vec<Event> {
         State::Unknown { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Accepted
         | State::Held { .. }
         | State::Due { .. }
@@ -168,6 +169,7 @@ pub(super) fn resolve(
         | State::Submitting { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Delivered
         | State::Undelivered
         | State::Failed

@@ -84,12 +84,18 @@ fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
             Sending::Disabled => vec![],
         },
         State::Held { until, .. } if until <= context.now => vec![judged(message, context)],
+        State::Submitted { polls, .. } | State::Sent { polls, .. }
+            if message.sid.is_none() || usize::from(polls) >= context.rules.polls.len() =>
+        {
+            vec![Event::Unconfirmed]
+        }
         State::Held { .. }
         | State::Due { .. }
         | State::Submitting { .. }
         | State::Unknown { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -112,6 +118,7 @@ fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
         | State::Unknown { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -132,6 +139,7 @@ fn lose(message: &Message) -> Vec<Event> {
         | State::Unknown { .. }
         | State::Submitted { .. }
         | State::Sent { .. }
+        | State::Unconfirmed { .. }
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -153,7 +161,7 @@ fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &C
         let older = attempt.is_none_or(|named| named != Attempt::NONE && named < message.attempt);
         return if older && said.status.is_arrival() {
             arrive(message, attempt, said, context)
-        } else if said.status.rank() >= 4 {
+        } else if said.status.is_final() {
             contradiction()
         } else {
             vec![]
@@ -163,9 +171,11 @@ fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &C
         State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
             adopt(message, message.attempt, said, context)
         }
-        State::Submitted { .. } | State::Sent { .. } => report(message, said, context),
+        State::Submitted { .. } | State::Sent { .. } | State::Unconfirmed { .. } => {
+            report(message, said, context)
+        }
         State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
-            let agrees = said.status.rank() < 4 || message.says(said.status);
+            let agrees = !said.status.is_final() || message.says(said.status);
             if agrees && message.is_known_as(said.sid) { vec![] } else { contradiction() }
         }
         State::Accepted | State::Held { .. } | State::Due { .. } => overtake(message, said, context),
@@ -214,9 +224,11 @@ fn cancel(message: &Message) -> Result<Vec<Event>, Rejection> {
     match message.state {
         State::Held { hold: Hold::OutcomeUnknown, .. } => Err(committed),
         State::Accepted | State::Held { .. } | State::Due { .. } => Ok(vec![Event::Canceled]),
-        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
-            Err(committed)
-        }
+        State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Unconfirmed { .. } => Err(committed),
         State::Canceled => Ok(vec![]),
         State::Delivered | State::Undelivered | State::Failed | State::Expired => {
             Err(Rejection::Finalized { state: message.state.name() })
@@ -237,9 +249,11 @@ fn reschedule(
             let verdict = judge(scheduled_for, message.expires_at, context);
             Ok(vec![Event::Rescheduled { scheduled_for }, verdict])
         }
-        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
-            Err(committed)
-        }
+        State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Unconfirmed { .. } => Err(committed),
         State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
             Err(Rejection::Finalized { state: message.state.name() })
         }
@@ -263,9 +277,11 @@ fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<
             Some(id) => Err(Rejection::AlreadyRetried { id }),
             None => Ok(vec![Event::RetriedAs { id }]),
         },
-        State::Submitting { .. } | State::Unknown { .. } | State::Submitted { .. } | State::Sent { .. } => {
-            Err(Rejection::AlreadyCommitted { attempt: message.attempt })
-        }
+        State::Submitting { .. }
+        | State::Unknown { .. }
+        | State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Unconfirmed { .. } => Err(Rejection::AlreadyCommitted { attempt: message.attempt }),
         State::Accepted => Err(nothing),
         State::Delivered => Err(Rejection::Finalized { state: message.state.name() }),
     }

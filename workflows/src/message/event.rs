@@ -79,6 +79,8 @@ pub enum Event {
         /// How many times we asked, this one included.
         polls: u8,
     },
+    /// Every question was asked and the provider never told what became of it; nobody asks any more.
+    Unconfirmed,
     /// The time to send it was changed.
     Rescheduled {
         /// Not before this instant; `None` means at once.
@@ -168,6 +170,7 @@ impl Event {
             Self::LookupFoundNothing { .. } => "lookup_found_nothing",
             Self::StatusReported { .. } => "status_reported",
             Self::Polled { .. } => "polled",
+            Self::Unconfirmed => "unconfirmed",
             Self::Rescheduled { .. } => "rescheduled",
             Self::Canceled => "canceled",
             Self::Expired => "expired",

@@ -35,10 +35,10 @@ pub enum Next {
     Poll {
         /// The provider's name for it.
         sid: ProviderSid,
-        /// Wall clock; [`Timestamp::MAX`] when every poll is used up and only a callback can tell more.
+        /// Wall clock.
         at: Timestamp,
     },
-    /// It is finalized.
+    /// It is settled.
     Nothing,
 }
 
@@ -56,15 +56,21 @@ pub fn next(message: &Message, rules: &Rules) -> Next {
         }
         State::Submitted { since, polls, .. } => poll(message, since, polls, rules),
         State::Sent { submitted_at, polls } => poll(message, submitted_at, polls, rules),
-        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
-            Next::Nothing
-        }
+        State::Unconfirmed { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired => Next::Nothing,
     }
 }
 
 fn poll(message: &Message, submitted_at: Timestamp, polls: u8, rules: &Rules) -> Next {
-    let at = rules.polls.get(usize::from(polls)).map_or(Timestamp::MAX, |wait| submitted_at.plus(*wait));
-    message.sid.map_or(Next::Nothing, |sid| Next::Poll { sid, at })
+    match (message.sid, rules.polls.get(usize::from(polls))) {
+        (Some(sid), Some(wait)) => Next::Poll { sid, at: submitted_at.plus(*wait) },
+        // The rules have fewer questions than when it was submitted: the wake ends the watch.
+        (_, None) | (None, _) => Next::Wake { at: submitted_at },
+    }
 }
 
 /// The wall-clock instant of the message's durable timer, or `None` when it has none.

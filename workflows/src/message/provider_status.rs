@@ -70,6 +70,11 @@ impl ProviderStatus {
         self == Self::Delivered || self == Self::Read
     }
 
+    /// Whether the provider says nothing else after it, but that it was read.
+    pub fn is_final(self) -> bool {
+        self.rank() >= Self::Delivered.rank()
+    }
+
     fn entry(self) -> (Self, &'static str, u8) {
         PROVIDER_STATUSES.into_iter().find(|(status, _, _)| *status == self).unwrap_or((self, "", 0))
     }

@@ -59,8 +59,12 @@ impl Message {
             State::Held { .. } if self.attempt.get() == 0 => PublicStatus::Scheduled,
             State::Held { .. } | State::Due { .. } => PublicStatus::Queued,
             State::Submitting { .. } | State::Unknown { .. } => PublicStatus::Sending,
-            State::Submitted { status: ProviderStatus::Sending, .. } => PublicStatus::Sending,
-            State::Submitted { .. } => PublicStatus::Queued,
+            State::Unconfirmed { status } if status.rank() >= ProviderStatus::Sent.rank() => {
+                PublicStatus::Sent
+            }
+            State::Submitted { status: ProviderStatus::Sending, .. }
+            | State::Unconfirmed { status: ProviderStatus::Sending } => PublicStatus::Sending,
+            State::Submitted { .. } | State::Unconfirmed { .. } => PublicStatus::Queued,
             State::Sent { .. } => PublicStatus::Sent,
             State::Delivered => PublicStatus::Delivered,
             State::Undelivered => PublicStatus::Undelivered,

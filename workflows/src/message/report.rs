@@ -32,6 +32,10 @@ pub(super) fn report(message: &Message, said: &Report, context: &Context<'_>) ->
 pub(super) fn poll(message: &Message, answer: Option<&Report>, context: &Context<'_>) -> Vec<Event> {
     let polls = match message.state {
         State::Submitted { polls, .. } | State::Sent { polls, .. } => polls.saturating_add(1),
+        // The watch was ended while this answer was on its way.
+        State::Unconfirmed { .. } => {
+            return answer.map(|said| report(message, said, context)).unwrap_or_default();
+        }
         State::Accepted
         | State::Held { .. }
         | State::Due { .. }
@@ -47,6 +51,14 @@ pub(super) fn poll(message: &Message, answer: Option<&Report>, context: &Context
     if let Some(said) = answer {
         events.extend(report(message, said, context));
     }
+    let open = match events.last() {
+        Some(Event::StatusReported { status, .. }) => !status.is_final(),
+        Some(Event::AttemptFailed { .. }) => false,
+        _ => true,
+    };
+    if open && usize::from(polls) >= context.rules.polls.len() {
+        events.push(Event::Unconfirmed);
+    }
     events
 }
 
@@ -56,7 +68,12 @@ fn climb(message: &Message, said: &Report, context: &Context<'_>) -> Event {
         ProviderStatus::Failed | ProviderStatus::Undelivered => {
             let (failure, retry) =
                 Failure::classified(Cause::Reported { code: said.code }, said.status.as_str());
-            match after_report(message, retry, context) {
+            let again = match message.state {
+                // Whoever was to read it has long stopped waiting.
+                State::Unconfirmed { .. } => None,
+                _ => after_report(message, retry, context),
+            };
+            match again {
                 Some(verdict @ Verdict::RetryAt { .. }) => {
                     Event::AttemptFailed { attempt: message.attempt, failure, verdict }
                 }

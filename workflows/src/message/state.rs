@@ -85,6 +85,12 @@ pub enum State {
         /// How many times we asked where it is.
         polls: u8,
     },
+    /// The provider has it and never told what became of it; nobody asks any more. Only late word
+    /// of the provider moves it.
+    Unconfirmed {
+        /// The provider's last word.
+        status: ProviderStatus,
+    },
     /// The handset got it. Final.
     Delivered,
     /// The carrier gave up. Final.
@@ -151,6 +157,8 @@ pub enum StateName {
     Submitted,
     /// See [`State::Sent`].
     Sent,
+    /// See [`State::Unconfirmed`].
+    Unconfirmed,
     /// See [`State::Delivered`].
     Delivered,
     /// See [`State::Undelivered`].
@@ -164,7 +172,7 @@ pub enum StateName {
 }
 
 /// Every state, in the order of a life.
-pub const STATES: [(StateName, &str); 12] = [
+pub const STATES: [(StateName, &str); 13] = [
     (StateName::Accepted, "accepted"),
     (StateName::Held, "held"),
     (StateName::Due, "due"),
@@ -172,6 +180,7 @@ pub const STATES: [(StateName, &str); 12] = [
     (StateName::Unknown, "unknown"),
     (StateName::Submitted, "submitted"),
     (StateName::Sent, "sent"),
+    (StateName::Unconfirmed, "unconfirmed"),
     (StateName::Delivered, "delivered"),
     (StateName::Undelivered, "undelivered"),
     (StateName::Failed, "failed"),
@@ -200,8 +209,14 @@ impl StateName {
             | Self::Submitting
             | Self::Unknown
             | Self::Submitted
-            | Self::Sent => false,
+            | Self::Sent
+            | Self::Unconfirmed => false,
         }
+    }
+
+    /// Whether nothing is awaited any more: it is final, or only late word could move it.
+    pub fn is_settled(self) -> bool {
+        self.is_final() || self == Self::Unconfirmed
     }
 }
 
@@ -216,6 +231,7 @@ impl State {
             Self::Unknown { .. } => StateName::Unknown,
             Self::Submitted { .. } => StateName::Submitted,
             Self::Sent { .. } => StateName::Sent,
+            Self::Unconfirmed { .. } => StateName::Unconfirmed,
             Self::Delivered => StateName::Delivered,
             Self::Undelivered => StateName::Undelivered,
             Self::Failed => StateName::Failed,

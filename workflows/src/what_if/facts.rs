@@ -88,6 +88,7 @@ impl Facts {
             rules,
             started_at: *began_at,
             rescheduled: false,
+            asked: false,
         };
         let mut course = course;
         for (at, event) in rest {
@@ -146,6 +147,8 @@ struct Reading<'a> {
     started_at: Timestamp,
     /// The event before this one changed the schedule, so that this one is the verdict upon it.
     rescheduled: bool,
+    /// The event before this one was a question, so that this one may be the answer to it.
+    asked: bool,
 }
 
 impl Reading<'_> {
@@ -153,7 +156,7 @@ impl Reading<'_> {
         self.note_wait(before, event, at);
         self.note_sleep(before, at);
         self.note_switch(before, event, at);
-        if let Some(command) = self.asked(before, event, at) {
+        if let Some(command) = self.asked_for(before, event, at) {
             self.facts.asked.push((at, command));
         }
         if let Event::AttemptStarted { .. } = event {
@@ -161,9 +164,13 @@ impl Reading<'_> {
         }
         if let Some((command, jitter)) = self.heard(before, event, at) {
             let answer = Answer { after: at.since(self.started_at), command, jitter };
-            self.facts.tries.entry(before.attempt).or_default().answers.push(answer);
+            let answers = &mut self.facts.tries.entry(before.attempt).or_default().answers;
+            // What was answered is heard before the question counts, which may end the watch.
+            let asked = usize::from(self.asked);
+            answers.insert(answers.len().saturating_sub(asked), answer);
         }
         self.rescheduled = matches!(event, Event::Rescheduled { .. });
+        self.asked = matches!(event, Event::Polled { .. });
     }
 
     /// A due message that goes on got its slot, or lost the claim to it.
@@ -184,6 +191,7 @@ impl Reading<'_> {
             | Event::LookupFoundNothing { .. }
             | Event::StatusReported { .. }
             | Event::Polled { .. }
+            | Event::Unconfirmed
             | Event::Rescheduled { .. }
             | Event::GivenUp
             | Event::RetriedAs { .. }
@@ -218,7 +226,7 @@ impl Reading<'_> {
     }
 
     /// What somebody asked for, when the event can be nothing but the answer.
-    fn asked(&self, before: &Message, event: &Event, at: Timestamp) -> Option<Command> {
+    fn asked_for(&self, before: &Message, event: &Event, at: Timestamp) -> Option<Command> {
         match event {
             Event::Canceled => Some(Command::Cancel),
             Event::Rescheduled { scheduled_for } => {
@@ -237,6 +245,7 @@ impl Reading<'_> {
                 | State::Unknown { .. }
                 | State::Submitted { .. }
                 | State::Sent { .. }
+                | State::Unconfirmed { .. }
                 | State::Delivered
                 | State::Undelivered
                 | State::Failed
@@ -253,6 +262,7 @@ impl Reading<'_> {
             | Event::LookupFoundNothing { .. }
             | Event::StatusReported { .. }
             | Event::Polled { .. }
+            | Event::Unconfirmed
             | Event::Expired
             | Event::GivenUp
             | Event::RetriedAs { .. }
@@ -280,11 +290,12 @@ impl Reading<'_> {
                 let report = Report { sid: before.sid?, status: *status, code, via: *via };
                 Some((Command::Report { attempt: Some(before.attempt), report }, 0))
             }
+            Event::Polled { .. } => Some((Command::Poll { answer: None }, 0)),
             Event::Accepted { .. }
             | Event::Held { .. }
             | Event::BecameDue
             | Event::AttemptStarted { .. }
-            | Event::Polled { .. }
+            | Event::Unconfirmed
             | Event::Rescheduled { .. }
             | Event::Canceled
             | Event::Expired

@@ -126,6 +126,7 @@ impl<'a> Rerun<'a> {
             | State::Unknown { .. }
             | State::Submitted { .. }
             | State::Sent { .. }
+            | State::Unconfirmed { .. }
             | State::Delivered
             | State::Undelivered
             | State::Failed

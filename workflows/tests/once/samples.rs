@@ -172,6 +172,7 @@ fn on_the_way() -> Vec<(&'static str, Message)> {
         ("submitted: queued", submitted(ProviderStatus::Queued)),
         ("submitted: sending", submitted(ProviderStatus::Sending)),
         ("sent", with_provider(State::Sent { submitted_at: T, polls: 0 })),
+        ("unconfirmed", with_provider(State::Unconfirmed { status: ProviderStatus::Sent })),
     ]
 }
 
