@@ -4,7 +4,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::wildcard_enum_match_arm,
     reason = "a test may end by panicking"
 )]
 

@@ -51,12 +51,10 @@ pub(super) fn poll(message: &Message, answer: Option<&Report>, context: &Context
     if let Some(said) = answer {
         events.extend(report(message, said, context));
     }
-    let open = match events.last() {
-        Some(Event::StatusReported { status, .. }) => !status.is_final(),
-        Some(Event::AttemptFailed { .. }) => false,
-        _ => true,
-    };
-    if open && usize::from(polls) >= context.rules.polls.len() {
+    let last = events.last();
+    let ended = matches!(last, Some(Event::StatusReported { status, .. }) if status.is_final());
+    let again = matches!(last, Some(Event::AttemptFailed { .. }));
+    if !ended && !again && usize::from(polls) >= context.rules.polls.len() {
         events.push(Event::Unconfirmed);
     }
     events
@@ -68,12 +66,9 @@ fn climb(message: &Message, said: &Report, context: &Context<'_>) -> Event {
         ProviderStatus::Failed | ProviderStatus::Undelivered => {
             let (failure, retry) =
                 Failure::classified(Cause::Reported { code: said.code }, said.status.as_str());
-            let again = match message.state {
-                // Whoever was to read it has long stopped waiting.
-                State::Unconfirmed { .. } => None,
-                _ => after_report(message, retry, context),
-            };
-            match again {
+            // Whoever was to read a settled one has long stopped waiting.
+            let settled = message.state.name().is_settled();
+            match after_report(message, retry, context).filter(|_| !settled) {
                 Some(verdict @ Verdict::RetryAt { .. }) => {
                     Event::AttemptFailed { attempt: message.attempt, failure, verdict }
                 }
