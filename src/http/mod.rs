@@ -6,7 +6,7 @@
 mod accept;
 mod accepted_json;
 mod answer;
-mod batch;
+pub mod batch;
 mod bearer;
 mod field_errors;
 mod health;
@@ -20,7 +20,7 @@ pub mod problem;
 mod serve;
 mod webhook;
 mod whole_body;
-mod wish;
+pub mod wish;
 
 use std::any::Any;
 use std::sync::Arc;
