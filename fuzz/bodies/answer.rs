@@ -48,7 +48,7 @@ pub fn judge(body: &[u8], created: impl Fn(&[u8]) -> SubmitOutcome) {
 fn one(message: &MessageAnswer) {
     for at in [message.created_at(), message.sent_at()].into_iter().flatten() {
         let year = 1000 * 3600 * 24 * 366;
-        assert!((-10_000 * year..10_000 * year).contains(&at.as_millis()), "{at:?} is no date");
+        assert!((-270_000 * year..270_000 * year).contains(&at.as_millis()), "{at:?} is no date");
     }
     match candidate(message) {
         Ok(candidate) => assert!(is_sid(candidate.sid.as_str())),
