@@ -10,6 +10,7 @@ pub mod callback;
 pub mod fold;
 pub mod import;
 pub mod instant;
+pub mod keyring;
 pub mod life;
 pub mod phone_number;
 pub mod record;
@@ -26,13 +27,14 @@ pub mod wish;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus and its binary too.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("answer", answer::answer),
     ("body", body::body),
     ("callback", callback::callback),
     ("fold", fold::fold),
     ("import", import::import),
     ("instant", instant::instant),
+    ("keyring", keyring::keyring),
     ("life", life::life),
     ("phone_number", phone_number::phone_number),
     ("record", record::record),

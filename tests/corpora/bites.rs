@@ -8,7 +8,7 @@ use dunlin::http::wish;
 use dunlin::twilio::callback::StatusCallback;
 use dunlin::twilio::messages::created;
 use dunlin::twilio::signature::{SignatureError, Verifier};
-use dunlin_storage::Record;
+use dunlin_storage::{Keyring, Record};
 use dunlin_workflows::message::{Event, Message, Next, decide, next};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::segment::segments;
@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use crate::bodies::signature::{KEY, signed};
 use crate::bodies::slow_form::pairs;
 use crate::bodies::slow_hash::{base64, crc32c, hmac_sha1, sha1};
-use crate::bodies::{answer, body, callback, fold, import, life, phone_number, record, settings};
+use crate::bodies::{answer, body, callback, fold, import, keyring, life, phone_number, record, settings};
 use crate::bodies::{signature, wish as wishes};
 use crate::corpus;
 
@@ -174,6 +174,14 @@ fn a_record_that_changes_on_its_way_is_caught() {
         });
     });
     assert_eq!(record::sound(b"too short"), None);
+}
+
+#[test]
+fn keys_that_are_lost_are_caught() {
+    bites("keyring", "a reader that drops retired keys", |input| {
+        let text = keyring::sound(&String::from_utf8_lossy(input));
+        keyring::judge(&text, |text| text.parse().map(|keys: Keyring| keys.without_retired()));
+    });
 }
 
 #[test]
