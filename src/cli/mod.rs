@@ -13,7 +13,7 @@ mod doctor;
 mod erase;
 mod exit;
 mod export;
-mod import;
+pub mod import;
 mod instant;
 mod keys;
 mod list;

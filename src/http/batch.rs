@@ -106,7 +106,10 @@ fn refused(problem: &Problem) -> Outcome {
 }
 
 /// The rows of a batch; one that is no batch is explained.
-fn rows(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+///
+/// # Errors
+/// A [`Problem`] that says why it is none, or that it has too few rows or too many.
+pub fn rows(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let rows = match serde_json::from_slice::<BatchJson<'_>>(body) {
         Ok(batch) if is_object => batch.messages,

@@ -8,7 +8,7 @@ mod accepted_json;
 mod answer;
 mod asker;
 mod audit;
-mod batch;
+pub mod batch;
 mod bearer;
 mod field_errors;
 mod health;
@@ -22,7 +22,7 @@ pub mod problem;
 mod serve;
 mod webhook;
 mod whole_body;
-mod wish;
+pub mod wish;
 
 use std::any::Any;
 use std::sync::Arc;
