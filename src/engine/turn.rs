@@ -5,10 +5,9 @@ use std::time::Duration;
 use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
-use dunlin_workflows::lane::Lane;
+use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
-    self, Command, Context, Event, Failure, Message, Next, Outcome, Rejection, Report, Request, State,
-    StateName, Via,
+    self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
@@ -26,7 +25,15 @@ pub(super) struct Memory {
     pub(super) scheduler: Scheduler,
     pub(super) doubts: Doubts,
     pub(super) lane: Lane,
+    pub(super) silence: Silence,
     pub(super) jitter: fastrand::Rng,
+}
+
+impl Memory {
+    /// Whether one request is finding out if the provider listens again.
+    pub(super) fn awaits_probe(&self) -> bool {
+        self.lane.is_probing() && self.dispatcher.in_flight() > 0
+    }
 }
 
 /// One turn: the open transaction, the time, and what is to leave once it is durable.
@@ -249,15 +256,9 @@ impl Turn<'_, '_> {
         outcome: Outcome,
     ) -> Result<(), TurnError> {
         self.memory.dispatcher.release(number);
-        let lane = match &outcome {
-            Outcome::Taken { .. } => self.memory.lane.clone().hear(None, &self.context()),
-            Outcome::Refused { cause, detail, retry_after } => {
-                let (failure, _) = Failure::classified(*cause, detail);
-                let retry_after = *retry_after;
-                self.memory.lane.clone().hear(Some((&failure, retry_after)), &self.context())
-            }
-            Outcome::Lost { .. } => None,
-        };
+        let mut silence = self.memory.silence;
+        let lane = self.memory.lane.clone().hear(&outcome, &mut silence, &self.context());
+        self.memory.silence = silence;
         if let Some(event) = lane {
             self.memory.lane.apply(&event);
             self.batch.record_lane(
@@ -315,7 +316,7 @@ impl Turn<'_, '_> {
 
     /// Gives out slots until none is free, nobody is due, or the rate says wait. Returns that wait.
     pub(super) fn dispatch(&mut self) -> Result<Option<Duration>, TurnError> {
-        while self.memory.lane.is_open(self.now) {
+        while self.memory.lane.is_open(self.now) && !self.memory.awaits_probe() {
             match self.memory.dispatcher.next(self.now_ms) {
                 Slot::Go(number) => self.begin(number)?,
                 Slot::After(wait) => return Ok(Some(wait)),
