@@ -159,6 +159,9 @@ pub(super) fn take_event(
     let Some((_, name)) = MESSAGE_RECORD_TYPES.into_iter().find(|(number, _)| *number == record_type) else {
         return Err(RecordError::Unknown { what: "message record type", number: record_type });
     };
+    if (record_type, version) == (1, 1) {
+        return Err(RecordError::InClear { name, version });
+    }
     if version != newest(record_type) {
         return Err(RecordError::UnknownVersion { name, version });
     }
