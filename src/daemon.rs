@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, Head, OpenError, OpenOptions, OpenReport, Store};
+use dunlin_storage::{Entropy, Head, OpenError, OpenOptions, OpenReport, Store, compact};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -200,13 +200,18 @@ fn open(config: &Config, clock: &dyn Clock, ids: &dyn IdSource) -> Result<(Store
         entropy: Entropy::system(),
         check_integrity: false,
     };
-    Store::open(&path, &options).map_err(|error| {
-        if let OpenError::InUse { path } = error {
-            DaemonError::InUse { path }
-        } else {
-            DaemonError::Open(error)
-        }
-    })
+    let opened = Store::open(&path, &options).map_err(refused)?;
+    let Some(format) = opened.1.upgraded_from else { return Ok(opened) };
+    // The upgrade freed pages that may hold what an older format kept in clear.
+    tracing::info!(from = format, "the store was upgraded; it is rewritten once, without its free pages");
+    opened.0.close().map_err(|fault| DaemonError::Open(fault.into()))?;
+    compact(&path, config.cache_bytes).map_err(refused)?;
+    let (store, report) = Store::open(&path, &options).map_err(refused)?;
+    Ok((store, OpenReport { upgraded_from: Some(format), ..report }))
+}
+
+fn refused(error: OpenError) -> DaemonError {
+    if let OpenError::InUse { path } = error { DaemonError::InUse { path } } else { DaemonError::Open(error) }
 }
 
 /// Appends the head of the journal to the operator's file: a journal that does not continue it was

@@ -252,3 +252,19 @@ fn audit_tells_who_did_what_and_why() {
     let (_, log) = daemon.stop();
     assert_no_canary("the log", log.as_bytes());
 }
+
+#[test]
+fn store_of_format_1_is_sealed_and_rewritten_by_the_first_start() {
+    let place = Place::new();
+    fs::create_dir(place.data()).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("storage/tests/fixtures/store-v1.redb");
+    let store = place.data().join("dunlin.redb");
+    fs::copy(fixture, &store).unwrap();
+    let clear = b"Your table is ready, guest";
+    assert!(holds(&fs::read(&store).unwrap(), clear));
+    let (code, log) = place.daemon(&[("SMS_SENDING_ENABLED", "false")]).stop();
+    assert!(code == 0 && log.contains("the store was upgraded"), "{log}");
+    assert!(!holds(&fs::read(&store).unwrap(), clear));
+    let (code, out, talk) = place.ask(&["verify"]);
+    assert!(code == 0 && out.contains("sound"), "{out} {talk}");
+}
