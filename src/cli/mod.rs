@@ -20,6 +20,7 @@ mod list;
 mod message;
 mod offline;
 mod output;
+mod pages;
 mod replay;
 mod retry;
 mod sandbox;

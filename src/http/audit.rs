@@ -11,21 +11,16 @@ use dunlin_workflows::source::SOURCES;
 use serde_json::{Map, Value, json};
 
 use crate::http::message_name::MessageName;
-use crate::http::problem::{Code, Problem};
+use crate::http::paging::{self, Paging};
+use crate::http::problem::Problem;
 use crate::http::{App, instant};
 use crate::timeline::event_fields;
-
-/// Most records on a page, and how many without a wish.
-const LIMIT_MAX: usize = 250;
-const LIMIT_DEFAULT: usize = 50;
-
-/// Longest refused value that is shown back, in characters.
-const SHOWN_MAX: usize = 64;
 
 /// What is asked for, by the names that callers use.
 #[derive(Debug, Default)]
 struct Wanted {
     filter: AuditFilter,
+    paging: Paging,
     actor: Option<ActorName>,
     message: Option<MessageName>,
     person: Option<PhoneNumber>,
@@ -37,18 +32,15 @@ pub(super) async fn audit(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Problem> {
     let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
-    // A page may read thousands of records: not on a thread that answers others.
-    let read = tokio::task::spawn_blocking(move || wanted.page(&app.edge.store.reader()?));
-    let page = read.await.map_err(|_panicked_or_stopped| {
-        Problem::new(Code::Internal, "the page could not be read to its end; the operator's log says more")
-    })?;
-    page.map(Json)
+    paging::read(app, move |reader| wanted.page(reader)).await.map(Json)
 }
 
 impl Wanted {
     fn page(self, reader: &Reader) -> Result<Value, Problem> {
         let nobody = json!({"data": [], "has_more": false, "next_cursor": null});
         let mut filter = self.filter;
+        filter.limit = self.paging.limit;
+        filter.before = self.paging.before.map(JournalSeq::new);
         if let Some(name) = &self.actor {
             let Some(actor) = reader.actor_of(name)? else { return Ok(nobody) };
             filter.actor = Some(actor);
@@ -62,13 +54,12 @@ impl Wanted {
         }
         let page = reader.audit(&filter)?;
         let rows: Result<Vec<_>, ReadError> = page.records.iter().map(|record| row(reader, record)).collect();
-        let next_cursor = page.next.map(|seq| format!("{:x}", seq.get()));
+        let next_cursor = page.next.map(|seq| paging::cursor(seq.get()));
         Ok(json!({"data": rows?, "has_more": next_cursor.is_some(), "next_cursor": next_cursor}))
     }
 
     fn parse(query: &str, region: Option<Region>) -> Result<Self, Problem> {
         let mut wanted = Self::default();
-        wanted.filter.limit = LIMIT_DEFAULT;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             wanted.take(&name, &value, region)?;
         }
@@ -76,22 +67,11 @@ impl Wanted {
     }
 
     fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {
-        let refuse = |why: &dyn std::fmt::Display| {
-            let shown: String = value.chars().take(SHOWN_MAX).collect();
-            Problem::new(Code::InvalidFilter, format!("{name}=\"{shown}\": {why}"))
-        };
+        if self.paging.take(name, value)? {
+            return Ok(());
+        }
+        let refuse = |why: &dyn std::fmt::Display| paging::refused(name, value, why);
         match name {
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                self.filter.limit =
-                    limit.ok_or_else(|| refuse(&format_args!("expected 1 to {LIMIT_MAX}")))?;
-            }
-            "cursor" => {
-                let cursor = u64::from_str_radix(value, 16).map_err(|_not_ours| {
-                    Problem::new(Code::InvalidCursor, "a cursor is taken from next_cursor as it is")
-                })?;
-                self.filter.before = Some(JournalSeq::new(cursor));
-            }
             "actor" => self.actor = Some(value.parse().map_err(|error| refuse(&error))?),
             "source" => {
                 let known = SOURCES.into_iter().find(|(_, word)| *word == value);
@@ -107,9 +87,7 @@ impl Wanted {
             "until" => self.filter.until = Some(instant::read(value).map_err(|error| refuse(&error))?),
             unknown => {
                 let known = "limit, cursor, actor, source, message, to, since, until";
-                let shown: String = unknown.chars().take(SHOWN_MAX).collect();
-                let detail = format!("there is no filter \"{shown}\"; known: {known}");
-                return Err(Problem::new(Code::InvalidFilter, detail));
+                return Err(paging::unknown(unknown, known));
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ mod list;
 pub mod message_json;
 mod message_name;
 mod messages;
+mod paging;
 pub mod problem;
 mod serve;
 mod webhook;
