@@ -34,6 +34,7 @@ pub mod recovery;
 mod rotation;
 mod seal;
 mod store;
+mod switch;
 mod table;
 mod upgrade;
 
