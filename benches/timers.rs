@@ -1,9 +1,9 @@
-//! The timer wheel beside what else could hold timers: `BTreeMap`, `BinaryHeap`, `DelayQueue`.
+//! The timer wheel beside what else could hold timers: trees, a heap, `tokio_util`'s `DelayQueue`.
 //!
 //! `cargo bench --bench timers -- [COUNT...]`. Every structure does the same work in a process of its
 //! own: timers spread over one minute are inserted, a tenth is armed anew, a tenth is canceled, the
-//! rest expires in steps as long as the engine's turns. The wheel and the heap can't take a timer out:
-//! like in the engine, whoever gets one asks the state whether it is still meant.
+//! rest expires in steps as long as the engine's turns. The wheel, the heap and the lists can't
+//! take a timer out: like in the engine, whoever gets one asks the state whether it is still meant.
 
 #![expect(
     clippy::expect_used,
@@ -17,7 +17,7 @@
 )]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::hint::black_box;
 use std::process::Command;
 use std::task::{Context, Poll, Waker};
@@ -34,7 +34,7 @@ const SPAN_MS: u64 = 60_000;
 const STEP_MS: u64 = 10;
 /// When time begins: the wheel counts from the epoch.
 const START_MS: u64 = 1_795_435_200_000;
-const NAMES: [&str; 4] = ["wheel", "BTreeMap", "BinaryHeap", "DelayQueue"];
+const NAMES: [&str; 5] = ["wheel", "BTreeSet", "BTreeMap of lists", "BinaryHeap", "DelayQueue"];
 
 /// What holds timers. An item is a message's number.
 trait Timers {
@@ -62,14 +62,14 @@ impl Timers for TimerWheel<u64> {
     }
 }
 
-impl Timers for BTreeMap<(u64, u64), ()> {
+impl Timers for BTreeSet<(u64, u64)> {
     fn insert(&mut self, due: u64, item: u64) {
-        Self::insert(self, (due, item), ());
+        Self::insert(self, (due, item));
     }
 
     fn rearm(&mut self, from: u64, to: u64, item: u64) {
         self.remove(&(from, item));
-        Self::insert(self, (to, item), ());
+        Self::insert(self, (to, item));
     }
 
     fn cancel(&mut self, due: u64, item: u64) {
@@ -77,8 +77,28 @@ impl Timers for BTreeMap<(u64, u64), ()> {
     }
 
     fn expire(&mut self, now: u64, fired: &mut Vec<(u64, u64)>) {
-        while let Some(first) = self.first_entry().filter(|first| first.key().0 <= now) {
-            fired.push(first.remove_entry().0);
+        while self.first().is_some_and(|(due, _)| *due <= now) {
+            fired.extend(self.pop_first());
+        }
+    }
+}
+
+/// A list for each tick.
+impl Timers for BTreeMap<u64, Vec<u64>> {
+    fn insert(&mut self, due: u64, item: u64) {
+        self.entry(due).or_default().push(item);
+    }
+
+    fn rearm(&mut self, _from: u64, to: u64, item: u64) {
+        self.entry(to).or_default().push(item);
+    }
+
+    fn cancel(&mut self, _due: u64, _item: u64) {}
+
+    fn expire(&mut self, now: u64, fired: &mut Vec<(u64, u64)>) {
+        while let Some(first) = self.first_entry().filter(|first| *first.key() <= now) {
+            let (due, items) = first.remove_entry();
+            fired.extend(items.into_iter().map(|item| (due, item)));
         }
     }
 }
@@ -103,7 +123,7 @@ impl Timers for BinaryHeap<Reverse<(u64, u64)>> {
 
 /// `DelayQueue` needs the keys it gave to find a timer again.
 struct Queue {
-    queue: DelayQueue<(u64, u64)>,
+    delayed: DelayQueue<(u64, u64)>,
     keys: Vec<Key>,
     epoch: TokioInstant,
 }
@@ -116,23 +136,23 @@ impl Queue {
 
 impl Timers for Queue {
     fn insert(&mut self, due: u64, item: u64) {
-        let key = self.queue.insert_at((due, item), self.at(due));
+        let key = self.delayed.insert_at((due, item), self.at(due));
         self.keys.push(key);
     }
 
     fn rearm(&mut self, _from: u64, to: u64, item: u64) {
         // The value keeps the old instant; the engine would have to take it out and put it in again.
         let at = self.at(to);
-        self.queue.reset_at(&self.keys[item as usize], at);
+        self.delayed.reset_at(&self.keys[item as usize], at);
     }
 
     fn cancel(&mut self, _due: u64, item: u64) {
-        self.queue.remove(&self.keys[item as usize]);
+        self.delayed.remove(&self.keys[item as usize]);
     }
 
     fn expire(&mut self, _now: u64, fired: &mut Vec<(u64, u64)>) {
         let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(expired)) = self.queue.poll_expired(&mut context) {
+        while let Poll::Ready(Some(expired)) = self.delayed.poll_expired(&mut context) {
             fired.push(expired.into_inner());
         }
     }
@@ -212,11 +232,12 @@ fn one(name: &str, count: u64) -> Figures {
     runtime.expect("a runtime").block_on(tokio::task::coop::unconstrained(async {
         match name {
             "wheel" => measure(&mut TimerWheel::new(START_MS), count, async || ()).await,
-            "BTreeMap" => measure(&mut BTreeMap::new(), count, async || ()).await,
+            "BTreeSet" => measure(&mut BTreeSet::new(), count, async || ()).await,
+            "BTreeMap of lists" => measure(&mut BTreeMap::new(), count, async || ()).await,
             "BinaryHeap" => measure(&mut BinaryHeap::new(), count, async || ()).await,
             _queue => {
                 let epoch = TokioInstant::now();
-                let mut queue = Queue { queue: DelayQueue::new(), keys: Vec::new(), epoch };
+                let mut queue = Queue { delayed: DelayQueue::new(), keys: Vec::new(), epoch };
                 let step = Duration::from_millis(STEP_MS);
                 measure(&mut queue, count, async || tokio::time::advance(step).await).await
             }
@@ -231,7 +252,7 @@ fn apart(name: &str, count: u64) -> Figures {
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
     let text = String::from_utf8(child.stdout).expect("text");
     let figures: Vec<f64> = text.split_whitespace().map(|word| word.parse().expect("a figure")).collect();
-    let [insert, rearm, cancel, expire, bytes] = figures[..] else { panic!("five figures: {text}") };
+    let [insert, rearm, cancel, expire, bytes] = figures.try_into().expect("five figures");
     Figures { insert, rearm, cancel, expire, bytes }
 }
 

@@ -73,12 +73,12 @@ pub(super) async fn measure(stand: &Stand, clock: &dyn Clock) -> Result<Burst, B
     let resident_max = Usage::read(daemon.process.id())?.resident_max;
     stop(stand, daemon)?;
     let due = steps(&stand.store(FULL), filled.first, DUE)?;
-    let fired_at = due.iter().map(|step| step.due_at).max().unwrap_or(at);
-    let drained_at = due.iter().map(|step| step.taken_at).max().unwrap_or(at);
+    let fired_at = due.iter().map(|step| step.due).max().unwrap_or(at);
+    let drained_at = due.iter().map(|step| step.taken).max().unwrap_or(at);
     let first_urgent = MessageNumber::new(filled.first.get().saturating_add(u64::from(DUE)));
     let urgent = steps(&stand.store(FULL), first_urgent, URGENT)?;
-    let during = urgent.iter().filter(|step| step.accepted_at < drained_at);
-    let waits = Waits::between(during, |step| step.accepted_at, |step| step.taken_at);
+    let during = urgent.iter().filter(|step| step.accepted < drained_at);
+    let waits = Waits::between(during, |step| step.accepted, |step| step.taken);
     let drained = drained_at.since(at);
     Ok(Burst {
         due: DUE,

@@ -15,15 +15,15 @@ use crate::bench::stand::CACHE_BYTES;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Steps {
     /// When it was accepted.
-    pub(super) accepted_at: Timestamp,
+    pub(super) accepted: Timestamp,
     /// When it was to be sent; when it was accepted, if it named no time.
-    pub(super) wanted_at: Timestamp,
+    pub(super) wanted: Timestamp,
     /// When its timer had fired, or it was due at once.
-    pub(super) due_at: Timestamp,
+    pub(super) due: Timestamp,
     /// When its attempt was committed.
-    pub(super) begun_at: Timestamp,
+    pub(super) begun: Timestamp,
     /// When the provider's answer was recorded.
-    pub(super) taken_at: Timestamp,
+    pub(super) taken: Timestamp,
 }
 
 /// Milliseconds, sorted.
@@ -68,18 +68,17 @@ pub(super) fn steps(path: &Path, first: MessageNumber, count: u32) -> Result<Vec
 fn of(reader: &Reader, number: MessageNumber) -> Result<Steps, BenchError> {
     let life = reader.life(number)?;
     let at = |is: fn(&Event) -> bool| life.iter().find(|entry| is(&entry.event)).map(|entry| entry.at);
-    let wanted = life.iter().find_map(|entry| match &entry.event {
-        Event::Accepted { terms } => terms.scheduled_for,
-        _other => None,
+    let wanted = life.iter().find_map(|entry| {
+        if let Event::Accepted { terms } = &entry.event { terms.scheduled_for } else { None }
     });
     let found = || {
-        let accepted_at = at(|event| matches!(event, Event::Accepted { .. }))?;
+        let accepted = at(|event| matches!(event, Event::Accepted { .. }))?;
         Some(Steps {
-            accepted_at,
-            wanted_at: wanted.unwrap_or(accepted_at),
-            due_at: at(|event| matches!(event, Event::BecameDue))?,
-            begun_at: at(|event| matches!(event, Event::AttemptStarted { .. }))?,
-            taken_at: at(|event| matches!(event, Event::Submitted { .. }))?,
+            accepted,
+            wanted: wanted.unwrap_or(accepted),
+            due: at(|event| matches!(event, Event::BecameDue))?,
+            begun: at(|event| matches!(event, Event::AttemptStarted { .. }))?,
+            taken: at(|event| matches!(event, Event::Submitted { .. }))?,
         })
     };
     found().ok_or_else(|| BenchError::Broken(format!("message number {} was not sent", number.get())))

@@ -77,8 +77,8 @@ pub(super) async fn measure(
     let seen = watch.seen()?;
     stop(stand, daemon)?;
     let steps = steps(&stand.store(FULL), filled.first, TIMERS)?;
-    let late = |until: fn(&Steps) -> _| Waits::between(&steps, |step| step.wanted_at, until);
-    let (fired, begun) = (late(|step| step.due_at), late(|step| step.begun_at));
+    let late = |until: fn(&Steps) -> _| Waits::between(&steps, |step| step.wanted, until);
+    let (fired, begun) = (late(|step| step.due), late(|step| step.begun));
     let whole = ratio(float(u64::from(LIVES.saturating_add(TIMERS))), seen.elapsed.as_secs_f64());
     Ok(Lateness {
         timers: TIMERS,
@@ -87,7 +87,7 @@ pub(super) async fn measure(
         fired_p99_ms: fired.quantile(99),
         fired_max_ms: fired.quantile(100),
         begun_p99_ms: begun.quantile(99),
-        taken_p99_ms: late(|step| step.taken_at).quantile(99),
+        taken_p99_ms: late(|step| step.taken).quantile(99),
         doubled,
         others: seen.others,
     })
