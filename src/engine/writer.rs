@@ -9,7 +9,6 @@ use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
 use dunlin_workflows::source::Source;
-use dunlin_workflows::timestamp::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
@@ -43,9 +42,9 @@ const HOUSEKEEPING_MS: u64 = 60_000;
 const RECOVERED_AT_ONCE: usize = 4096;
 /// Most idempotency keys and orphans removed in one transaction.
 const FORGOTTEN_AT_ONCE: usize = 2000;
-/// States in which a message may be open without a timer on disk. The others wait for theirs.
-const OPEN_WITHOUT_TIMER: [StateName; 5] =
-    [StateName::Accepted, StateName::Held, StateName::Due, StateName::Submitting, StateName::Unknown];
+/// States whose next step no timer on disk takes: they are looked through when everything is re-derived.
+/// Those who wait for their hour may be millions, and are not.
+const STEPS_WITHOUT_TIMER: [StateName; 3] = [StateName::Due, StateName::Submitting, StateName::Unknown];
 
 /// The single writer. Whatever it holds in memory is derived from the store.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl Writer {
         let (now, now_ms) = (clock.wall(), clock.monotonic_ms());
         let mut memory = Memory {
             dispatcher: Dispatcher::new(config.limits, now_ms),
-            scheduler: Scheduler::new(config.timer_horizon, now),
+            scheduler: Scheduler::new(config.timer_horizon, now, config.rules.sending),
             doubts: Doubts::new(now_ms),
             lane: Lane::default(),
             silence: Silence::default(),
@@ -87,7 +86,7 @@ impl Writer {
         let reader = store.reader()?;
         memory.lane = reader.lane(LaneNumber::FIRST)?;
         let mut backlog = Vec::new();
-        for state in OPEN_WITHOUT_TIMER {
+        for state in STEPS_WITHOUT_TIMER {
             let mut after = MessageNumber::new(0);
             loop {
                 let numbers = reader.numbers_in(state, after, RECOVERED_AT_ONCE)?;
@@ -158,7 +157,10 @@ impl Writer {
     fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let mut fired = std::mem::take(&mut self.backlog);
-        self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
+        // Timers stay on disk until there is room for them, however many are due at once.
+        if fired.len() < TIMERS_PER_TURN {
+            self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
+        }
         self.backlog = fired.split_off(fired.len().min(TIMERS_PER_TURN));
         self.search(now_ms)?;
         let nobody_goes = self.draining
@@ -325,10 +327,8 @@ fn recover(
                 memory.doubts.open(number, message.person, request.body, after, now_ms);
             }
         }
-        // What no timer holds is looked at once: in flight when the process ended, or held for a
-        // switch that may have been turned.
+        // In flight when the process ended.
         Next::Answer { .. } => backlog.push(number),
-        Next::Wake { at } if at == Timestamp::MAX => backlog.push(number),
         Next::Wake { .. } | Next::Poll { .. } | Next::Nothing => {}
     }
     Ok(())

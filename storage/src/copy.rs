@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value,
-    WriteTransaction,
+    Builder, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+    Value, WriteTransaction,
 };
 
 use crate::error::{Fault, OpenError};
@@ -95,12 +95,26 @@ fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Faul
     copy_table(from, to, table::ACTORS)?;
     copy_table(from, to, table::ACTOR_NAMES)?;
     copy_table(from, to, table::TIMERS)?;
+    copy_if_there(from, to, table::SWITCHED_OFF)?;
     copy_table(from, to, table::LANES)?;
     copy_table(from, to, table::ORPHANS)?;
     copy_table(from, to, table::ORPHAN_AGE)?;
     copy_table(from, to, table::IDEMPOTENCY)?;
     copy_table(from, to, table::IDEMPOTENCY_AGE)?;
     copy_table(from, to, table::CURSORS)
+}
+
+/// Copies a table that a file of this format may lack until it is opened for writing.
+fn copy_if_there<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<(), Fault> {
+    match from.open_table(definition) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_there) => copy_table(from, to, definition),
+    }
 }
 
 fn copy_table<K: Key + 'static, V: Value + 'static>(

@@ -36,6 +36,7 @@ pub mod recovery;
 mod rotation;
 mod seal;
 mod store;
+mod switch;
 mod table;
 mod upgrade;
 
