@@ -1,0 +1,264 @@
+//! The judge. It knows what callers were told, what the provider took, and the journal; it shares no
+//! decision with the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use dunlin_storage::recovery::{Until, Visitor, fold};
+use dunlin_storage::{Event as Kept, JournalSeq, RawRecord, Reader, Record};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::message::ProviderStatus;
+use dunlin_workflows::rules::Rules;
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::carrier::Carrier;
+use crate::life::{Life, Moment, Try};
+use crate::people::People;
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    /// What was found to be wrong.
+    pub(crate) broken: Vec<String>,
+    /// Every record that was ever acknowledged, by position.
+    journal: Vec<Vec<u8>>,
+    pub(crate) lives: BTreeMap<MessageNumber, Life>,
+    ids: BTreeMap<MessageId, MessageNumber>,
+    told: BTreeSet<MessageId>,
+    left: BTreeSet<(MessageNumber, Attempt)>,
+}
+
+impl Oracle {
+    pub(crate) fn breach(&mut self, how: String) {
+        self.broken.push(how);
+    }
+
+    /// The newest position that was acknowledged.
+    pub(crate) fn seen(&self) -> JournalSeq {
+        JournalSeq::new(self.journal.len() as u64)
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.journal.len() as u64
+    }
+
+    /// A caller holds this name in hand.
+    pub(crate) fn acknowledged(&mut self, id: MessageId) {
+        self.told.insert(id);
+        if !self.ids.contains_key(&id) {
+            self.breach(format!("{id} was acknowledged and is not in the journal"));
+        }
+    }
+
+    /// A record that was acknowledged must read the same for ever.
+    pub(crate) fn compare(&mut self, raw: &RawRecord) {
+        let at = usize::try_from(raw.seq.get()).unwrap() - 1;
+        if self.journal.get(at) != Some(&raw.bytes) {
+            self.breach(format!("record {} was changed or replaced", raw.seq));
+        }
+    }
+
+    pub(crate) fn reaches(&mut self, last: JournalSeq) {
+        if last < self.seen() {
+            let seen = self.seen();
+            self.breach(format!("acknowledged up to record {seen}, found {last} after the restart"));
+        }
+    }
+
+    /// A record became durable. `wall` is what the engine's clock showed, when that is known.
+    /// Gives a line for the trace.
+    pub(crate) fn observe(
+        &mut self,
+        raw: &RawRecord,
+        now_ms: u64,
+        wall: Option<Timestamp>,
+        rules: &Rules,
+        carrier: &Carrier,
+    ) -> impl FnOnce() -> String + use<> {
+        if raw.seq != self.seen().next() {
+            self.breach(format!("record {} follows {}", raw.seq, self.seen()));
+        }
+        self.journal.push(raw.bytes.clone());
+        let record = match Record::decode(raw.seq, &raw.bytes) {
+            Ok(record) => Some(record),
+            Err(error) => {
+                self.breach(format!("record {} can't be read: {error}", raw.seq));
+                None
+            }
+        };
+        if let Some(record) = &record {
+            if wall.is_some_and(|wall| wall != record.at) {
+                self.breach(format!("record {} says {:?}, the clock said {wall:?}", raw.seq, record.at));
+            }
+            if let Kept::Message { number, event } = &record.event {
+                let moment = Moment { now_ms, at: record.at, source: record.source };
+                let told = self.live(*number, event, moment, rules, carrier);
+                if let Err(how) = told {
+                    self.breach(format!("message {} at record {}: {how}", number.get(), raw.seq));
+                }
+            }
+        }
+        move || record.map_or_else(String::new, |record| format!("{:?} {:?}", record.source, record.event))
+    }
+
+    fn live(
+        &mut self,
+        number: MessageNumber,
+        event: &dunlin_workflows::message::Event,
+        moment: Moment,
+        rules: &Rules,
+        carrier: &Carrier,
+    ) -> Result<(), String> {
+        if let Some(life) = self.lives.get_mut(&number) {
+            return life.hear(number, event, moment, rules, carrier);
+        }
+        let life = Life::begin(event)?;
+        if self.ids.insert(life.id, number).is_some() {
+            return Err(format!("{} exists twice", life.id));
+        }
+        self.lives.insert(number, life);
+        Ok(())
+    }
+
+    /// A submission left the engine.
+    pub(crate) fn submission_left(&mut self, number: MessageNumber, attempt: Attempt) {
+        if !self.left.insert((number, attempt)) {
+            self.breach(format!("attempt {}/{} was posted twice", number.get(), attempt.get()));
+        }
+        let started = self.lives.get(&number).map_or(0, |life| life.tries.len());
+        if started < usize::try_from(attempt.get()).unwrap() {
+            self.breach(format!("attempt {}/{} left before it was durable", number.get(), attempt.get()));
+        }
+    }
+
+    /// A search left the engine: never before the late acceptance could be seen.
+    pub(crate) fn search_left(
+        &mut self,
+        number: MessageNumber,
+        attempt: Attempt,
+        now_ms: u64,
+        rules: Option<&Rules>,
+    ) {
+        let found = self.lives.get(&number).and_then(|life| life.newest());
+        let Some(Try::Lost { since_ms, lookups }) = found else {
+            self.breach(format!("{}/{} is searched for and not lost", number.get(), attempt.get()));
+            return;
+        };
+        let wait = rules.and_then(|rules| rules.lookups.get(usize::from(*lookups)).or(rules.lookups.last()));
+        let waited = now_ms - since_ms;
+        if wait.is_some_and(|wait| u128::from(waited) < wait.as_millis()) {
+            self.breach(format!("message {} was searched for after {waited} ms", number.get()));
+        }
+    }
+
+    /// The provider took a submission: may the person get this text?
+    pub(crate) fn taken(&mut self, taken: usize, carrier: &Carrier) {
+        let this = &carrier.taken[taken];
+        let (number, attempt) = (this.number, this.attempt);
+        let Some(life) = self.lives.get(&number) else { return };
+        for earlier in carrier.taken[..taken].iter().filter(|other| other.number == number) {
+            let index = usize::try_from(earlier.attempt.get()).unwrap() - 1;
+            let why = match life.tries.get(index) {
+                Some(Try::Failed { excused: true }) => continue,
+                other => format!("{other:?}"),
+            };
+            self.broken.push(format!(
+                "message {} is sent twice: attempt {} was taken before {}, and is {why}",
+                number.get(),
+                earlier.attempt.get(),
+                attempt.get()
+            ));
+        }
+    }
+
+    /// Whether nothing is left to happen to any message.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.lives.values().all(Life::is_settled)
+    }
+
+    /// After everything: what everybody knows must agree.
+    pub(crate) fn judge_ends(&mut self, reader: &Reader, carrier: &Carrier, people: &People) {
+        let mut broken = Vec::new();
+        for id in &self.told {
+            if reader.number_of_id(*id).unwrap().is_none() {
+                broken.push(format!("{id} was acknowledged and is lost"));
+            }
+        }
+        let mut wished: BTreeSet<&MessageId> = BTreeSet::new();
+        for (n, caller) in people.callers.iter().enumerate() {
+            let numbers: Vec<_> = caller.names.iter().filter_map(|id| self.ids.get(id)).collect();
+            wished.extend(caller.names.iter());
+            if numbers.len() > 1 {
+                broken.push(format!("wish {n} is messages {numbers:?}"));
+            }
+            let canceled_life = caller.told.and_then(|id| self.ids.get(&id)).and_then(|n| self.lives.get(n));
+            if caller.canceled && canceled_life.is_some_and(|life| life.ended != Some("canceled")) {
+                broken.push(format!("wish {n} was canceled, and is {canceled_life:?}"));
+            }
+        }
+        wished.extend(people.retries.iter());
+        broken.extend(
+            self.ids.keys().filter(|id| !wished.contains(id)).map(|id| format!("nobody wished for {id}")),
+        );
+        broken.extend(
+            carrier
+                .taken
+                .iter()
+                .filter(|t| !self.left.contains(&(t.number, t.attempt)))
+                .map(|t| format!("{t:?} was never sent")),
+        );
+        for (number, life) in &self.lives {
+            if !life.is_settled() {
+                broken.push(format!("message {} is not settled: {life:?}", number.get()));
+            }
+            if let Some(how) = unheard(*number, life, carrier) {
+                broken.push(how);
+            }
+        }
+        self.broken.append(&mut broken);
+        self.fold_agrees(reader);
+    }
+
+    /// The journal folds without a flaw, from the first record.
+    fn fold_agrees(&mut self, reader: &Reader) {
+        struct Flaws(Vec<String>);
+        impl Visitor for Flaws {
+            fn happened(&mut self, _: &Record, _: &mut dunlin_storage::recovery::Fold) {}
+            fn flawed(&mut self, seq: JournalSeq, flaw: dunlin_storage::recovery::Flaw) {
+                self.0.push(format!("record {seq}: {flaw}"));
+            }
+        }
+        let mut flaws = Flaws(Vec::new());
+        let folded = fold(reader.journal(JournalSeq::START).unwrap(), Until::End, &mut flaws).unwrap();
+        self.broken.append(&mut flaws.0);
+        for (number, folded) in folded.messages {
+            let row = reader.message(number).unwrap();
+            if row.map(|row| row.message) != Some(folded.message) {
+                self.breach(format!("message {}: its row is not the fold of its records", number.get()));
+            }
+        }
+    }
+
+    pub(crate) fn hash(&self, carrier: &Carrier) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.journal.hash(&mut hasher);
+        for taken in &carrier.taken {
+            (taken.number, taken.attempt, taken.taken_ms).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+/// A final word on the newest attempt whose callback was answered with success must have been heard.
+fn unheard(number: MessageNumber, life: &Life, carrier: &Carrier) -> Option<String> {
+    let Some(Try::With { sid }) = life.newest() else { return None };
+    let taken = carrier.of(*sid)?;
+    let last = taken.heard.iter().find(|status| status.is_final())?;
+    let expected = match last {
+        ProviderStatus::Delivered | ProviderStatus::Read => "delivered",
+        ProviderStatus::Undelivered => "undelivered",
+        ProviderStatus::Failed => "failed",
+        _ => return None,
+    };
+    let agrees = life.ended == Some(expected);
+    (!agrees).then(|| format!("message {}: callback {last} was answered, and it is {life:?}", number.get()))
+}
