@@ -14,7 +14,12 @@ pub(crate) struct Moment {
     pub(crate) now_ms: u64,
     pub(crate) at: Timestamp,
     pub(crate) source: Source,
+    /// How far the engine's wall clock was ahead of the provider's.
+    pub(crate) off_ms: i64,
 }
+
+/// Clocks this close together are the same clock.
+const SKEW_MS: u64 = 5_000;
 
 /// One attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub(crate) struct Life {
     held: Option<(Hold, Timestamp)>,
     rank: u8,
     unconfirmed: bool,
+    /// Whether the clock was wrong when the newest attempt started.
+    clock_was_off: bool,
 }
 
 fn must(holds: bool, how: impl FnOnce() -> String) -> Result<(), String> {
@@ -71,6 +78,7 @@ impl Life {
             held: None,
             rank: 0,
             unconfirmed: false,
+            clock_was_off: false,
         })
     }
 
@@ -200,6 +208,7 @@ impl Life {
         let late = self.expires_at.is_some_and(|at| moment.at >= at);
         must(!late, || format!("sent at {:?}, too late for {:?}", moment.at, self.expires_at))?;
         self.tries.push(Try::InFlight);
+        self.clock_was_off = moment.off_ms.unsigned_abs() > SKEW_MS;
         self.rank = 0;
         Ok(())
     }
@@ -238,8 +247,9 @@ impl Life {
                 must(all && self.on_unknown == OnUnknown::Resend, || {
                     format!("given up while {:?}", self.newest())
                 })?;
-                // Nobody decided: with waits this long the provider's list would have shown it.
-                false
+                // Nobody decided. With waits this long the provider's list has shown it, unless our own
+                // clock was wrong: then its times are not where we search.
+                self.clock_was_off
             }
         };
         self.set(Try::Failed { excused });

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use dunlin::clock::Clock as _;
 use dunlin_storage::recovery::{Until, Visitor, fold};
 use dunlin_storage::{Event as Kept, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::ProviderStatus;
 use dunlin_workflows::rules::Rules;
-use dunlin_workflows::timestamp::Timestamp;
 
 use crate::carrier::Carrier;
+use crate::clock::Time;
 use crate::life::{Life, Moment, Try};
 use crate::people::People;
 
@@ -64,13 +65,13 @@ impl Oracle {
         }
     }
 
-    /// A record became durable. `wall` is what the engine's clock showed, when that is known.
+    /// A record became durable. When it `is_live` it happened in the turn just taken, so the clocks are known.
     /// Gives a line for the trace.
     pub(crate) fn observe(
         &mut self,
         raw: &RawRecord,
-        now_ms: u64,
-        wall: Option<Timestamp>,
+        now: &Time,
+        is_live: bool,
         rules: &Rules,
         carrier: &Carrier,
     ) -> impl FnOnce() -> String + use<> {
@@ -86,11 +87,13 @@ impl Oracle {
             }
         };
         if let Some(record) = &record {
-            if wall.is_some_and(|wall| wall != record.at) {
+            let wall = now.wall();
+            if is_live && wall != record.at {
                 self.breach(format!("record {} says {:?}, the clock said {wall:?}", raw.seq, record.at));
             }
             if let Kept::Message { number, event } = &record.event {
-                let moment = Moment { now_ms, at: record.at, source: record.source };
+                let off_ms = record.at.as_millis() - now.true_wall().as_millis();
+                let moment = Moment { now_ms: now.now(), at: record.at, source: record.source, off_ms };
                 let told = self.live(*number, event, moment, rules, carrier);
                 if let Err(how) = told {
                     self.breach(format!("message {} at record {}: {how}", number.get(), raw.seq));

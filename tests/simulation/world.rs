@@ -315,13 +315,12 @@ impl World {
     /// Reads what the journal gained, and has it judged.
     fn observe(&mut self, is_live: bool) {
         let Some(process) = &self.process else { return };
-        let (now_ms, wall) = (self.now(), self.time.wall());
+        let now_ms = self.now();
         let seen = self.oracle.seen();
         let reader = process.store.reader().unwrap();
         for raw in reader.journal(seen).unwrap() {
             let raw = raw.unwrap();
-            let line =
-                self.oracle.observe(&raw, now_ms, is_live.then_some(wall), &process.rules, &self.carrier);
+            let line = self.oracle.observe(&raw, &self.time, is_live, &process.rules, &self.carrier);
             self.trace.say(now_ms, || line());
         }
     }
