@@ -184,11 +184,13 @@ impl Writer {
             if let (Some(message), Some(request)) = (message, request)
                 && let State::Unknown { started_at, since, .. } = message.state
             {
+                // Had the wall clock jumped back in between, the loss would lie before the start, and a
+                // window from one to the other would hold nothing: the text would be sent again.
                 let search = Search {
                     to: request.to,
                     body: request.body,
-                    created_from: started_at.minus(CLOCK_SKEW),
-                    created_until: since.plus(LATE_ACCEPT),
+                    created_from: started_at.min(since).minus(CLOCK_SKEW),
+                    created_until: started_at.max(since).plus(LATE_ACCEPT),
                 };
                 self.effects.find(number, message.attempt, search);
             }

@@ -28,6 +28,12 @@ use std::time::Instant;
 use crate::plan::{Defect, Plan};
 use crate::world::{Ending, World};
 
+/// Seeds that found something, and what.
+const TALES: [(u64, &str); 1] = [(
+    1232,
+    "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice",
+)];
+
 /// Seeds by default: about half a minute on two cores.
 const SEEDS: u64 = 2000;
 
@@ -81,6 +87,15 @@ fn live_through(seeds: &[u64], defect: Option<Defect>) -> Result<u64, String> {
     match failed.into_inner().unwrap() {
         Some(how) => Err(how),
         None => Ok(records.into_inner()),
+    }
+}
+
+#[test]
+fn seeds_that_once_found_something_find_nothing() {
+    for (seed, tale) in TALES {
+        if let Err(how) = judged(&Plan::of(seed)) {
+            panic!("{tale}, again:\n{how}");
+        }
     }
 }
 
