@@ -13,6 +13,7 @@ mod carrier;
 mod clock;
 mod disk;
 mod life;
+mod lives;
 mod network;
 mod oracle;
 mod people;
@@ -25,8 +26,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::disk::mixed;
+use crate::lives::LIVES;
 use crate::plan::{Defect, Plan};
-use crate::world::{Ending, World};
+use crate::world::{Counts, Ending, World};
 
 /// Seeds that found something, and what.
 const TALES: [(u64, &str); 1] = [(
@@ -63,21 +66,20 @@ fn judged(plan: &Plan) -> Result<Ending, String> {
     }
 }
 
-/// Lives through seeds on every core; gives how many ended well, or the first that did not.
-fn live_through(seeds: &[u64], defect: Option<Defect>) -> Result<u64, String> {
-    let (next, failed) = (AtomicU64::new(0), Mutex::new(None));
-    let records = AtomicU64::new(0);
+/// Lives through so many plans on every core; gives what they were made of, or how the first that
+/// was judged to be broken ended.
+fn live_through(count: u64, plan: impl Fn(u64) -> Plan + Sync) -> Result<Counts, String> {
+    let (next, failed, sum) = (AtomicU64::new(0), Mutex::new(None), Mutex::new(Counts::default()));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while failed.lock().unwrap().is_none() {
-                    let n = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap();
-                    let Some(seed) = seeds.get(n) else { break };
-                    let plan = Plan { defect, ..Plan::of(*seed) };
-                    match judged(&plan) {
-                        Ok(ending) => {
-                            records.fetch_add(ending.counts.records, Ordering::Relaxed);
-                        }
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= count {
+                        break;
+                    }
+                    match judged(&plan(n)) {
+                        Ok(ending) => sum.lock().unwrap().add(&ending.counts),
                         Err(how) => *failed.lock().unwrap() = Some(how),
                     }
                 }
@@ -86,7 +88,7 @@ fn live_through(seeds: &[u64], defect: Option<Defect>) -> Result<u64, String> {
     });
     match failed.into_inner().unwrap() {
         Some(how) => Err(how),
-        None => Ok(records.into_inner()),
+        None => Ok(sum.into_inner().unwrap()),
     }
 }
 
@@ -109,10 +111,54 @@ fn promises_hold_in_every_world() {
     }
     let first = wanted("DUNLIN_SIM_FIRST").unwrap_or(0);
     let count = wanted("DUNLIN_SIM_SEEDS").unwrap_or(SEEDS);
-    let seeds: Vec<u64> = (first..first + count).collect();
     let began = Instant::now();
-    match live_through(&seeds, None) {
-        Ok(records) => eprintln!("{count} seeds, {records} records in {:?}", began.elapsed()),
+    match live_through(count, |n| Plan::of(first + n)) {
+        Ok(counts) => eprintln!("{count} seeds in {:?}: {counts:?}", began.elapsed()),
         Err(how) => panic!("{how}"),
+    }
+}
+
+#[test]
+fn one_seed_is_one_world() {
+    for seed in [3, 1232, 4711] {
+        let (once, again) = (live(Plan::of(seed), false, true), live(Plan::of(seed), false, true));
+        assert_eq!((once.hash, once.changes), (again.hash, again.changes), "seed {seed}");
+        assert_ne!(once.hash, live(Plan::of(seed + 1), false, true).hash);
+    }
+}
+
+#[test]
+fn power_may_go_at_every_operation_of_a_short_life() {
+    let began = Instant::now();
+    let mut crashes = 0;
+    for life in &LIVES {
+        let calm = judged(&life.plan(None, 1)).unwrap_or_else(|how| panic!("{}: {how}", life.name));
+        let counts = live_through(calm.changes, |n| life.plan(Some(n + 1), mixed(1, n)));
+        if let Err(how) = counts {
+            panic!("{}: {how}", life.name);
+        }
+        crashes += calm.changes;
+    }
+    eprintln!("{crashes} crashes in {:?}", began.elapsed());
+    assert!(crashes > 1000, "the lives must write enough to crash at: {crashes}");
+}
+
+/// The judge is worth what it catches.
+#[test]
+fn planted_bugs_are_caught() {
+    let bugs = [
+        Defect::EffectsBeforeCommit,
+        Defect::ServerErrorIsUnsent,
+        Defect::WaitsOnWallClock,
+        Defect::RearmedTimerDropped,
+    ];
+    for bug in bugs {
+        let caught = (0..SEEDS).find_map(|seed| {
+            let plan = Plan { defect: Some(bug), ..Plan::of(seed) };
+            let broken = live(plan, false, true).broken;
+            (!broken.is_empty()).then_some((seed, broken))
+        });
+        let Some((seed, broken)) = caught else { panic!("{bug:?} was not caught") };
+        eprintln!("{bug:?} was caught at seed {seed}: {}", broken[0]);
     }
 }

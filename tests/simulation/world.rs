@@ -115,6 +115,16 @@ pub(crate) struct Counts {
     pub(crate) turns: u64,
 }
 
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.starts += other.starts;
+        self.records += other.records;
+        self.taken += other.taken;
+        self.virtual_ms += other.virtual_ms;
+        self.turns += other.turns;
+    }
+}
+
 /// No world lasts longer.
 const LONGEST_MS: u64 = 40 * 24 * 3_600_000;
 /// The engine looks around at least this often; the world skips the looks that would find nothing.
