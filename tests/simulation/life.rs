@@ -2,6 +2,7 @@
 
 use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{Cause, Event, Failure, Hold, OnUnknown, ProviderStatus, Verdict};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -16,7 +17,12 @@ pub(crate) struct Moment {
     pub(crate) source: Source,
     /// How far the engine's wall clock was ahead of the provider's.
     pub(crate) off_ms: i64,
+    /// Since then the engine ran, and neither it nor its clock was disturbed.
+    pub(crate) quiet_since_ms: u64,
 }
+
+/// Timers fire this soon when the engine is awake.
+const LATE_MS: u64 = 1000;
 
 /// Clocks this close together are the same clock.
 const SKEW_MS: u64 = 5_000;
@@ -43,13 +49,15 @@ pub(crate) enum Try {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) id: MessageId,
+    pub(crate) to: PhoneNumber,
+    pub(crate) body: String,
     pub(crate) tries: Vec<Try>,
     pub(crate) ended: Option<&'static str>,
     scheduled_for: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     on_unknown: OnUnknown,
     held: Option<(Hold, Timestamp)>,
-    rank: u8,
+    pub(crate) rank: u8,
     unconfirmed: bool,
     /// Whether the clock was wrong when the newest attempt started.
     clock_was_off: bool,
@@ -70,6 +78,8 @@ impl Life {
         };
         Ok(Self {
             id: request.id,
+            to: request.to,
+            body: request.body.as_str().to_owned(),
             tries: Vec::new(),
             ended: None,
             scheduled_for: request.scheduled_for,
@@ -192,6 +202,10 @@ impl Life {
             }
             Some((Hold::Scheduled | Hold::Backoff | Hold::ProviderLane, until)) => {
                 must(person || until <= moment.at, || format!("due at {:?}, not at {until:?}", moment.at))?;
+                let late = moment.at.since(until).as_millis();
+                let awake = u128::from(moment.now_ms.saturating_sub(moment.quiet_since_ms)) > late;
+                let punctual = person || !awake || late <= u128::from(LATE_MS);
+                must(punctual, || format!("due {late} ms late"))?;
             }
             Some((Hold::SendingDisabled, _)) | None => {}
         }

@@ -120,6 +120,7 @@ impl Short {
             horizon: Duration::from_mins(1),
             defect: None,
             people_decide: true,
+            crash_again: (seed % 2 == 0).then_some(1 + seed / 2 % 40),
         }
     }
 }

@@ -37,6 +37,29 @@ const TALES: [(u64, &str); 1] = [(
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice",
 )];
 
+/// What must have happened somewhere for the claims to mean anything.
+const EVENTS: [&str; 19] = [
+    "accepted",
+    "held",
+    "became_due",
+    "attempt_started",
+    "submitted",
+    "attempt_failed",
+    "outcome_lost",
+    "lookup_found_nothing",
+    "status_reported",
+    "polled",
+    "unconfirmed",
+    "rescheduled",
+    "canceled",
+    "expired",
+    "given_up",
+    "retried_as",
+    "contradicted",
+    "lane_cooled",
+    "lane_warmed",
+];
+
 /// Seeds by default: about half a minute on two cores.
 const SEEDS: u64 = 2000;
 
@@ -113,7 +136,12 @@ fn promises_hold_in_every_world() {
     let count = wanted("DUNLIN_SIM_SEEDS").unwrap_or(SEEDS);
     let began = Instant::now();
     match live_through(count, |n| Plan::of(first + n)) {
-        Ok(counts) => eprintln!("{count} seeds in {:?}: {counts:?}", began.elapsed()),
+        Ok(counts) => {
+            eprintln!("{count} seeds in {:?}: {counts:#?}", began.elapsed());
+            let missing = EVENTS.iter().filter(|event| !counts.events.contains_key(*event));
+            let missing: Vec<_> = missing.filter(|_| count >= SEEDS).collect();
+            assert!(missing.is_empty(), "no world has seen {missing:?}");
+        }
         Err(how) => panic!("{how}"),
     }
 }
@@ -147,18 +175,19 @@ fn power_may_go_at_every_operation_of_a_short_life() {
 #[test]
 fn planted_bugs_are_caught() {
     let bugs = [
-        Defect::EffectsBeforeCommit,
-        Defect::ServerErrorIsUnsent,
-        Defect::WaitsOnWallClock,
-        Defect::RearmedTimerDropped,
+        (Defect::EffectsBeforeCommit, "acknowledged up to"),
+        (Defect::ServerErrorIsUnsent, "taken for refused"),
+        (Defect::WaitsOnWallClock, "searched for after"),
+        (Defect::RearmedTimerDropped, "does not come to rest"),
     ];
-    for bug in bugs {
+    for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {
             let plan = Plan { defect: Some(bug), ..Plan::of(seed) };
             let broken = live(plan, false, true).broken;
             (!broken.is_empty()).then_some((seed, broken))
         });
         let Some((seed, broken)) = caught else { panic!("{bug:?} was not caught") };
+        assert!(broken[0].contains(law), "{bug:?} broke another law at seed {seed}: {}", broken[0]);
         eprintln!("{bug:?} was caught at seed {seed}: {}", broken[0]);
     }
 }

@@ -226,7 +226,7 @@ impl World {
         let whose = named.then_some((of.number, of.attempt));
         self.say(|| format!("   callback {report:?} {whose:?}"));
         let (reply, answer) = oneshot::channel();
-        self.people.waiting.push(Reply::Heard(taken, said.0, answer));
+        self.people.waiting.push(Reply::Heard { taken, status: said.0, named, answer });
         self.ask(Ask::Callback { named: whose, report, reply });
     }
 }

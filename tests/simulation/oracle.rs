@@ -26,6 +26,8 @@ pub(crate) struct Oracle {
     ids: BTreeMap<MessageId, MessageNumber>,
     told: BTreeSet<MessageId>,
     left: BTreeSet<(MessageNumber, Attempt)>,
+    /// How often each event was recorded.
+    pub(crate) events: BTreeMap<&'static str, u64>,
 }
 
 impl Oracle {
@@ -71,6 +73,7 @@ impl Oracle {
         &mut self,
         raw: &RawRecord,
         now: &Time,
+        quiet_since_ms: u64,
         is_live: bool,
         rules: &Rules,
         carrier: &Carrier,
@@ -91,9 +94,20 @@ impl Oracle {
             if is_live && wall != record.at {
                 self.breach(format!("record {} says {:?}, the clock said {wall:?}", raw.seq, record.at));
             }
+            let name = match &record.event {
+                Kept::Message { event, .. } => event.name(),
+                Kept::Lane { event, .. } => event.name(),
+            };
+            *self.events.entry(name).or_default() += 1;
             if let Kept::Message { number, event } = &record.event {
                 let off_ms = record.at.as_millis() - now.true_wall().as_millis();
-                let moment = Moment { now_ms: now.now(), at: record.at, source: record.source, off_ms };
+                let moment = Moment {
+                    now_ms: now.now(),
+                    at: record.at,
+                    source: record.source,
+                    off_ms,
+                    quiet_since_ms,
+                };
                 let told = self.live(*number, event, moment, rules, carrier);
                 if let Err(how) = told {
                     self.breach(format!("message {} at record {}: {how}", number.get(), raw.seq));
@@ -130,6 +144,29 @@ impl Oracle {
         let started = self.lives.get(&number).map_or(0, |life| life.tries.len());
         if started < usize::try_from(attempt.get()).unwrap() {
             self.breach(format!("attempt {}/{} left before it was durable", number.get(), attempt.get()));
+        }
+        let Some(this) = self.lives.get(&number) else { return };
+        let to_the_same = self.lives.iter().filter(|(other, life)| **other != number && life.to == this.to);
+        let in_the_way = to_the_same.filter(|(_, life)| match life.newest() {
+            Some(Try::InFlight) => true,
+            // In the provider's list it would be taken for this one.
+            Some(Try::Lost { .. }) => life.body == this.body,
+            Some(Try::Parked | Try::With { .. } | Try::Failed { .. }) | None => false,
+        });
+        let in_the_way: Vec<String> =
+            in_the_way.map(|(other, life)| format!("{} is {:?}", other.get(), life.newest())).collect();
+        if !in_the_way.is_empty() {
+            self.breach(format!("message {} left although {}", number.get(), in_the_way.join(", ")));
+        }
+    }
+
+    /// A callback that names its attempt was answered with success: then the attempt is known.
+    pub(crate) fn heard(&mut self, number: MessageNumber, attempt: Attempt) {
+        let Some(life) = self.lives.get(&number) else { return };
+        let is_newest = usize::try_from(attempt.get()) == Ok(life.tries.len());
+        let in_doubt = matches!(life.newest(), Some(Try::InFlight | Try::Lost { .. } | Try::Parked));
+        if is_newest && in_doubt && life.ended.is_none() {
+            self.breach(format!("a callback for {}/{} was not heard", number.get(), attempt.get()));
         }
     }
 
@@ -251,17 +288,18 @@ impl Oracle {
     }
 }
 
-/// A final word on the newest attempt whose callback was answered with success must have been heard.
+/// Whatever callbacks about the newest attempt were answered with success must have been heard, also
+/// those that came before anyone knew the SID.
 fn unheard(number: MessageNumber, life: &Life, carrier: &Carrier) -> Option<String> {
     let Some(Try::With { sid }) = life.newest() else { return None };
-    let taken = carrier.of(*sid)?;
-    let last = taken.heard.iter().find(|status| status.is_final())?;
-    let expected = match last {
-        ProviderStatus::Delivered | ProviderStatus::Read => "delivered",
-        ProviderStatus::Undelivered => "undelivered",
-        ProviderStatus::Failed => "failed",
-        _ => return None,
+    let heard = &carrier.of(*sid)?.heard;
+    let highest = heard.iter().max_by_key(|status| status.rank())?;
+    let agrees = match highest {
+        ProviderStatus::Delivered | ProviderStatus::Read => life.ended == Some("delivered"),
+        ProviderStatus::Undelivered => life.ended == Some("undelivered"),
+        ProviderStatus::Failed => life.ended == Some("failed"),
+        other => life.rank >= other.rank(),
     };
-    let agrees = life.ended == Some(expected);
-    (!agrees).then(|| format!("message {}: callback {last} was answered, and it is {life:?}", number.get()))
+    (!agrees)
+        .then(|| format!("message {}: callback {highest} was answered, and it is {life:?}", number.get()))
 }

@@ -21,7 +21,7 @@ pub(crate) enum Reply {
     Accepted(usize, Answer<Vec<Result<Receipt, AskError>>>),
     Done(usize, Act, Answer<Result<State, AskError>>),
     Retried(Answer<Result<Retried, AskError>>),
-    Heard(usize, ProviderStatus, Answer<()>),
+    Heard { taken: usize, status: ProviderStatus, named: bool, answer: Answer<()> },
 }
 
 /// What one wish has come to, as its caller sees it.
@@ -204,10 +204,17 @@ impl World {
                 Ok(Ok(Retried::Same(_)) | Err(_)) | Err(TryRecvError::Closed) => {}
                 Err(TryRecvError::Empty) => return Some(Reply::Retried(answer)),
             },
-            Reply::Heard(taken, status, mut answer) => match answer.try_recv() {
-                Ok(()) => self.carrier.taken[taken].heard.push(status),
+            Reply::Heard { taken, status, named, mut answer } => match answer.try_recv() {
+                Ok(()) => {
+                    let of = &mut self.carrier.taken[taken];
+                    of.heard.push(status);
+                    let (number, attempt) = (of.number, of.attempt);
+                    if named {
+                        self.oracle.heard(number, attempt);
+                    }
+                }
                 Err(TryRecvError::Closed) => {}
-                Err(TryRecvError::Empty) => return Some(Reply::Heard(taken, status, answer)),
+                Err(TryRecvError::Empty) => return Some(Reply::Heard { taken, status, named, answer }),
             },
         }
         None
@@ -266,6 +273,8 @@ impl World {
         });
         if let Err(error) = dropped {
             self.say(|| format!("the bug could not be planted: {error}"));
+        } else {
+            self.observe(true);
         }
     }
 }

@@ -132,6 +132,8 @@ pub(crate) struct Plan {
     pub(crate) defect: Option<Defect>,
     /// Whether people look after what waits for them.
     pub(crate) people_decide: bool,
+    /// The change of the disk at which the power goes again after the first loss.
+    pub(crate) crash_again: Option<u64>,
 }
 
 fn up_to(rng: &mut Rng, per_mille: u32) -> u32 {
@@ -155,7 +157,7 @@ impl Plan {
         let span = rng.choice([3 * MINUTE, 20 * MINUTE, 2 * HOUR, 8 * HOUR]).unwrap_or(HOUR);
         let odds = odds(&mut rng);
         let (people, texts) = (rng.u64(1..=4), rng.u64(1..=3));
-        let acting = up_to(&mut rng, 600);
+        let acting = up_to(&mut rng, 850);
         let wishes = (0..rng.u64(2..=12)).map(|n| wished(&mut rng, n, span, people, texts, acting)).collect();
         let mut rules = vec![rules(&mut rng)];
         for _ in 0..rng.u32(0..3) {
@@ -178,6 +180,7 @@ impl Plan {
             horizon: Duration::from_millis(rng.choice([MINUTE, HOUR, 100 * HOUR]).unwrap_or(MINUTE)),
             defect: None,
             people_decide: rng.bool(),
+            crash_again: None,
         }
     }
 
@@ -222,11 +225,13 @@ fn odds(rng: &mut Rng) -> Odds {
 
 fn wished(rng: &mut Rng, n: u64, span: u64, people: u64, texts: u64, acting: u32) -> Wished {
     let at = rng.u64(0..span);
-    let scheduled_in = maybe(rng, 300, |rng| length(rng, span));
+    let scheduled_in = maybe(rng, 400, |rng| length(rng, span));
     let expires_in = maybe(rng, 300, |rng| scheduled_in.unwrap_or(0) + length(rng, 24 * HOUR));
     let mut acts = Vec::new();
     while let Some(after) = maybe(rng, acting, |rng| length(rng, span)) {
-        acts.push((after, act(rng, span)));
+        // The closest race is with the timer that sends it.
+        let race = scheduled_in.filter(|_| rng.bool()).map(|at| at.saturating_sub(20) + rng.u64(0..60));
+        acts.push((race.unwrap_or(after), act(rng, span)));
     }
     Wished {
         at,

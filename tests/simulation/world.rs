@@ -54,6 +54,8 @@ pub(crate) enum Happening {
     /// People look after what waits for them.
     Look,
     Blow(Blow),
+    /// The operator stops the engine; it was drained before.
+    Stop,
     Start,
     Calm,
 }
@@ -88,6 +90,8 @@ pub(crate) struct World {
     /// When the engine takes its next turn.
     tick_at: Option<u64>,
     frozen_until: u64,
+    /// Since then the engine was neither down nor frozen, and its clock did not jump.
+    quiet_since: u64,
     /// What the disk does with unsynced writes when it is switched on again.
     loss: Loss,
     /// Whether a fault was injected since the last start, so that the engine may fail.
@@ -106,13 +110,15 @@ pub(crate) struct Ending {
 }
 
 /// What a world was made of.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Counts {
     pub(crate) starts: u64,
     pub(crate) records: u64,
     pub(crate) taken: u64,
     pub(crate) virtual_ms: u64,
     pub(crate) turns: u64,
+    /// How often each event was recorded.
+    pub(crate) events: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -122,6 +128,9 @@ impl Counts {
         self.taken += other.taken;
         self.virtual_ms += other.virtual_ms;
         self.turns += other.turns;
+        for (event, count) in &other.events {
+            *self.events.entry(event).or_default() += count;
+        }
     }
 }
 
@@ -129,6 +138,8 @@ impl Counts {
 const LONGEST_MS: u64 = 40 * 24 * 3_600_000;
 /// The engine looks around at least this often; the world skips the looks that would find nothing.
 const LOOK_MS: u64 = 500;
+/// The world skips no more than this at once.
+const LOOK_LATEST_MS: u64 = 6 * 3_600_000;
 
 /// A store that was just created. The daemon gives a new file its name when it is complete, so
 /// nobody ever opens half of one.
@@ -170,6 +181,7 @@ impl World {
             order: 0,
             tick_at: None,
             frozen_until: 0,
+            quiet_since: 0,
             loss: Loss::Nothing,
             may_fail: false,
             plan,
@@ -254,6 +266,7 @@ impl World {
             taken: self.carrier.taken.len() as u64,
             virtual_ms: self.now(),
             turns,
+            events: std::mem::take(&mut self.oracle.events),
         };
         Ending {
             hash: self.oracle.hash(&self.carrier),
@@ -275,6 +288,7 @@ impl World {
             Happening::Act(n, act) => self.act(n, act),
             Happening::Look => self.look(),
             Happening::Blow(blow) => self.blow(blow),
+            Happening::Stop => self.stop(),
             Happening::Start => self.start(),
             Happening::Calm => self.calm(),
         }
@@ -304,7 +318,7 @@ impl World {
                 self.observe(true);
                 self.deliver();
                 self.hear_answers();
-                self.tick_at = Some(self.now().saturating_add(self.sleep(wait_ms)));
+                self.tick_at = Some(self.now() + self.sleep(wait_ms).min(LOOK_LATEST_MS));
             }
             Err(halted) => self.die(&halted.to_string()),
         }
@@ -323,14 +337,21 @@ impl World {
     }
 
     /// Reads what the journal gained, and has it judged.
-    fn observe(&mut self, is_live: bool) {
+    pub(crate) fn observe(&mut self, is_live: bool) {
         let Some(process) = &self.process else { return };
         let now_ms = self.now();
         let seen = self.oracle.seen();
         let reader = process.store.reader().unwrap();
         for raw in reader.journal(seen).unwrap() {
             let raw = raw.unwrap();
-            let line = self.oracle.observe(&raw, &self.time, is_live, &process.rules, &self.carrier);
+            let line = self.oracle.observe(
+                &raw,
+                &self.time,
+                self.quiet_since,
+                is_live,
+                &process.rules,
+                &self.carrier,
+            );
             self.trace.say(now_ms, || line());
         }
     }
@@ -369,12 +390,16 @@ impl World {
         self.disk.switch_on(self.loss);
         self.loss = Loss::Torn(self.rng.u64(..));
         self.may_fail = false;
+        if let Some(after) = self.plan.crash_again.filter(|_| self.boot == 1) {
+            self.disk.die_after(after);
+        }
         if self.chance(self.plan.odds.dies_while_opening) {
             let after = self.rng.u64(1..25);
             self.disk.die_after(after);
         }
         self.boot += 1;
         self.time.process_starts();
+        (self.frozen_until, self.quiet_since) = (0, self.now());
         let boot = self.boot;
         self.say(|| format!("-- start {boot}"));
         match self.open() {
@@ -434,22 +459,35 @@ impl World {
                 self.disk.switch_off();
                 self.die("killed");
             }
-            Blow::Restart if self.process.is_some() && !self.disk.is_off() => {
-                self.drop_process();
-                self.loss = Loss::Nothing;
-                self.after(50, Happening::Start);
+            Blow::Restart if self.process.is_some() => {
+                self.ask(Ask::Drain);
+                let patience = self.rng.u64(0..20_000);
+                self.after(patience, Happening::Stop);
             }
             Blow::Kill | Blow::Restart => {}
             Blow::SyncFails | Blow::DiskFull => {
                 self.may_fail = true;
                 if blow == Blow::DiskFull { self.disk.fill() } else { self.disk.fail_next_sync() }
             }
-            Blow::Freeze(ms) => self.frozen_until = self.now() + ms,
+            Blow::Freeze(ms) => {
+                self.frozen_until = self.now() + ms;
+                self.quiet_since = self.frozen_until;
+            }
             Blow::Jump(ms) => {
                 self.time.jump(ms);
+                self.quiet_since = self.quiet_since.max(self.now());
                 let noticed = self.now() + self.rng.u64(0..LOOK_MS);
                 self.tick_at = self.tick_at.map(|tick| tick.min(noticed));
             }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.process.is_some() && !self.disk.is_off() && !self.is_frozen() {
+            self.say(|| "-- the engine stops".into());
+            self.drop_process();
+            self.loss = Loss::Nothing;
+            self.after(50, Happening::Start);
         }
     }
 
@@ -472,6 +510,7 @@ impl World {
 
     /// After everything: the store is sound, and starting it again and again changes nothing.
     fn look_back(&mut self) {
+        self.disk.heal();
         for _ in 0..2 {
             let Some(process) = &self.process else { break };
             let reader = process.store.reader().unwrap();
