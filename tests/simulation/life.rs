@@ -19,6 +19,15 @@ pub(crate) struct Moment {
     pub(crate) off_ms: i64,
     /// Since then the engine ran, and neither it nor its clock was disturbed.
     pub(crate) quiet_since_ms: u64,
+    /// Whether any attempt ever started while the engine's clock was wrong.
+    pub(crate) clock_was_off: bool,
+}
+
+impl Moment {
+    /// Whether the engine's clock is wrong now.
+    pub(crate) fn clock_is_off(&self) -> bool {
+        self.off_ms.unsigned_abs() > SKEW_MS
+    }
 }
 
 /// Timers fire this soon when the engine is awake.
@@ -148,8 +157,10 @@ impl Life {
             }
             Event::Submitted { attempt, sid, status, .. } => {
                 let taken = carrier.of(*sid).ok_or_else(|| format!("{sid} does not exist"))?;
-                // A search may find an earlier attempt of the same text: the person has it, whichever it was.
-                must(taken.number == number && taken.attempt <= *attempt, || {
+                // A search may find an earlier attempt of the same text: the person has it, whichever it
+                // was. Where the clock was wrong it can't tell texts apart that are alike.
+                let ours = taken.number == number && taken.attempt <= *attempt;
+                must(ours || moment.clock_was_off, || {
                     format!("{sid} is {}/{}", taken.number.get(), taken.attempt.get())
                 })?;
                 self.held = None;
@@ -223,7 +234,7 @@ impl Life {
         let late = self.expires_at.is_some_and(|at| moment.at >= at);
         must(!late, || format!("sent at {:?}, too late for {:?}", moment.at, self.expires_at))?;
         self.tries.push(Try::InFlight);
-        self.clock_was_off = moment.off_ms.unsigned_abs() > SKEW_MS;
+        self.clock_was_off = moment.clock_is_off();
         self.rank = 0;
         Ok(())
     }
@@ -281,10 +292,10 @@ impl Life {
         status: ProviderStatus,
         carrier: &Carrier,
     ) -> Result<(), String> {
-        let said = carrier
-            .taken
-            .iter()
-            .any(|t| t.number == number && t.said.iter().any(|(said, _)| *said == status));
+        let known = self.newest().copied();
+        let ours =
+            carrier.taken.iter().filter(|t| t.number == number || known == Some(Try::With { sid: t.sid }));
+        let said = ours.flat_map(|taken| &taken.said).any(|(said, _)| *said == status);
         must(said, || format!("nobody said {status}"))?;
         must(status.rank() > self.rank, || format!("{status} after rank {}", self.rank))?;
         self.rank = status.rank();

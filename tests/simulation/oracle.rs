@@ -8,7 +8,7 @@ use dunlin::clock::Clock as _;
 use dunlin_storage::recovery::{Until, Visitor, fold};
 use dunlin_storage::{Event as Kept, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
-use dunlin_workflows::message::ProviderStatus;
+use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::rules::Rules;
 
 use crate::carrier::Carrier;
@@ -26,6 +26,8 @@ pub(crate) struct Oracle {
     ids: BTreeMap<MessageId, MessageNumber>,
     told: BTreeSet<MessageId>,
     left: BTreeSet<(MessageNumber, Attempt)>,
+    /// Whether any attempt ever started while the engine's clock was wrong.
+    clock_was_off: bool,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -101,13 +103,16 @@ impl Oracle {
             *self.events.entry(name).or_default() += 1;
             if let Kept::Message { number, event } = &record.event {
                 let off_ms = record.at.as_millis() - now.true_wall().as_millis();
+                let starts = matches!(event, Event::AttemptStarted { .. });
                 let moment = Moment {
                     now_ms: now.now(),
                     at: record.at,
                     source: record.source,
                     off_ms,
                     quiet_since_ms,
+                    clock_was_off: self.clock_was_off,
                 };
+                self.clock_was_off |= starts && moment.clock_is_off();
                 let told = self.live(*number, event, moment, rules, carrier);
                 if let Err(how) = told {
                     self.breach(format!("message {} at record {}: {how}", number.get(), raw.seq));
@@ -120,7 +125,7 @@ impl Oracle {
     fn live(
         &mut self,
         number: MessageNumber,
-        event: &dunlin_workflows::message::Event,
+        event: &Event,
         moment: Moment,
         rules: &Rules,
         carrier: &Carrier,
