@@ -115,7 +115,8 @@ impl Disk {
                 survive(&mut platter.durable, change, loss);
             }
             platter.withheld.clear();
-            platter.bytes = platter.durable.clone();
+            let platter = &mut *platter;
+            platter.bytes.clone_from(&platter.durable);
         }
         platter.dies_at = platter.dies_at.filter(|at| *at > platter.changes);
         platter.sync_fails = false;
@@ -234,7 +235,7 @@ fn survive(image: &mut Vec<u8>, change: &Change, loss: Loss) {
             _torn => {
                 for (n, sector) in data.chunks(SECTOR).enumerate() {
                     let place = index(*offset) + n * SECTOR;
-                    if mixed(draw ^ 1, place as u64) % 2 == 0 {
+                    if mixed(draw ^ 1, place as u64).is_multiple_of(2) {
                         put(image, place, sector);
                     }
                 }

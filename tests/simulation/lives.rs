@@ -120,7 +120,7 @@ impl Short {
             horizon: Duration::from_mins(1),
             defect: None,
             people_decide: true,
-            crash_again: (seed % 2 == 0).then_some(1 + seed / 2 % 40),
+            crash_again: seed.is_multiple_of(2).then_some(1 + seed / 2 % 40),
         }
     }
 }

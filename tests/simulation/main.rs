@@ -3,6 +3,8 @@
 //! `DUNLIN_SIM_SEEDS=N` lives through N seeds, `DUNLIN_SIM_SEED=S` replays one and tells every line.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
     clippy::as_conversions,
     clippy::print_stderr,

@@ -24,7 +24,7 @@ const FAILED: [u32; 2] = [30001, 30007];
 impl World {
     pub(crate) fn carry(&mut self, call: Call) {
         match call {
-            Call::Submit(submission) => self.submit(submission),
+            Call::Submit(submission) => self.submit(&submission),
             Call::Find(number, attempt, search) => {
                 let rules = self.process.as_ref().map(|process| process.rules.clone());
                 let now = self.now();
@@ -75,7 +75,7 @@ impl World {
         Fate::Take
     }
 
-    fn submit(&mut self, submission: Submission) {
+    fn submit(&mut self, submission: &Submission) {
         let now = self.now();
         self.oracle.submission_left(submission.message, submission.attempt);
         let fate = self.fate();

@@ -287,7 +287,7 @@ impl Oracle {
         let mut hasher = DefaultHasher::new();
         self.journal.hash(&mut hasher);
         for taken in &carrier.taken {
-            (taken.number, taken.attempt, taken.taken_ms).hash(&mut hasher);
+            (taken.number, taken.attempt, taken.came_ms).hash(&mut hasher);
         }
         hasher.finish()
     }

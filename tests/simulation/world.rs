@@ -352,7 +352,7 @@ impl World {
                 &process.rules,
                 &self.carrier,
             );
-            self.trace.say(now_ms, || line());
+            self.trace.say(now_ms, line);
         }
     }
 
@@ -470,7 +470,7 @@ impl World {
                 if blow == Blow::DiskFull { self.disk.fill() } else { self.disk.fail_next_sync() }
             }
             Blow::Freeze(ms) => {
-                self.frozen_until = self.now() + ms;
+                self.frozen_until = self.frozen_until.max(self.now() + ms);
                 self.quiet_since = self.frozen_until;
             }
             Blow::Jump(ms) => {
