@@ -80,6 +80,14 @@ pub(crate) const LIVES: [Short; 10] = [
     Short { name: "taken, and nobody calls back", fates: &[Fate::Take], silent: true, ..PLAIN },
 ];
 
+/// A text is taken after its client gave up, and may be sent again; meanwhile the clock jumps back.
+/// The search must not take the loss for earlier than the start.
+pub(crate) fn clock_jumps_back() -> Plan {
+    let life = Short { fates: &[Fate::LateTake], on_unknown: OnUnknown::Resend, silent: true, ..PLAIN };
+    let jump = (5 * SECOND, Blow::Jump(-3_600_000));
+    Plan { blows: vec![jump], ..life.plan(None, 1) }
+}
+
 impl Short {
     /// This life, with the power going at the so many-th change of the disk, and again after that
     /// many more when the engine has started anew.

@@ -16,6 +16,8 @@ mod clock;
 mod disk;
 mod life;
 mod lives;
+mod machine;
+mod nemesis;
 mod network;
 mod oracle;
 mod people;
@@ -35,7 +37,7 @@ use crate::world::{Counts, Ending, World};
 
 /// Seeds that found something, and what.
 const TALES: [(u64, &str); 1] = [(
-    1232,
+    7419,
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice",
 )];
 
@@ -123,6 +125,13 @@ fn seeds_that_once_found_something_find_nothing() {
         if let Err(how) = judged(&Plan::of(seed)) {
             panic!("{tale}, again:\n{how}");
         }
+    }
+}
+
+#[test]
+fn clock_that_jumps_back_while_an_answer_is_lost_sends_nothing_twice() {
+    if let Err(how) = judged(&lives::clock_jumps_back()) {
+        panic!("{how}");
     }
 }
 

@@ -1,22 +1,17 @@
 //! The world: an event heap, virtual clocks, one machine with one disk, and the engine on it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use dunlin::clock::Clock;
 use dunlin::engine::ask::Ask;
 use dunlin::engine::provider::Submission;
-use dunlin::engine::stepper::Stepper;
-use dunlin_storage::{OpenOptions, Store};
-use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::ProviderStatus;
-use dunlin_workflows::rules::Rules;
-use dunlin_workflows::timestamp::Timestamp;
 use fastrand::Rng;
 
 use crate::carrier::{Carrier, Wire};
 use crate::clock::Time;
 use crate::disk::{Disk, Loss};
+use crate::machine::{NEW_STORE, Process};
 use crate::oracle::Oracle;
 use crate::people::People;
 use crate::plan::{Act, Blow, Defect, Plan};
@@ -60,14 +55,6 @@ pub(crate) enum Happening {
     Calm,
 }
 
-/// The engine while it runs.
-#[derive(Debug)]
-pub(crate) struct Process {
-    stepper: Stepper,
-    pub(crate) store: Arc<Store>,
-    pub(crate) rules: Rules,
-}
-
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -84,18 +71,18 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     pub(crate) is_calm: bool,
     pub(crate) submissions: usize,
-    wire: Wire,
+    pub(crate) wire: Wire,
     heap: BTreeMap<(u64, u64), Happening>,
     order: u64,
     /// When the engine takes its next turn.
-    tick_at: Option<u64>,
-    frozen_until: u64,
+    pub(crate) tick_at: Option<u64>,
+    pub(crate) frozen_until: u64,
     /// Since then the engine was neither down nor frozen, and its clock did not jump.
-    quiet_since: u64,
+    pub(crate) quiet_since: u64,
     /// What the disk does with unsynced writes when it is switched on again.
-    loss: Loss,
+    pub(crate) loss: Loss,
     /// Whether a fault was injected since the last start, so that the engine may fail.
-    may_fail: bool,
+    pub(crate) may_fail: bool,
 }
 
 /// How a world ended.
@@ -136,24 +123,6 @@ impl Counts {
 
 /// No world lasts longer.
 const LONGEST_MS: u64 = 40 * 24 * 3_600_000;
-/// The engine looks around at least this often; the world skips the looks that would find nothing.
-const LOOK_MS: u64 = 500;
-/// The world skips no more than this at once.
-const LOOK_LATEST_MS: u64 = 6 * 3_600_000;
-
-/// A store that was just created. The daemon gives a new file its name when it is complete, so
-/// nobody ever opens half of one.
-static NEW_STORE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let disk = Disk::default();
-    let (store, _) = Store::open_with_backend(disk.clone(), &options(Timestamp::EPOCH)).unwrap();
-    store.close().unwrap();
-    disk.image()
-});
-
-fn options(now: Timestamp) -> OpenOptions {
-    OpenOptions { now, cache_bytes: 1 << 20, callback_key: [7; 32], check_integrity: false }
-}
-
 impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         let disk = Disk::with(NEW_STORE.clone());
@@ -302,40 +271,6 @@ impl World {
         self.tick_at = Some(self.tick_at.map_or(soon, |tick| tick.min(soon)));
     }
 
-    fn turn(&mut self) {
-        if self.now() < self.frozen_until {
-            self.tick_at = Some(self.frozen_until);
-            return;
-        }
-        let mut asks = std::mem::take(&mut self.inbox);
-        let Some(process) = &mut self.process else {
-            self.tick_at = None;
-            return;
-        };
-        match process.stepper.turn(&mut asks) {
-            Ok(wait) => {
-                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-                self.observe(true);
-                self.deliver();
-                self.hear_answers();
-                self.tick_at = Some(self.now() + self.sleep(wait_ms).min(LOOK_LATEST_MS));
-            }
-            Err(halted) => self.die(&halted.to_string()),
-        }
-    }
-
-    /// The real loop looks around twice a second. Looks that would find nothing are skipped: nothing
-    /// is due before the nearest timer on disk, whatever memory knows of it.
-    fn sleep(&self, wait_ms: u64) -> u64 {
-        let Some(process) = self.process.as_ref().filter(|_| wait_ms > LOOK_MS) else { return wait_ms };
-        let now = self.time.wall();
-        let after = (now, MessageNumber::new(u64::MAX));
-        let timers =
-            process.store.reader().and_then(|reader| reader.timers_between(after, Timestamp::MAX, 1));
-        let nearest = timers.ok().and_then(|timers| timers.first().map(|(at, _)| at.since(now)));
-        nearest.map_or(wait_ms, |wait| wait_ms.min(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
-    }
-
     /// Reads what the journal gained, and has it judged.
     pub(crate) fn observe(&mut self, is_live: bool) {
         let Some(process) = &self.process else { return };
@@ -356,155 +291,9 @@ impl World {
         }
     }
 
-    fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self) {
         for call in self.wire.take() {
             self.carry(call);
-        }
-    }
-
-    /// The process ends, by whatever was done to it.
-    fn die(&mut self, why: &str) {
-        self.say(|| format!("-- the engine ends: {why}"));
-        if !self.may_fail && !self.disk.is_off() {
-            self.oracle.breach(format!("the engine ended for no reason: {why}"));
-        }
-        self.disk.switch_off();
-        self.drop_process();
-        let down =
-            if self.is_calm { 100 } else { self.rng.choice([50, 1000, 60_000, 900_000]).unwrap_or(50) };
-        self.after(down, Happening::Start);
-    }
-
-    fn drop_process(&mut self) {
-        self.process = None;
-        self.tick_at = None;
-        self.inbox.clear();
-        self.wire.take();
-        self.hear_answers();
-    }
-
-    fn start(&mut self) {
-        if self.process.is_some() {
-            return;
-        }
-        self.disk.switch_on(self.loss);
-        self.loss = Loss::Torn(self.rng.u64(..));
-        self.may_fail = false;
-        if let Some(after) = self.plan.crash_again.filter(|_| self.boot == 1) {
-            self.disk.die_after(after);
-        }
-        if self.chance(self.plan.odds.dies_while_opening) {
-            let after = self.rng.u64(1..25);
-            self.disk.die_after(after);
-        }
-        self.boot += 1;
-        self.time.process_starts();
-        (self.frozen_until, self.quiet_since) = (0, self.now());
-        let boot = self.boot;
-        self.say(|| format!("-- start {boot}"));
-        match self.open() {
-            Ok(process) => {
-                self.process = Some(process);
-                self.recovered();
-            }
-            Err(why) => self.die(&why),
-        }
-    }
-
-    fn open(&mut self) -> Result<Process, String> {
-        let opened = Store::open_with_backend(self.disk.clone(), &options(self.time.wall()));
-        let (store, _) = opened.map_err(|error| error.to_string())?;
-        let store = Arc::new(store);
-        let config = self.plan.config(self.boot - 1, self.is_calm);
-        let rules = config.rules.clone();
-        let wire = Box::new(self.wire.clone());
-        let clock: Arc<dyn Clock> = self.time.clone();
-        let stepper = Stepper::recover(Arc::clone(&store), clock, config, wire);
-        Ok(Process { stepper: stepper.map_err(|error| error.to_string())?, store, rules })
-    }
-
-    /// The store was opened: what was acknowledged must be there, and what was in flight is lost now.
-    fn recovered(&mut self) {
-        let Some(process) = &mut self.process else { return };
-        let Ok(reader) = process.store.reader() else { return };
-        for raw in reader.journal(dunlin_storage::JournalSeq::START).unwrap() {
-            let Ok(raw) = raw else { break };
-            if raw.seq > self.oracle.seen() {
-                break;
-            }
-            self.oracle.compare(&raw);
-        }
-        self.oracle.reaches(reader.last_seq().unwrap());
-        drop(reader);
-        self.observe(false);
-        let Some(process) = &mut self.process else { return };
-        match process.stepper.begin() {
-            Ok(()) => {
-                self.observe(true);
-                self.tick_at = Some(self.now());
-            }
-            Err(halted) => self.die(&halted.to_string()),
-        }
-    }
-
-    fn blow(&mut self, blow: Blow) {
-        if self.is_calm {
-            return;
-        }
-        self.say(|| format!("-- {blow:?}"));
-        match blow {
-            Blow::PowerLoss(after) => self.disk.die_after(after),
-            Blow::Kill if self.process.is_some() => {
-                self.loss = Loss::Nothing;
-                self.disk.switch_off();
-                self.die("killed");
-            }
-            Blow::Restart if self.process.is_some() => {
-                self.ask(Ask::Drain);
-                let patience = self.rng.u64(0..20_000);
-                self.after(patience, Happening::Stop);
-            }
-            Blow::Kill | Blow::Restart => {}
-            Blow::SyncFails | Blow::DiskFull => {
-                self.may_fail = true;
-                if blow == Blow::DiskFull { self.disk.fill() } else { self.disk.fail_next_sync() }
-            }
-            Blow::Freeze(ms) => {
-                self.frozen_until = self.frozen_until.max(self.now() + ms);
-                self.quiet_since = self.frozen_until;
-            }
-            Blow::Jump(ms) => {
-                self.time.jump(ms);
-                self.quiet_since = self.quiet_since.max(self.now());
-                let noticed = self.now() + self.rng.u64(0..LOOK_MS);
-                self.tick_at = self.tick_at.map(|tick| tick.min(noticed));
-            }
-        }
-    }
-
-    fn stop(&mut self) {
-        if self.process.is_some() && !self.disk.is_off() && !self.is_frozen() {
-            self.say(|| "-- the engine stops".into());
-            self.drop_process();
-            self.loss = Loss::Nothing;
-            self.after(50, Happening::Start);
-        }
-    }
-
-    /// Faults end, the clock is set right, and the engine is started again with the last rules.
-    fn calm(&mut self) {
-        self.say(|| "-- calm".into());
-        self.is_calm = true;
-        self.frozen_until = 0;
-        self.time.jump(-self.time.off_ms());
-        if self.process.is_some() {
-            self.disk.switch_off();
-            self.loss = Loss::Nothing;
-            self.drop_process();
-        }
-        self.after(50, Happening::Start);
-        if self.plan.people_decide {
-            self.after(3_600_000, Happening::Look);
         }
     }
 
