@@ -16,8 +16,7 @@ impl World {
         match blow {
             Blow::PowerLoss(after) => self.disk.die_after(after),
             Blow::Kill if self.process.is_some() => {
-                self.loss = Loss::Nothing;
-                self.disk.switch_off();
+                self.kill();
                 self.die("killed");
             }
             Blow::Restart if self.process.is_some() => {
@@ -47,8 +46,20 @@ impl World {
         if self.process.is_some() && !self.disk.is_off() && !self.is_frozen() {
             self.say(|| "-- the engine stops".into());
             self.drop_process();
-            self.loss = Loss::Nothing;
+            // The power may have gone while the file was closed.
+            if !self.disk.is_off() {
+                self.loss = Loss::Nothing;
+            }
             self.after(50, Happening::Start);
+        }
+    }
+
+    /// The process can't do anything any more, not even close its file; the page cache survives, unless
+    /// the power went before.
+    fn kill(&mut self) {
+        if !self.disk.is_off() {
+            self.loss = Loss::Nothing;
+            self.disk.switch_off();
         }
     }
 
@@ -59,8 +70,7 @@ impl World {
         self.frozen_until = 0;
         self.time.jump(-self.time.off_ms());
         if self.process.is_some() {
-            self.disk.switch_off();
-            self.loss = Loss::Nothing;
+            self.kill();
             self.drop_process();
         }
         self.after(50, Happening::Start);
