@@ -63,7 +63,7 @@ pub(crate) struct Life {
     pub(crate) tries: Vec<Try>,
     pub(crate) ended: Option<&'static str>,
     scheduled_for: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     on_unknown: OnUnknown,
     held: Option<(Hold, Timestamp)>,
     pub(crate) rank: u8,

@@ -97,6 +97,7 @@ impl Short {
             to: 15_550_000_001,
             body: "Your table is ready.".into(),
             keyed: true,
+            batched: self.company,
             priority: Priority::Normal,
             on_unknown: self.on_unknown,
             scheduled_in: self.scheduled_in,

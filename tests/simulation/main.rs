@@ -159,7 +159,7 @@ fn promises_hold_in_every_world() {
 
 #[test]
 fn one_seed_is_one_world() {
-    for seed in [3, 1232, 4711] {
+    for seed in 0..12 {
         let (once, again) = (live(Plan::of(seed), false, true), live(Plan::of(seed), false, true));
         assert_eq!((once.hash, once.changes), (again.hash, again.changes), "seed {seed}");
         assert_ne!(once.hash, live(Plan::of(seed + 1), false, true).hash);

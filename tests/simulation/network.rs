@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dunlin::clock::Clock as _;
 use dunlin::engine::ask::Ask;
 use dunlin::engine::courier::{polled, searched, submitted};
 use dunlin::engine::provider::{FetchOutcome, FindOutcome, Submission, SubmitOutcome};
@@ -77,7 +78,8 @@ impl World {
 
     fn submit(&mut self, submission: &Submission) {
         let now = self.now();
-        self.oracle.submission_left(submission.message, submission.attempt);
+        let wall = self.time.wall();
+        self.oracle.submission_left(submission, wall);
         let fate = self.fate();
         let (number, attempt) = (submission.message, submission.attempt);
         self.say(|| format!("   submission {}/{}: {fate:?}", number.get(), attempt.get()));

@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use std::time::Duration;
+
 use dunlin::clock::Clock as _;
+use dunlin::engine::provider::Submission;
 use dunlin_storage::recovery::{Until, Visitor, fold};
 use dunlin_storage::{Event as Kept, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::timestamp::Timestamp;
 
 use crate::carrier::Carrier;
 use crate::clock::Time;
@@ -142,7 +146,8 @@ impl Oracle {
     }
 
     /// A submission left the engine.
-    pub(crate) fn submission_left(&mut self, number: MessageNumber, attempt: Attempt) {
+    pub(crate) fn submission_left(&mut self, submission: &Submission, wall: Timestamp) {
+        let (number, attempt) = (submission.message, submission.attempt);
         if !self.left.insert((number, attempt)) {
             self.breach(format!("attempt {}/{} was posted twice", number.get(), attempt.get()));
         }
@@ -151,6 +156,14 @@ impl Oracle {
             self.breach(format!("attempt {}/{} left before it was durable", number.get(), attempt.get()));
         }
         let Some(this) = self.lives.get(&number) else { return };
+        // The provider must not keep it for longer than it is wanted.
+        let kept =
+            this.expires_at.map(|at| at.since(wall).clamp(Duration::from_secs(1), Duration::from_hours(10)));
+        let (to, body) = (this.to, this.body.clone());
+        if submission.validity != kept || submission.to != to || submission.body.as_str() != body {
+            self.broken.push(format!("message {} left as {submission:?}, for {kept:?}", number.get()));
+            return;
+        }
         let to_the_same = self.lives.iter().filter(|(other, life)| **other != number && life.to == this.to);
         let in_the_way = to_the_same.filter(|(_, life)| match life.newest() {
             Some(Try::InFlight) => true,

@@ -18,7 +18,7 @@ type Answer<T> = oneshot::Receiver<T>;
 /// An answer that somebody waits for.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Accepted(usize, Answer<Vec<Result<Receipt, AskError>>>),
+    Accepted(Vec<usize>, Answer<Vec<Result<Receipt, AskError>>>),
     Done(usize, Act, Answer<Result<State, AskError>>),
     Retried(Answer<Result<Retried, AskError>>),
     Heard { taken: usize, status: ProviderStatus, named: bool, answer: Answer<()> },
@@ -73,6 +73,28 @@ impl People {
 impl World {
     /// Wishes for the first time, or again with the same key.
     pub(crate) fn wish(&mut self, n: usize) {
+        let caller = &self.people.callers[n];
+        let first = caller.names.is_empty();
+        if !first && !caller.wished.keyed {
+            return;
+        }
+        if self.process.is_none() {
+            self.unanswered(n);
+            return;
+        }
+        // Some ask for two texts in one request.
+        let pair = first
+            && caller.wished.batched
+            && self.people.callers.get(n + 1).is_some_and(|c| c.names.is_empty());
+        let asking: Vec<usize> = if pair { vec![n, n + 1] } else { vec![n] };
+        let wishes = asking.iter().map(|n| self.wording(*n)).collect();
+        let (reply, answer) = oneshot::channel();
+        self.people.waiting.push(Reply::Accepted(asking, answer));
+        self.ask(Ask::Accept { wishes, source: Source::Api, reply });
+    }
+
+    /// A wish as it is sent, with a new name.
+    fn wording(&mut self, n: usize) -> Wish {
         let id = self.people.name();
         let wall = self.time.true_wall();
         let caller = &mut self.people.callers[n];
@@ -80,10 +102,6 @@ impl World {
         let at = |wait: Option<u64>| {
             wait.map(|ms| Timestamp::from_millis(begun.as_millis() + i64::try_from(ms).unwrap()))
         };
-        if self.process.is_none() {
-            self.unanswered(n);
-            return;
-        }
         caller.names.push(id);
         let wished = &caller.wished;
         let request = Request {
@@ -101,9 +119,7 @@ impl World {
         let key = u128::try_from(n).unwrap().to_be_bytes();
         let claim = wished.keyed.then_some(Claim { key, fingerprint: key });
         self.say(|| format!("wish {n} as {id}"));
-        let (reply, answer) = oneshot::channel();
-        self.people.waiting.push(Reply::Accepted(n, answer));
-        self.ask(Ask::Accept { wishes: vec![Wish { request, claim }], source: Source::Api, reply });
+        Wish { request, claim }
     }
 
     /// Nobody answered. Who has a key asks again; who has none may have been heard or not.
@@ -188,10 +204,14 @@ impl World {
     /// Takes in one answer, or gives it back while it is not there.
     fn hear_answer(&mut self, reply: Reply) -> Option<Reply> {
         match reply {
-            Reply::Accepted(n, mut answer) => match answer.try_recv() {
-                Ok(receipts) => self.told(n, receipts.into_iter().next().unwrap()),
-                Err(TryRecvError::Closed) => self.unanswered(n),
-                Err(TryRecvError::Empty) => return Some(Reply::Accepted(n, answer)),
+            Reply::Accepted(asking, mut answer) => match answer.try_recv() {
+                Ok(receipts) => {
+                    for (n, receipt) in asking.into_iter().zip(receipts) {
+                        self.told(n, receipt);
+                    }
+                }
+                Err(TryRecvError::Closed) => asking.into_iter().for_each(|n| self.unanswered(n)),
+                Err(TryRecvError::Empty) => return Some(Reply::Accepted(asking, answer)),
             },
             Reply::Done(n, act, mut answer) => match answer.try_recv() {
                 Ok(Ok(state)) => self.done(n, act, state),

@@ -65,6 +65,8 @@ pub(crate) struct Wished {
     pub(crate) to: u64,
     pub(crate) body: String,
     pub(crate) keyed: bool,
+    /// Whether the request holds the next wish as well.
+    pub(crate) batched: bool,
     pub(crate) priority: Priority,
     pub(crate) on_unknown: OnUnknown,
     /// Since the wish.
@@ -238,6 +240,7 @@ fn wished(rng: &mut Rng, n: u64, span: u64, people: u64, texts: u64, acting: u32
         to: 15_550_000_000 + rng.u64(0..people),
         body: format!("text {}", if rng.bool() { rng.u64(0..texts) } else { 100 + n }),
         keyed: rng.u32(0..10) > 0,
+        batched: rng.u32(0..8) == 0,
         priority: rng
             .choice([Priority::Urgent, Priority::High, Priority::Normal, Priority::Low])
             .unwrap_or_default(),
