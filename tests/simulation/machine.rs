@@ -147,8 +147,10 @@ impl World {
         }
         self.oracle.reaches(reader.last_seq().unwrap());
         drop(reader);
+        // What the last process committed without knowing, it committed under its own rules.
         self.observe(false);
         let Some(process) = &mut self.process else { return };
+        self.rules = process.rules.clone();
         match process.stepper.begin() {
             Ok(()) => {
                 self.observe(true);

@@ -27,9 +27,8 @@ impl World {
         match call {
             Call::Submit(submission) => self.submit(&submission),
             Call::Find(number, attempt, search) => {
-                let rules = self.process.as_ref().map(|process| process.rules.clone());
                 let now = self.now();
-                self.oracle.search_left(number, attempt, now, rules.as_ref());
+                self.oracle.search_left(number, attempt, now, &self.rules);
                 let outcome = if self.chance(self.plan.odds.search_fails) {
                     FindOutcome::Unavailable { detail: "HTTP 503".into() }
                 } else {

@@ -194,14 +194,14 @@ impl Oracle {
         number: MessageNumber,
         attempt: Attempt,
         now_ms: u64,
-        rules: Option<&Rules>,
+        rules: &Rules,
     ) {
         let found = self.lives.get(&number).and_then(|life| life.newest());
         let Some(Try::Lost { since_ms, lookups }) = found else {
             self.breach(format!("{}/{} is searched for and not lost", number.get(), attempt.get()));
             return;
         };
-        let wait = rules.and_then(|rules| rules.lookups.get(usize::from(*lookups)).or(rules.lookups.last()));
+        let wait = rules.lookups.get(usize::from(*lookups)).or(rules.lookups.last());
         let waited = now_ms - since_ms;
         if wait.is_some_and(|wait| u128::from(waited) < wait.as_millis()) {
             self.breach(format!("message {} was searched for after {waited} ms", number.get()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dunlin::engine::ask::Ask;
 use dunlin::engine::provider::Submission;
 use dunlin_workflows::message::ProviderStatus;
+use dunlin_workflows::rules::Rules;
 use fastrand::Rng;
 
 use crate::carrier::{Carrier, Wire};
@@ -62,6 +63,8 @@ pub(crate) struct World {
     pub(crate) time: Arc<Time>,
     pub(crate) disk: Disk,
     pub(crate) process: Option<Process>,
+    /// The rules under which the newest records were written.
+    pub(crate) rules: Rules,
     /// How often the engine was started.
     pub(crate) boot: u64,
     pub(crate) inbox: Vec<Ask>,
@@ -137,6 +140,7 @@ impl World {
             time,
             disk,
             process: None,
+            rules: plan.rules[0].clone(),
             boot: 0,
             inbox: Vec::new(),
             carrier: Carrier::default(),
@@ -279,14 +283,8 @@ impl World {
         let reader = process.store.reader().unwrap();
         for raw in reader.journal(seen).unwrap() {
             let raw = raw.unwrap();
-            let line = self.oracle.observe(
-                &raw,
-                &self.time,
-                self.quiet_since,
-                is_live,
-                &process.rules,
-                &self.carrier,
-            );
+            let line =
+                self.oracle.observe(&raw, &self.time, self.quiet_since, is_live, &self.rules, &self.carrier);
             self.trace.say(now_ms, line);
         }
     }
