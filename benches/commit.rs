@@ -4,10 +4,11 @@
 #![expect(clippy::expect_used, reason = "a benchmark may end at the first surprise")]
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use dunlin_storage::{BatchError, OpenOptions, Store};
+use dunlin_storage::{BatchError, Entropy, Keyring, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
@@ -29,6 +30,8 @@ fn accepts(bencher: Bencher<'_, '_>, batch: u64) {
         now: NOW,
         cache_bytes: 32 * 1024 * 1024,
         callback_key: [7; 32],
+        keys: Arc::new(Keyring::generate(&Entropy::system()).expect("keys")),
+        entropy: Entropy::system(),
         check_integrity: false,
     };
     let (store, _) = Store::open(&dir.path().join("bench.redb"), &options).expect("a store");
@@ -41,15 +44,17 @@ fn accepts(bencher: Bencher<'_, '_>, batch: u64) {
 
 fn accept(batch: &mut dunlin_storage::Batch<'_>, number: u64) -> Result<(), BatchError> {
     let rules = Rules::default();
-    let events =
-        message::accept(request(number), &Context { now: NOW, rules: &rules, jitter: 0 }).expect("sendable");
+    let asked = request(number);
+    let person = batch.person(asked.to)?;
+    let events = message::accept(asked.terms(person), &Context { now: NOW, rules: &rules, jitter: 0 })
+        .expect("sendable");
     let (first, rest) = events.split_first().expect("two events");
     let mut message = Message::begin(first, NOW).expect("a beginning");
     for event in rest {
         message.apply(event, NOW).expect("a legal event");
     }
     let timer = message::timer(&message, &rules);
-    batch.create(NOW, Source::Api, &events, &message, timer).map(drop)
+    batch.create(NOW, Source::Api, &asked, &events, &message, timer).map(drop)
 }
 
 fn request(number: u64) -> Request {

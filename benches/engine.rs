@@ -22,7 +22,7 @@ use dunlin::engine::provider::{
     Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
 };
 use dunlin::engine::{Engine, EngineConfig};
-use dunlin_storage::{OpenOptions, Store};
+use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{OnUnknown, Priority, ProviderStatus, Report, Request, Via};
@@ -86,6 +86,8 @@ async fn main() {
         now: clock.wall(),
         cache_bytes: 32 << 20,
         callback_key: [7; 32],
+        keys: Arc::new(Keyring::generate(&Entropy::system()).expect("keys")),
+        entropy: Entropy::system(),
         check_integrity: false,
     };
     let (store, _report) = Store::open(&dir.path().join("dunlin.redb"), &options).expect("a store");

@@ -1,15 +1,15 @@
 //! The composition root: opens the store, finds the provider, starts the engine and the edge, and
 //! stops them in order.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions as OpenFile};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{OpenError, OpenOptions, OpenReport, Store};
+use dunlin_storage::{Entropy, Head, OpenError, OpenOptions, OpenReport, Store};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -22,8 +22,10 @@ use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
 use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
+use crate::keys::KeysError;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
+use crate::timeline::written;
 use crate::trial_account::TrialAccount;
 use crate::twilio::{Credentials, Twilio, TwilioConfig, TwilioError};
 
@@ -55,6 +57,17 @@ pub enum DaemonError {
     InUse {
         /// The store's file.
         path: PathBuf,
+    },
+    /// There are no usable keys.
+    #[error(transparent)]
+    Keys(KeysError),
+    /// The head of the journal can't be noted.
+    #[error("DUNLIN_HEADS {path}: {source}")]
+    Heads {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The store can't be opened.
     #[error(transparent)]
@@ -99,8 +112,10 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let (store, report) = open(&config, clock.as_ref(), ids.as_ref())?;
+    note_head(&config, clock.as_ref(), "start", report.head)?;
     let store = Arc::new(store);
     let ours = Arc::clone(&store);
+    let noting = Arc::clone(&clock);
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| DaemonError::Listen { address: config.listen, source })?;
@@ -152,8 +167,10 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
         stopped = wind_down(serving, &engine, config.drain) => stopped?,
         () = shutdown.asked() => return Err(DaemonError::Impatient),
     }
+    let head = ours.head();
     close(ours).await;
-    tracing::info!("stopped");
+    note_head(&config, noting.as_ref(), "stop", head)?;
+    tracing::info!(%head, "stopped");
     Ok(())
 }
 
@@ -161,19 +178,45 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
 fn open(config: &Config, clock: &dyn Clock, ids: &dyn IdSource) -> Result<(Store, OpenReport), DaemonError> {
     let unusable = |source| DaemonError::Data { path: config.data.clone(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(&config.data).map_err(unusable)?;
+    let path = config.data.join(STORE_FILE);
+    let keys = config.keys.find_or_make(&path).map_err(|error| {
+        if let KeysError::Store(OpenError::InUse { path }) = error {
+            DaemonError::InUse { path }
+        } else {
+            DaemonError::Keys(error)
+        }
+    })?;
+    if keys.made {
+        tracing::warn!(
+            file = keys.origin,
+            "new keys were made; keep a copy apart from your backups: without them nobody can read the store"
+        );
+    }
     let options = OpenOptions {
         now: clock.wall(),
         cache_bytes: config.cache_bytes,
         callback_key: ids.secret(),
+        keys: keys.ring,
+        entropy: Entropy::system(),
         check_integrity: false,
     };
-    Store::open(&config.data.join(STORE_FILE), &options).map_err(|error| {
+    Store::open(&path, &options).map_err(|error| {
         if let OpenError::InUse { path } = error {
             DaemonError::InUse { path }
         } else {
             DaemonError::Open(error)
         }
     })
+}
+
+/// Appends the head of the journal to the operator's file: a journal that does not continue it was
+/// rewritten or cut.
+fn note_head(config: &Config, clock: &dyn Clock, when: &str, head: Head) -> Result<(), DaemonError> {
+    let Some(path) = &config.heads_file else { return Ok(()) };
+    let failed = |source| DaemonError::Heads { path: path.clone(), source };
+    let mut file = OpenFile::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+    writeln!(file, "{} {when} {head}", written(clock.wall())).map_err(failed)?;
+    file.sync_all().map_err(failed)
 }
 
 /// The account to send as: the configured one, or one at a carrier of our own that lives as long as
@@ -260,6 +303,8 @@ fn announce(
         store = %config.data.join(STORE_FILE).display(),
         created = report.created,
         repaired = report.repaired,
+        upgraded_from = report.upgraded_from,
+        head = %report.head,
         messages = report.messages,
         open = %open.join(", "),
         timers = report.timers,

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod engine;
 pub mod http;
 pub mod id_source;
+pub mod keys;
 pub mod replay;
 pub mod sandbox;
 pub mod shutdown;

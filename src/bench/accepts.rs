@@ -113,6 +113,6 @@ fn batch(count: u32, commits: u64) -> Option<u32> {
 
 /// Bytes of keys and values in all tables of a closed store.
 fn stored_bytes(path: &Path) -> Result<u64, BenchError> {
-    let sizes = ReadOnlyStore::open(path, CACHE_BYTES)?.reader()?.sizes()?;
+    let sizes = ReadOnlyStore::open(path, CACHE_BYTES, None)?.reader()?.sizes()?;
     Ok(sizes.iter().fold(0, |sum, table| sum.saturating_add(table.stored_bytes)))
 }

@@ -199,7 +199,7 @@ async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError> {
 
 /// Checks in the store itself that every life ended as delivered.
 fn delivered(path: &Path, count: u32) -> Result<(), BenchError> {
-    let totals = ReadOnlyStore::open(path, CACHE_BYTES)?.reader()?.totals()?;
+    let totals = ReadOnlyStore::open(path, CACHE_BYTES, None)?.reader()?.totals()?;
     let found =
         totals.iter().find(|(state, _)| *state == StateName::Delivered).map_or(0, |(_, total)| *total);
     if found == u64::from(count) {

@@ -19,9 +19,8 @@ use crate::replay::recording::Recording;
 
 /// Write the journal as JSON lines, one record a line.
 ///
-/// Each line is readable and carries the record's bytes, from which `dunlin replay` folds. Readable
-/// fields mask numbers and leave out bodies; the bytes hold both: treat an export like the store. The
-/// daemon must be stopped, or the store be a copy.
+/// Each line is readable and carries the record's bytes, from which `dunlin replay` folds. Numbers and
+/// texts are in the bytes, sealed, and nowhere else. The daemon must be stopped, or the store be a copy.
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// The data directory, or a store file [default: DUNLIN_DATA]
@@ -42,7 +41,7 @@ impl Export {
 
     fn unguarded(self, output: Output) -> Ended {
         let path = self.data.map_or_else(data_directory, Ok)?;
-        let recording = Recording::open(&path)?;
+        let recording = Recording::open(&path, None)?;
         if recording.is_repaired_copy() {
             output.talk("the store was not closed cleanly; a repaired copy of it is exported");
         }

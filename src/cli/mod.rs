@@ -4,16 +4,20 @@
 mod bench;
 mod cancel;
 mod client;
+mod compact;
 mod completions;
 mod config;
 mod demo;
 mod doctor;
+mod erase;
 mod exit;
 mod export;
 mod import;
 mod instant;
+mod keys;
 mod list;
 mod message;
+mod offline;
 mod output;
 mod replay;
 mod retry;
@@ -79,6 +83,13 @@ enum Command {
     Replay(replay::Replay),
     /// Check that a store is what its journal says
     Verify(verify::Verify),
+    /// The keys that seal numbers and texts
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Make a person's number and texts unreadable for good
+    Erase(erase::Erase),
+    /// Rewrite the store without its free pages
+    Compact(compact::Compact),
     /// Check that everything the daemon needs is in place
     Doctor(doctor::Doctor),
     /// Show the settings
@@ -138,6 +149,9 @@ impl Command {
             Self::Export(export) => export.run(output),
             Self::Replay(replay) => replay.run(output),
             Self::Verify(verify) => verify.run(output),
+            Self::Keys(keys) => keys.run(output),
+            Self::Erase(erase) => erase.run(output),
+            Self::Compact(compact) => compact.run(output),
             Self::Config(config) => config.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Demo(demo) => wait_for(demo.run(output)),

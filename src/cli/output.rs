@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 /// In which form data is written.
@@ -70,6 +71,12 @@ impl Output {
     pub(super) fn talk(self, text: impl Display) {
         // Talk is a courtesy: a closed standard error output must not end a command.
         drop(writeln!(io::stderr().lock(), "{text}"));
+    }
+
+    /// A bar for work of this length; hidden where nobody watches.
+    pub(super) fn progress(self, length: u64) -> ProgressBar {
+        let watched = self.form == Form::Text && io::stderr().is_terminal();
+        if watched { ProgressBar::new(length) } else { ProgressBar::hidden() }
     }
 
     /// `text` in a color, where colors are wanted.

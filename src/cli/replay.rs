@@ -1,12 +1,14 @@
 //! `dunlin replay`: a journal folded again, offline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use dunlin_storage::JournalSeq;
 use dunlin_storage::recovery::Until;
+use dunlin_storage::{JournalSeq, Keyring};
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::rules::Rules;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Ended, Exit, Failure};
@@ -14,6 +16,8 @@ use crate::cli::instant::Instant;
 use crate::cli::output::{Form, Output};
 use crate::config::environment::Environment;
 use crate::config::resolve::Values;
+use crate::config::setting::Name;
+use crate::keys::KeySources;
 use crate::replay::comparison::Comparisons;
 use crate::replay::guard::{GaveUp, guarded};
 use crate::replay::lives::lives;
@@ -21,7 +25,7 @@ use crate::replay::recording::{Recording, RecordingError};
 use crate::replay::tally::Tally;
 use crate::replay::what_if_file::{WhatIf, in_force};
 use crate::timeline::event_fields;
-use crate::timeline::{Timeline, written};
+use crate::timeline::{Recipient, Timeline, written};
 
 /// Fold a journal again, offline: totals, one life, another time, other rules.
 ///
@@ -56,7 +60,7 @@ impl Replay {
     }
 
     fn unguarded(self, output: Output) -> Ended {
-        let recording = Recording::open(&self.path)?;
+        let recording = Recording::open(&self.path, keys_for(&self.path)?)?;
         if recording.is_repaired_copy() {
             output.talk("the store was not closed cleanly; a repaired copy of it is read");
         }
@@ -97,7 +101,15 @@ fn tell(output: Output, recording: &Recording, until: Until, id: MessageId) -> E
             format!("there is no message {id} in this journal, as far as it was read"),
         ));
     };
-    let timeline = Timeline::of(&life.entries, found.ends_at, &rules()?);
+    let recipient = match recording.reader()? {
+        Some(reader) => reader
+            .content(life.number)
+            .map_err(RecordingError::Read)?
+            .map(|(_, content)| Recipient::of(&content)),
+        None => None,
+    };
+    let recipient = recipient.unwrap_or(Recipient::Sealed);
+    let timeline = Timeline::of(&life.entries, &recipient, found.ends_at, &rules()?);
     match output.form() {
         Form::Text => output.line(&timeline)?,
         Form::Json => {
@@ -141,6 +153,18 @@ impl From<GaveUp> for Failure {
     fn from(error: GaveUp) -> Self {
         Self::new(Exit::Failure, error.to_string())
     }
+}
+
+/// The keys of the store at `path`, when the environment or a file beside it leads to some: a life can
+/// be told without them, but for the number.
+fn keys_for(path: &Path) -> Result<Option<Arc<Keyring>>, Failure> {
+    let values = Values::resolve(&[], &Environment::of_process());
+    let sources = KeySources {
+        given: values.text(Name::Keys).map(SecretString::from),
+        credentials: values.text(Name::Credentials).map(PathBuf::from),
+        data: if path.is_dir() { path } else { path.parent().unwrap_or(path) }.to_owned(),
+    };
+    Ok(sources.find()?.map(|found| found.ring))
 }
 
 impl From<RecordingError> for Failure {

@@ -47,8 +47,11 @@ impl Serve {
         // Connections that linger hold the store open; they get a moment, then the process ends.
         runtime.shutdown_timeout(LINGER_MAX);
         ended.map_err(|error| {
-            let exit =
-                if matches!(error, DaemonError::Provider(_)) { Exit::Configuration } else { Exit::Failure };
+            let exit = if matches!(error, DaemonError::Provider(_) | DaemonError::Keys(_)) {
+                Exit::Configuration
+            } else {
+                Exit::Failure
+            };
             Failure::new(exit, error.to_string())
         })?;
         Ok(Exit::Success)

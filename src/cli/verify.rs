@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dunlin_storage::recovery;
+use dunlin_storage::{Head, recovery};
 use serde_json::json;
 
 use crate::cli::exit::{Ended, Exit, Failure};
@@ -21,6 +21,12 @@ pub(super) struct Verify {
     /// A data directory or a store file [default: DUNLIN_DATA]
     #[arg(value_name = "DIR")]
     path: Option<PathBuf>,
+    /// A head that was noted earlier: the journal must continue it
+    ///
+    /// As the log, /readyz?verbose, DUNLIN_HEADS and this command tell it. Proves that nothing
+    /// before it was rewritten, and that nothing was cut off after it.
+    #[arg(long, value_name = "HEAD")]
+    expect: Option<Head>,
 }
 
 impl Verify {
@@ -30,7 +36,7 @@ impl Verify {
 
     fn unguarded(self, output: Output) -> Ended {
         let path = self.path.map_or_else(data_directory, Ok)?;
-        let recording = Recording::open(&path)?;
+        let recording = Recording::open(&path, None)?;
         if recording.is_repaired_copy() {
             output.talk("the store was not closed cleanly; a repaired copy of it is verified");
         }
@@ -38,11 +44,13 @@ impl Verify {
             let words = format!("{} is no store; `dunlin replay` folds an export", path.display());
             return Err(Failure::new(Exit::Usage, words));
         };
-        let report = recovery::verify(&reader, |_records, _in_all| {}).map_err(RecordingError::Read)?;
+        let report =
+            recovery::verify(&reader, self.expect, |_records, _in_all| {}).map_err(RecordingError::Read)?;
         match output.form() {
             Form::Json => output.json(&json!({
                 "sound": report.is_sound(), "records": report.records, "messages": report.messages,
                 "lanes": report.lanes, "problems": report.problems,
+                "head": report.head.map(|head| head.to_string()),
                 "first": report.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
             }))?,
             Form::Text if report.is_sound() => output.line(format_args!(
@@ -51,7 +59,11 @@ impl Verify {
                 report.records,
                 report.messages,
                 report.lanes
-            ))?,
+            ))
+            .and_then(|()| match report.head {
+                Some(head) => output.line(format_args!("head {head}")),
+                None => Ok(()),
+            })?,
             Form::Text => {
                 output.line(format_args!(
                     "{}: {} problems",

@@ -22,6 +22,7 @@ use crate::config::account::Destination;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
+use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
 pub const STATUS_PATH: &str = "/api/webhooks/twilio/status";
@@ -31,6 +32,10 @@ pub const STATUS_PATH: &str = "/api/webhooks/twilio/status";
 pub struct Config {
     /// The directory of the store.
     pub data: PathBuf,
+    /// Where the keys may be that seal numbers and texts.
+    pub keys: KeySources,
+    /// The file to which the head of the journal is appended.
+    pub heads_file: Option<PathBuf>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where the provider reaches us, without a slash at the end; the listener's own address when `None`.
@@ -135,10 +140,18 @@ impl Config {
                 "listening beyond loopback lets anyone send texts; set DUNLIN_API_TOKEN or listen on 127.0.0.1",
             );
         }
+        let data: PathBuf = reader.values.text(Name::Data)?.into();
+        let keys = KeySources {
+            given: reader.values.text(Name::Keys).map(SecretString::from),
+            credentials: reader.values.text(Name::Credentials).map(PathBuf::from),
+            data: data.clone(),
+        };
         let destination = destination?;
         let live = matches!(destination, Destination::Live(_));
         Some(Self {
-            data: reader.values.text(Name::Data)?.into(),
+            data,
+            keys,
+            heads_file: reader.values.text(Name::HeadsFile).map(PathBuf::from),
             listen: listen?,
             public_url,
             api_token,

@@ -27,6 +27,12 @@ pub enum Name {
     SendingEnabled,
     /// Where the store is.
     Data,
+    /// The keys that seal numbers and texts.
+    Keys,
+    /// The service manager's credentials.
+    Credentials,
+    /// Where the head of the journal is noted.
+    HeadsFile,
     /// Where the daemon listens.
     Listen,
     /// Where the world reaches the daemon.
@@ -196,6 +202,25 @@ pub const SETTINGS: &[Setting] = &[
         "false holds everything that becomes due, and says so",
     ),
     plain(Name::Data, &["DUNLIN_DATA"], Text("./dunlin-data"), "path", "the directory of the store"),
+    secret(
+        Name::Keys,
+        &["DUNLIN_KEYS"],
+        "the keys that seal numbers and texts; without them those in the file beside DUNLIN_DATA",
+    ),
+    plain(
+        Name::Credentials,
+        &["CREDENTIALS_DIRECTORY"],
+        Unset,
+        "path",
+        "set by the service manager; a file dunlin-keys in it holds the keys",
+    ),
+    plain(
+        Name::HeadsFile,
+        &["DUNLIN_HEADS"],
+        Unset,
+        "path",
+        "a file to which the head of the journal is appended at start and stop",
+    ),
     plain(
         Name::Listen,
         &["DUNLIN_LISTEN"],
@@ -377,7 +402,10 @@ mod tests {
 
     #[test]
     fn both_families_of_provider_variables_are_complete() {
-        for setting in SETTINGS.iter().filter(|setting| !setting.variable().starts_with("DUNLIN_")) {
+        let of_the_provider = |setting: &&Setting| {
+            !setting.variable().starts_with("DUNLIN_") && setting.name != Name::Credentials
+        };
+        for setting in SETTINGS.iter().filter(of_the_provider) {
             let [first, twin] = setting.variables else { panic!("{:?} has no twin", setting.name) };
             assert_eq!(format!("PRIVATE_{first}"), *twin);
         }

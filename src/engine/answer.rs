@@ -37,7 +37,7 @@ impl Answers {
             Ask::Accept { wishes, source, reply } => {
                 let mut receipts = Vec::with_capacity(wishes.len());
                 for wish in wishes {
-                    receipts.push(said(accept(turn, wish, source))?);
+                    receipts.push(said(accept(turn, &wish, source))?);
                 }
                 self.ready.push(Ready::Accepted(reply, receipts));
             }
@@ -92,6 +92,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
+        Err(TurnError::Erased) => Ok(Err(AskError::Erased)),
         Err(failure @ (TurnError::Store(_) | TurnError::Illegal(_))) => Err(failure),
     }
 }
@@ -103,7 +104,7 @@ fn locate(turn: &mut Turn<'_, '_>, target: Target) -> Result<MessageNumber, Turn
     }
 }
 
-fn accept(turn: &mut Turn<'_, '_>, wish: Wish, source: Source) -> Result<Receipt, TurnError> {
+fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, source: Source) -> Result<Receipt, TurnError> {
     if let Some(claim) = wish.claim
         && let Some(claimed) = turn.batch.idempotency(&claim.key)?
     {
@@ -112,19 +113,17 @@ fn accept(turn: &mut Turn<'_, '_>, wish: Wish, source: Source) -> Result<Receipt
         }
         return first_receipt(turn, claimed.first);
     }
-    let body = wish.request.body.clone();
-    let id = wish.request.id;
-    let (number, message) = turn.accept(wish.request, source)?;
+    let (number, message) = turn.accept(&wish.request, source)?;
     if let Some(claim) = wish.claim {
         let answered = Idempotency { fingerprint: claim.fingerprint, first: number, count: 1, at: turn.now };
         turn.batch.set_idempotency(&claim.key, &answered)?;
     }
     Ok(Receipt {
-        id,
+        id: wish.request.id,
         state: message.state,
         status: message.public_status(),
         accepted_at: message.accepted_at,
-        encoding: body.encoding(),
+        encoding: wish.request.body.encoding(),
         segments: message.segments,
         replayed: false,
     })
@@ -138,16 +137,16 @@ fn first_receipt(turn: &mut Turn<'_, '_>, number: MessageNumber) -> Result<Recei
     let (verdict, verdict_at) = event_at(turn, seq.next())?;
     let mut message = Message::begin(&accepted, at)?;
     message.apply(&verdict, verdict_at)?;
-    let Event::Accepted { request, encoding, segments } = accepted else {
+    let Event::Accepted { terms } = accepted else {
         return Err(TurnError::NotFound);
     };
     Ok(Receipt {
-        id: request.id,
+        id: terms.id,
         state: message.state,
         status: message.public_status(),
         accepted_at: at,
-        encoding,
-        segments,
+        encoding: terms.encoding,
+        segments: terms.segments,
         replayed: true,
     })
 }
@@ -156,7 +155,7 @@ fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestam
     let record = turn.batch.record_at(seq)?;
     match record.event {
         record::Event::Message { event, .. } => Ok((event, record.at)),
-        record::Event::Lane { .. } => Err(TurnError::NotFound),
+        record::Event::Lane { .. } | record::Event::Person { .. } => Err(TurnError::NotFound),
     }
 }
 
@@ -174,7 +173,7 @@ fn retry(
         return Ok(Retried::Same(turn.carry_out(number, &Command::Retry { id }, source)?));
     }
     turn.would_retry(&message, id)?;
-    let old = turn.batch.request(number)?.ok_or(TurnError::NotFound)?;
+    let old = turn.batch.request(number)?.ok_or(TurnError::Erased)?;
     let request = Request {
         id,
         scheduled_for: None,
@@ -182,7 +181,7 @@ fn retry(
         retry_of: Some(old.id),
         ..old
     };
-    let receipt = accept(turn, Wish { request, claim: None }, source)?;
+    let receipt = accept(turn, &Wish { request, claim: None }, source)?;
     turn.carry_out(number, &Command::Retry { id }, source)?;
     Ok(Retried::As(receipt))
 }

@@ -169,6 +169,9 @@ pub enum AskError {
     /// The idempotency key was used for something else.
     #[error("this idempotency key was used for a different request; use a new key")]
     KeyReused,
+    /// The recipient was erased.
+    #[error("the recipient was erased; nobody knows the number and the text any more")]
+    Erased,
     /// The queue in front of the writer is full.
     #[error("the engine has {waiting_bytes} bytes of requests waiting; try again in a moment")]
     Busy {

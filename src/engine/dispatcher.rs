@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Message, Priority};
-use dunlin_workflows::phone_number::PhoneNumber;
 
 use crate::engine::rate::SegmentBucket;
 
@@ -33,10 +32,10 @@ pub struct Dispatcher {
     bucket: SegmentBucket,
     queue: BTreeMap<Place, Waiting>,
     places: HashMap<u64, Place>,
-    in_flight: HashMap<u64, PhoneNumber>,
+    in_flight: HashMap<u64, PersonNumber>,
     /// Recipients with a request on the wire, and who waits behind it. One at a time per recipient
     /// keeps a lost outcome recognizable in the provider's list.
-    busy: HashMap<PhoneNumber, Vec<(Place, Waiting)>>,
+    busy: HashMap<PersonNumber, Vec<(Place, Waiting)>>,
 }
 
 /// Order of going: handicapped age first, then the order of acceptance.
@@ -49,7 +48,7 @@ struct Place {
 /// A due message.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    to: PhoneNumber,
+    person: PersonNumber,
     segments: u16,
     since_ms: u64,
 }
@@ -89,7 +88,7 @@ impl Dispatcher {
             return;
         }
         self.places.insert(place.number, place);
-        let waiting = Waiting { to: message.to, segments: message.segments, since_ms: now_ms };
+        let waiting = Waiting { person: message.person, segments: message.segments, since_ms: now_ms };
         self.queue.insert(place, waiting);
     }
 
@@ -99,7 +98,7 @@ impl Dispatcher {
             let Some((place, waiting)) = self.queue.pop_first() else {
                 return Turn::Nobody;
             };
-            if let Some(behind) = self.busy.get_mut(&waiting.to) {
+            if let Some(behind) = self.busy.get_mut(&waiting.person) {
                 behind.push((place, waiting));
                 continue;
             }
@@ -108,8 +107,8 @@ impl Dispatcher {
                 return Turn::After(Duration::from_millis(wait_ms));
             }
             self.places.remove(&place.number);
-            self.in_flight.insert(place.number, waiting.to);
-            self.busy.insert(waiting.to, Vec::new());
+            self.in_flight.insert(place.number, waiting.person);
+            self.busy.insert(waiting.person, Vec::new());
             return Turn::Go(MessageNumber::new(place.number));
         }
         Turn::Nobody

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 
 use crate::engine::timer_wheel::TimerWheel;
 
@@ -20,7 +19,7 @@ pub(super) struct Doubts {
 #[derive(Debug)]
 struct Doubt {
     lost_at_ms: u64,
-    to: PhoneNumber,
+    person: PersonNumber,
     body: Body,
     /// Messages with the same text to the same recipient: in the provider's list they would be
     /// taken for the lost one.
@@ -36,12 +35,12 @@ impl Doubts {
     pub(super) fn open(
         &mut self,
         number: MessageNumber,
-        to: PhoneNumber,
+        person: PersonNumber,
         body: Body,
         after: Duration,
         now_ms: u64,
     ) {
-        self.open.insert(number.get(), Doubt { lost_at_ms: now_ms, to, body, behind: Vec::new() });
+        self.open.insert(number.get(), Doubt { lost_at_ms: now_ms, person, body, behind: Vec::new() });
         self.again(number, after, now_ms);
     }
 
@@ -67,9 +66,9 @@ impl Doubts {
     }
 
     /// Whether a message must wait for a doubt; if so it is kept until [`Doubts::close`] returns it.
-    pub(super) fn keeps_back(&mut self, number: MessageNumber, to: PhoneNumber, body: &Body) -> bool {
+    pub(super) fn keeps_back(&mut self, number: MessageNumber, person: PersonNumber, body: &Body) -> bool {
         let same = |(other, doubt): &(&u64, &mut Doubt)| {
-            **other != number.get() && doubt.to == to && doubt.body.as_str() == body.as_str()
+            **other != number.get() && doubt.person == person && doubt.body.as_str() == body.as_str()
         };
         match self.open.iter_mut().find(same) {
             Some((_, doubt)) => {

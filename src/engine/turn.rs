@@ -52,6 +52,8 @@ pub(super) enum TurnError {
     IdTaken(MessageId),
     #[error("the idempotency key was used for something else")]
     KeyReused,
+    #[error("the recipient was erased")]
+    Erased,
     #[error(transparent)]
     Illegal(#[from] message::IllegalEvent),
 }
@@ -64,14 +66,15 @@ impl Turn<'_, '_> {
     /// Accepts a wish; returns the message as it stood after the first verdict.
     pub(super) fn accept(
         &mut self,
-        request: Request,
+        request: &Request,
         source: Source,
     ) -> Result<(MessageNumber, Message), TurnError> {
         let id = request.id;
         if self.batch.number_of_id(id)?.is_some() {
             return Err(TurnError::IdTaken(id));
         }
-        let events = message::accept(request, &self.context())?;
+        let person = self.batch.person(request.to)?;
+        let events = message::accept(request.terms(person), &self.context())?;
         let mut message = None::<Message>;
         for event in &events {
             match &mut message {
@@ -81,7 +84,7 @@ impl Turn<'_, '_> {
         }
         let message = message.ok_or(TurnError::NotFound)?;
         let timer = message::timer(&message, self.rules);
-        let number = self.batch.create(self.now, source, &events, &message, timer)?;
+        let number = self.batch.create(self.now, source, request, &events, &message, timer)?;
         self.route(number, None, &message)?;
         Ok((number, message))
     }
@@ -167,8 +170,8 @@ impl Turn<'_, '_> {
                 if lookups_before == Some(StateName::Unknown) {
                     self.memory.doubts.again(number, wait, self.now_ms);
                 } else {
-                    let request = self.request(number)?;
-                    self.memory.doubts.open(number, request.to, request.body, wait, self.now_ms);
+                    let request = self.batch.request(number)?.ok_or(TurnError::Erased)?;
+                    self.memory.doubts.open(number, after.person, request.body, wait, self.now_ms);
                 }
                 return Ok(());
             }
@@ -187,10 +190,6 @@ impl Turn<'_, '_> {
     /// A message as it stands now, this turn included.
     pub(super) fn load(&mut self, number: MessageNumber) -> Result<Option<Message>, TurnError> {
         Ok(self.batch.load(number)?.map(|projection| projection.message.clone()))
-    }
-
-    fn request(&mut self, number: MessageNumber) -> Result<Request, TurnError> {
-        self.batch.request(number)?.ok_or(TurnError::NotFound)
     }
 
     /// A timer fired. What it meant is asked of the state, so a stale one does nothing.
@@ -299,8 +298,12 @@ impl Turn<'_, '_> {
             self.memory.dispatcher.release(number);
             return Ok(());
         };
-        let request = self.request(number)?;
-        if self.memory.doubts.keeps_back(number, request.to, &request.body) {
+        let Some(request) = self.batch.request(number)? else {
+            self.memory.dispatcher.release(number);
+            self.carry_out(number, &Command::Cancel, Source::Dispatcher)?;
+            return Ok(());
+        };
+        if self.memory.doubts.keeps_back(number, before.person, &request.body) {
             self.memory.dispatcher.release(number);
             return Ok(());
         }

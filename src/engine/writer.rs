@@ -321,7 +321,7 @@ fn recover(
         Next::Dispatch => memory.dispatcher.enqueue(number, &message, now_ms),
         Next::LookUp { after, .. } => {
             if let Some(request) = reader.request(number)? {
-                memory.doubts.open(number, request.to, request.body, after, now_ms);
+                memory.doubts.open(number, message.person, request.body, after, now_ms);
             }
         }
         // What no timer holds is looked at once: in flight when the process ended, or held for a

@@ -41,6 +41,7 @@ pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQ
         "engine_ended": has_ended,
         "since_turn_ms": since_turn_ms,
         "last_seq": turned.last_seq,
+        "head": app.edge.store.head().to_string(),
         "commits": turned.commits,
         "in_flight": turned.in_flight,
         "waiting": turned.waiting,

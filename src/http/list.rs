@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State as Extract};
-use dunlin_storage::{Filter, Projection, ReadError, Reader};
+use dunlin_storage::{Content, Filter, Projection, ReadError, Reader};
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{Message, Priority, PublicStatus, Request, STATES, StateName, UserId};
+use dunlin_workflows::message::{Message, Priority, PublicStatus, STATES, StateName, Terms, UserId};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ pub(super) async fn list(
 impl Wanted {
     fn page(&self, reader: &Reader) -> Result<Page, ReadError> {
         let mut data = Vec::new();
-        let Some(mut filter) = self.filter() else {
+        let Some(mut filter) = self.filter(reader)? else {
             return Ok(Page { data, has_more: false, next_cursor: None });
         };
         let mut looked_at = 0_usize;
@@ -71,8 +71,8 @@ impl Wanted {
             let page = reader.list(&filter)?;
             looked_at = looked_at.saturating_add(page.messages.len());
             for (number, row) in &page.messages {
-                if let Some(request) = self.request_if_fits(reader, *number, row)? {
-                    data.push(MessageJson::new(&request, &row.message));
+                if let Some((terms, content)) = self.content_if_fits(reader, *number, row)? {
+                    data.push(MessageJson::new(&terms, &content, &row.message));
                 }
             }
             filter.before = page.next;
@@ -86,33 +86,40 @@ impl Wanted {
     }
 
     /// What the store can look for; `None` when nothing can fit.
-    fn filter(&self) -> Option<Filter> {
+    fn filter(&self, reader: &Reader) -> Result<Option<Filter>, ReadError> {
         let may_fit = |state: &StateName| {
             (self.states.is_empty() || self.states.contains(state))
                 && (self.statuses.is_empty() || self.statuses.iter().any(|status| may_show(*state, *status)))
         };
         let mut states: Vec<StateName> = STATES.into_iter().map(|(state, _)| state).filter(may_fit).collect();
         if states.is_empty() {
-            return None;
+            return Ok(None);
         }
         if states.len() == STATES.len() {
             states.clear();
         }
-        Some(Filter { states, recipient: self.recipient, before: self.before, ..Filter::default() })
+        let person = self.recipient.map(|to| reader.person_of(to)).transpose()?;
+        if person == Some(None) {
+            return Ok(None);
+        }
+        Ok(Some(Filter { states, person: person.flatten(), before: self.before, ..Filter::default() }))
     }
 
-    /// The request of a message that the store let through, if it fits in everything else too.
-    fn request_if_fits(
+    /// What is in a message that the store let through, if it fits in everything else too.
+    fn content_if_fits(
         &self,
         reader: &Reader,
         number: MessageNumber,
         row: &Projection,
-    ) -> Result<Option<Request>, ReadError> {
+    ) -> Result<Option<(Terms, Content)>, ReadError> {
         if !self.fits(&row.message) {
             return Ok(None);
         }
-        let request = reader.request(number)?;
-        Ok(request.filter(|request| self.user_id.is_none() || request.user_id == self.user_id))
+        let content = reader.content(number)?;
+        Ok(content.filter(|(_, content)| match content {
+            Content::Open(text) => self.user_id.is_none() || text.user_id == self.user_id,
+            Content::Erased | Content::Locked => self.user_id.is_none(),
+        }))
     }
 
     fn fits(&self, message: &Message) -> bool {

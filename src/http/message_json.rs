@@ -1,7 +1,8 @@
 //! A message as callers see it. One shape for the API, the command line and exports.
 
+use dunlin_storage::Content;
 use dunlin_workflows::id::MessageId;
-use dunlin_workflows::message::{Failure, Message, Request, State};
+use dunlin_workflows::message::{Failure, Message, State, Terms};
 use dunlin_workflows::provider_error;
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Serialize;
@@ -17,8 +18,10 @@ pub struct MessageJson {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<HoldJson>,
-    to: String,
-    body: String,
+    /// `null` once the recipient was erased.
+    to: Option<String>,
+    /// `null` once the recipient was erased.
+    body: Option<String>,
     priority: &'static str,
     segments: u16,
     encoding: String,
@@ -54,29 +57,29 @@ pub struct ErrorJson {
 
 impl MessageJson {
     /// A message as callers see it.
-    pub fn new(request: &Request, message: &Message) -> Self {
+    pub fn new(terms: &Terms, content: &Content, message: &Message) -> Self {
+        let text = if let Content::Open(text) = content { Some(text) } else { None };
         Self {
-            id: request.id.to_string(),
+            id: terms.id.to_string(),
             status: message.public_status().as_str(),
             state: message.state.name().as_str(),
             hold: hold(message.state),
-            to: request.to.to_string(),
-            body: request.body.as_str().to_owned(),
-            priority: request.priority.as_str(),
+            to: text.map(|text| text.to.to_string()),
+            body: text.map(|text| text.body.as_str().to_owned()),
+            priority: terms.priority.as_str(),
             segments: message.segments,
-            encoding: request.body.encoding().to_string(),
-            user_id: request.user_id.as_ref().map(|user| user.as_str().to_owned()),
-            metadata: request
-                .metadata
-                .as_ref()
+            encoding: terms.encoding.to_string(),
+            user_id: text.and_then(|text| text.user_id.as_ref()).map(|user| user.as_str().to_owned()),
+            metadata: text
+                .and_then(|text| text.metadata.as_ref())
                 .and_then(|m| RawValue::from_string(m.as_str().to_owned()).ok()),
             scheduled_for: message.scheduled_for.map(instant::format),
             expires_at: message.expires_at.map(instant::format),
-            on_unknown: request.on_unknown.as_str(),
+            on_unknown: terms.on_unknown.as_str(),
             attempts: message.attempt.get(),
             provider_sid: message.sid.map(|sid| sid.to_string()),
             error: message.failure.as_ref().map(ErrorJson::new),
-            retry_of: request.retry_of.map(|id: MessageId| id.to_string()),
+            retry_of: terms.retry_of.map(|id: MessageId| id.to_string()),
             retried_as: message.retried_as.map(|id| id.to_string()),
             accepted_at: instant::format(message.accepted_at),
             updated_at: instant::format(message.changed_at),

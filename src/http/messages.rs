@@ -22,7 +22,7 @@ use crate::http::message_name::{MessageName, not_found};
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::{App, instant};
-use crate::timeline::{Step, Timeline, event_fields};
+use crate::timeline::{Recipient, Step, Timeline, event_fields};
 
 /// `GET /v1/messages/{id}`: by its own id or by the provider's.
 pub(super) async fn show(
@@ -40,8 +40,11 @@ pub(super) async fn events(
     name: MessageName,
 ) -> Result<Json<Value>, Problem> {
     let reader = app.edge.store.reader()?;
-    let life = reader.life(name.find(&reader)?)?;
-    let timeline = Timeline::of(&life, app.edge.clock.wall(), &Rules::default());
+    let number = name.find(&reader)?;
+    let life = reader.life(number)?;
+    let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
+    let recipient = Recipient::of(&content);
+    let timeline = Timeline::of(&life, &recipient, app.edge.clock.wall(), &Rules::default());
     let told = life.iter().zip(&timeline.steps).map(|(entry, step)| event_json(entry, step));
     Ok(Json(json!({"data": told.collect::<Vec<_>>(), "next": timeline.next})))
 }
@@ -107,8 +110,8 @@ async fn carry_out(app: &App, name: MessageName, command: Command) -> Result<Jso
 
 fn message(reader: &Reader, number: MessageNumber) -> Result<MessageJson, Problem> {
     let row = reader.message(number)?.ok_or_else(not_found)?;
-    let request = reader.request(number)?.ok_or_else(not_found)?;
-    Ok(MessageJson::new(&request, &row.message))
+    let (terms, content) = reader.content(number)?.ok_or_else(not_found)?;
+    Ok(MessageJson::new(&terms, &content, &row.message))
 }
 
 /// What it means when the one field of a small body is missing.

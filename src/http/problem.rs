@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 25] = [
+const CODES: [(Code, &str, u16, &str); 26] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -28,6 +28,7 @@ const CODES: [(Code, &str, u16, &str); 25] = [
     (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
     (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (Code::Erased, "erased", 410, "The recipient was erased"),
     (
         Code::IdempotencyInProgress,
         "idempotency_in_progress",
@@ -64,6 +65,7 @@ pub enum Code {
     NothingToRetry,
     AlreadyRetried,
     MessageExists,
+    Erased,
     IdempotencyInProgress,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -207,6 +209,7 @@ impl From<AskError> for Problem {
             AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
+            AskError::Erased => Self::new(Code::Erased, detail),
             AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
             AskError::Stopping => Self::new(Code::Unavailable, detail).after(Duration::from_secs(2)),

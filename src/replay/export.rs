@@ -50,8 +50,8 @@ pub fn export(recording: &Recording, from: JournalSeq, out: &mut impl Write) -> 
 /// The public name of the message that a record belongs to, remembered from the record that began it.
 fn named(ids: &mut BTreeMap<MessageNumber, MessageId>, record: &Record) -> Option<MessageId> {
     let Event::Message { number, event } = &record.event else { return None };
-    if let message::Event::Accepted { request, .. } = event {
-        ids.insert(*number, request.id);
+    if let message::Event::Accepted { terms } = event {
+        ids.insert(*number, terms.id);
     }
     ids.get(number).copied()
 }

@@ -27,7 +27,7 @@ pub struct ExportLine {
 enum Readable {
     Record {
         at: String,
-        /// `message` or `lane`.
+        /// `message`, `lane` or `person`.
         kind: &'static str,
         number: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +50,9 @@ impl ExportLine {
         let (kind, number, event, fields) = match &record.event {
             Event::Message { number, event } => {
                 ("message", number.get(), event.name(), event_fields::of_message(event))
+            }
+            Event::Person { person, event } => {
+                ("person", person.get(), event.name(), event_fields::of_person(event))
             }
             Event::Lane { lane, event } => ("lane", lane.get(), event.name(), event_fields::of_lane(event)),
         };

@@ -15,6 +15,8 @@ use crate::replay::recording::{Recording, RecordingError};
 pub struct Life {
     /// Its public name.
     pub id: MessageId,
+    /// The number inside the file.
+    pub number: MessageNumber,
     /// Its events, oldest first.
     pub entries: Vec<Entry>,
 }
@@ -54,10 +56,10 @@ impl Visitor for Gathering {
     fn happened(&mut self, record: &Record, _fold: &mut Fold) {
         self.ends_at = self.ends_at.max(record.at);
         let Event::Message { number, event } = &record.event else { return };
-        if let message::Event::Accepted { request, .. } = event
-            && self.only.is_none_or(|only| only == request.id)
+        if let message::Event::Accepted { terms } = event
+            && self.only.is_none_or(|only| only == terms.id)
         {
-            self.lives.entry(*number).or_insert(Life { id: request.id, entries: Vec::new() });
+            self.lives.entry(*number).or_insert(Life { id: terms.id, number: *number, entries: Vec::new() });
         }
         if let Some(life) = self.lives.get_mut(number) {
             let (seq, at, source) = (record.seq, record.at, record.source);

@@ -4,12 +4,10 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dunlin_storage::{
-    JournalSeq, OpenError, OpenOptions, RawRecord, ReadError, ReadOnlyStore, Reader, Store,
-};
-use dunlin_workflows::timestamp::Timestamp;
+use dunlin_storage::{JournalSeq, Keyring, OpenError, RawRecord, ReadError, ReadOnlyStore, Reader};
 
 use crate::replay::export_line;
 
@@ -78,21 +76,22 @@ impl Recording {
     /// Opens what is at `path`: a data directory, a store file, or an export.
     ///
     /// A store whose daemon was killed is copied to the directory for temporary files and repaired
-    /// there; the file itself is never changed.
+    /// there; the file itself is never changed. Without `keys` everything can be read but what
+    /// identifies people or is written to them.
     ///
     /// # Errors
     /// [`OpenError::InUse`] while a daemon runs on the store, and everything else that can be wrong
     /// with a file.
-    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+    pub fn open(path: &Path, keys: Option<Arc<Keyring>>) -> Result<Self, RecordingError> {
         let path = store_file(path)?;
         if !starts_with_magic(&path)? {
             return Ok(Self::Export(path));
         }
-        match ReadOnlyStore::open(&path, CACHE_BYTES) {
+        match ReadOnlyStore::open(&path, CACHE_BYTES, keys.clone()) {
             Ok(store) => Ok(Self::Store { store, copy: None }),
             Err(OpenError::NeedsRepair { .. }) => {
                 let copy = Scratch::new()?;
-                let store = repaired(&path, &copy)?;
+                let store = repaired(&path, &copy, keys)?;
                 Ok(Self::Store { store, copy: Some(copy) })
             }
             Err(error) => Err(error.into()),
@@ -158,18 +157,15 @@ fn starts_with_magic(path: &Path) -> Result<bool, RecordingError> {
 }
 
 /// Copies the store into `scratch`, repairs the copy, and opens it for looking.
-fn repaired(path: &Path, scratch: &Scratch) -> Result<ReadOnlyStore, RecordingError> {
+fn repaired(
+    path: &Path,
+    scratch: &Scratch,
+    keys: Option<Arc<Keyring>>,
+) -> Result<ReadOnlyStore, RecordingError> {
     let copy = scratch.path.join(STORE_FILE);
     fs::copy(path, &copy).map_err(failed(&copy))?;
-    let options = OpenOptions {
-        now: Timestamp::EPOCH,
-        cache_bytes: CACHE_BYTES,
-        callback_key: [0; 32],
-        check_integrity: false,
-    };
-    let (store, _report) = Store::open(&copy, &options)?;
-    store.close().map_err(OpenError::Fault)?;
-    Ok(ReadOnlyStore::open(&copy, CACHE_BYTES)?)
+    dunlin_storage::repair(&copy, CACHE_BYTES)?;
+    Ok(ReadOnlyStore::open(&copy, CACHE_BYTES, keys)?)
 }
 
 /// A directory of our own for temporary files, removed with everything in it.

@@ -58,7 +58,7 @@ impl Tally {
         let mut counting = Counting::default();
         let fold = fold(recording.records(JournalSeq::START)?, until, &mut counting)?;
         let stored = match (until, recording.reader()?) {
-            (Until::End, Some(reader)) => Some(recovery::verify(&reader, |_records, _in_all| {})?),
+            (Until::End, Some(reader)) => Some(recovery::verify(&reader, None, |_records, _in_all| {})?),
             (Until::End | Until::Seq(_) | Until::Time(_), _) => None,
         };
         let mut states = BTreeMap::new();

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dunlin_storage::recovery::{Flaw, Until};
-use dunlin_storage::{BatchError, JournalSeq, LaneNumber, OpenOptions, RawRecord, RecordError, Store};
+use dunlin_storage::{
+    BatchError, Entropy, JournalSeq, Keyring, LaneNumber, OpenOptions, RawRecord, RecordError, Store,
+};
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
     self, Cause, Command, Context, Failure, Message, OnUnknown, Outcome, Priority, ProviderStatus, Report,
@@ -27,7 +30,7 @@ use crate::replay::lives::lives;
 use crate::replay::recording::{Recording, RecordingError};
 use crate::replay::tally::Tally;
 use crate::replay::what_if_file::WhatIf;
-use crate::timeline::Timeline;
+use crate::timeline::{Recipient, Timeline};
 
 const BEGIN: i64 = 1_795_510_800_000;
 const FIRST: Attempt = Attempt::new(1);
@@ -44,8 +47,14 @@ impl Town {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = at(0);
-        let options =
-            OpenOptions { now, cache_bytes: 1 << 20, callback_key: [9; 32], check_integrity: false };
+        let options = OpenOptions {
+            now,
+            cache_bytes: 1 << 20,
+            callback_key: [9; 32],
+            keys: keys(),
+            entropy: Entropy::seeded(1),
+            check_integrity: false,
+        };
         let (store, _report) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         Self { dir, store, rules: Rules::default(), now }
     }
@@ -56,12 +65,15 @@ impl Town {
 
     fn accept(&mut self, ms: i64, id: u8, scheduled_ms: Option<i64>) -> MessageNumber {
         self.now = at(ms);
-        let events = message::accept(request(id, scheduled_ms.map(at)), &self.context()).unwrap();
+        let asked = request(id, scheduled_ms.map(at));
+        // Everybody in this town has the same number.
+        let events = message::accept(asked.terms(PersonNumber::new(1)), &self.context()).unwrap();
         let mut after = Message::begin(&events[0], self.now).unwrap();
         after.apply(&events[1], self.now).unwrap();
         let timer = message::timer(&after, &self.rules);
         let create = |batch: &mut dunlin_storage::Batch<'_>| {
-            batch.create(self.now, Source::Api, &events, &after, timer)
+            batch.person(asked.to)?;
+            batch.create(self.now, Source::Api, &asked, &events, &after, timer)
         };
         self.store.commit(create).unwrap()
     }
@@ -104,7 +116,7 @@ struct Stopped {
 
 impl Stopped {
     fn recording(&self) -> Recording {
-        Recording::open(self.dir.path()).unwrap()
+        Recording::open(self.dir.path(), Some(keys())).unwrap()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -114,6 +126,10 @@ impl Stopped {
     fn raw(&self, seq: u64) -> RawRecord {
         self.recording().records(JournalSeq::new(seq - 1)).unwrap().next().unwrap().unwrap()
     }
+}
+
+fn keys() -> Arc<Keyring> {
+    Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap())
 }
 
 fn at(ms: i64) -> Timestamp {
@@ -224,7 +240,7 @@ fn replay_of_an_export_gives_the_same_totals() {
     let stopped = town().stop();
     let path = stopped.path("export.jsonl");
     exported(&stopped, &path);
-    let exported = Tally::of(&Recording::open(&path).unwrap(), Until::End).unwrap();
+    let exported = Tally::of(&Recording::open(&path, Some(keys())).unwrap(), Until::End).unwrap();
     let stored = Tally::of(&stopped.recording(), Until::End).unwrap();
     assert!(exported.is_sound());
     assert_eq!(exported, Tally { stored: None, ..stored });
@@ -258,7 +274,7 @@ fn every_flipped_byte_of_an_export_is_reported_with_its_position() {
             damaged.bytes[place] ^= 0x40;
             let (good, bad) = (STANDARD.encode(&raw.bytes), STANDARD.encode(&damaged.bytes));
             fs::write(&path, text.replace(&good, &bad)).unwrap();
-            let tally = Tally::of(&Recording::open(&path).unwrap(), Until::End).unwrap();
+            let tally = Tally::of(&Recording::open(&path, Some(keys())).unwrap(), Until::End).unwrap();
             assert!(!tally.is_sound());
             let (at, flaw) = &tally.flaws[0];
             assert_eq!(at.get(), seq);
@@ -276,8 +292,9 @@ fn damaged_record_survives_an_export_as_it_is() {
     let text = fs::read_to_string(&first).unwrap().replace(&good, "AAAA");
     fs::write(&first, &text).unwrap();
     let mut again = fs::File::create(&second).unwrap();
-    export(&Recording::open(&first).unwrap(), JournalSeq::START, &mut again).unwrap();
-    let replayed = |path: &Path| Tally::of(&Recording::open(path).unwrap(), Until::End).unwrap();
+    export(&Recording::open(&first, Some(keys())).unwrap(), JournalSeq::START, &mut again).unwrap();
+    let replayed =
+        |path: &Path| Tally::of(&Recording::open(path, Some(keys())).unwrap(), Until::End).unwrap();
     assert_eq!(replayed(&first), replayed(&second));
     let line = fs::read_to_string(&second).unwrap().lines().nth(6).unwrap().to_owned();
     assert!(line.starts_with("{\"seq\":7,\"flaw\":\"3 bytes are too few"), "{line}");
@@ -315,7 +332,7 @@ fn missing_and_impossible_records_are_reported() {
     let lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
     let without = [&lines[..13], &lines[14..]].concat().join("\n");
     fs::write(&path, without).unwrap();
-    let tally = Tally::of(&Recording::open(&path).unwrap(), Until::End).unwrap();
+    let tally = Tally::of(&Recording::open(&path, Some(keys())).unwrap(), Until::End).unwrap();
     let flaws: Vec<String> = tally.flaws.iter().map(|(seq, flaw)| format!("{seq}: {flaw}")).collect();
     insta::assert_snapshot!(flaws.join("\n"));
 }
@@ -325,10 +342,10 @@ fn what_is_no_export_is_refused_by_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");
     fs::write(&path, "{\"seq\":1,\"record\":\"AAAA\"}\nhello\n").unwrap();
-    let recording = Recording::open(&path).unwrap();
+    let recording = Recording::open(&path, Some(keys())).unwrap();
     let error = Tally::of(&recording, Until::End).unwrap_err();
     assert!(matches!(error, RecordingError::Line { line: 2, .. }), "{error}");
-    assert!(matches!(Recording::open(dir.path()), Err(RecordingError::NoStore { .. })));
+    assert!(matches!(Recording::open(dir.path(), Some(keys())), Err(RecordingError::NoStore { .. })));
 }
 
 #[test]
@@ -360,7 +377,13 @@ fn a_life_can_be_told_as_of_any_time() {
     let id = MessageId::from_bytes([4; 16]);
     let told = |until| {
         let found = lives(&recording, until, Some(id)).unwrap();
-        Timeline::of(&found.lives[0].entries, found.ends_at, &Rules::default()).to_string()
+        Timeline::of(
+            &found.lives[0].entries,
+            &Recipient::Known(request(1, None).to),
+            found.ends_at,
+            &Rules::default(),
+        )
+        .to_string()
     };
     insta::assert_snapshot!(told(Until::Time(at(5_000))));
     assert!(told(Until::End).ends_with("next: nothing; delivered is final"));
@@ -385,8 +408,11 @@ fn killed_store_is_read_from_a_repaired_copy() {
     let file = killed.path().join("dunlin.redb");
     fs::copy(town.dir.path().join("dunlin.redb"), &file).unwrap();
     let before = fs::read(&file).unwrap();
-    assert!(matches!(Recording::open(town.dir.path()), Err(RecordingError::Open(_))), "its daemon runs");
-    let recording = Recording::open(killed.path()).unwrap();
+    assert!(
+        matches!(Recording::open(town.dir.path(), Some(keys())), Err(RecordingError::Open(_))),
+        "its daemon runs"
+    );
+    let recording = Recording::open(killed.path(), Some(keys())).unwrap();
     assert!(recording.is_repaired_copy());
     assert!(Tally::of(&recording, Until::End).unwrap().is_sound());
     assert!(fs::read(&file).unwrap() == before, "the file itself is untouched");

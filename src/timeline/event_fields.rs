@@ -1,7 +1,8 @@
-//! What is in an event, as fields of JSON. Numbers are masked and bodies left out.
+//! What is in an event, as fields of JSON. They hold nothing about a person but a number of ours.
 
+use dunlin_storage::PersonEvent;
 use dunlin_workflows::lane;
-use dunlin_workflows::message::{Counts, Event, Failure, Request, Verdict};
+use dunlin_workflows::message::{Counts, Event, Failure, Terms, Verdict};
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -10,9 +11,7 @@ use crate::timeline::{cause_of, remedy_of, written};
 /// The fields of a message's event.
 pub fn of_message(event: &Event) -> Map<String, Value> {
     object(match event {
-        Event::Accepted { request, encoding, segments } => {
-            accepted(request, &encoding.to_string(), *segments)
-        }
+        Event::Accepted { terms } => accepted(terms),
         Event::Held { hold, until } => json!({"reason": hold.as_str(), "until": instant(*until)}),
         Event::AttemptStarted { attempt } => json!({"attempt": attempt.get()}),
         Event::Submitted { attempt, sid, status, via } => json!({
@@ -60,13 +59,12 @@ pub fn of_lane(event: &lane::Event) -> Map<String, Value> {
     })
 }
 
-fn accepted(request: &Request, encoding: &str, segments: u16) -> Value {
+fn accepted(terms: &Terms) -> Value {
     json!({
-        "to": request.to.masked(), "encoding": encoding, "segments": segments,
-        "priority": request.priority.as_str(), "on_unknown": request.on_unknown.as_str(),
-        "scheduled_for": request.scheduled_for.map(instant), "expires_at": request.expires_at.map(instant),
-        "user_id": request.user_id.as_ref().map(|user| user.as_str().to_owned()),
-        "retry_of": request.retry_of.map(|id| id.to_string()),
+        "person": terms.person.get(), "encoding": terms.encoding.to_string(), "segments": terms.segments,
+        "priority": terms.priority.as_str(), "on_unknown": terms.on_unknown.as_str(),
+        "scheduled_for": terms.scheduled_for.map(instant), "expires_at": terms.expires_at.map(instant),
+        "retry_of": terms.retry_of.map(|id| id.to_string()),
     })
 }
 
@@ -75,6 +73,13 @@ fn failure(failure: &Failure) -> Value {
         "code": failure.code(), "class": failure.class.as_str(),
         "cause": cause_of(failure), "remedy": remedy_of(failure), "detail": failure.detail,
     })
+}
+
+/// The fields of a person's event.
+pub fn of_person(event: &PersonEvent) -> Map<String, Value> {
+    match event {
+        PersonEvent::Erased { by, reason } => object(json!({"by": by, "reason": reason})),
+    }
 }
 
 /// An instant; null for "never".

@@ -12,14 +12,47 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use dunlin_storage::Entry;
+use dunlin_storage::{Content, Entry};
 use dunlin_workflows::message::{Event, Message, StateName};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
 pub use words::{cause_of, hold_words, remedy_of};
 
 use span::span;
+
+/// Who a message is for, as far as it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    /// This number, shown masked.
+    Known(PhoneNumber),
+    /// The person was erased.
+    Erased,
+    /// The keys that seal the number were not given.
+    Sealed,
+}
+
+impl Recipient {
+    /// Who `content` is for.
+    pub fn of(content: &Content) -> Self {
+        match content {
+            Content::Open(text) => Self::Known(text.to),
+            Content::Erased => Self::Erased,
+            Content::Locked => Self::Sealed,
+        }
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(to) => f.write_str(&to.masked()),
+            Self::Erased => f.write_str("(erased)"),
+            Self::Sealed => f.write_str("(sealed)"),
+        }
+    }
+}
 
 /// One message's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +84,19 @@ pub struct Step {
 }
 
 impl Timeline {
-    /// The life as it looks at `now`, under `rules` as far as the future is concerned.
+    /// The life of a message to `recipient` as it looks at `now`, under `rules` as far as the future is
+    /// concerned.
     ///
     /// A life that does not fold is told as far as it makes sense, and each event that can't have
     /// happened says so.
-    pub fn of(life: &[Entry], now: Timestamp, rules: &Rules) -> Self {
+    pub fn of(life: &[Entry], recipient: &Recipient, now: Timestamp, rules: &Rules) -> Self {
         let mut telling = Telling { message: None, steps: Vec::new(), stays: Vec::new() };
         for entry in life {
             telling.tell(entry);
         }
         let Telling { message, steps, stays } = telling;
         Self {
-            head: head(life, message.as_ref()),
+            head: head(life, recipient, message.as_ref()),
             steps,
             spent: spent(&stays, now),
             next: message.map_or_else(
@@ -128,21 +162,21 @@ impl Telling {
     }
 }
 
-fn head(life: &[Entry], message: Option<&Message>) -> String {
-    let request = life.iter().find_map(|entry| {
-        let Event::Accepted { request, encoding, .. } = &entry.event else { return None };
-        Some((request, encoding))
+fn head(life: &[Entry], recipient: &Recipient, message: Option<&Message>) -> String {
+    let terms = life.iter().find_map(|entry| {
+        let Event::Accepted { terms } = &entry.event else { return None };
+        Some(terms)
     });
-    let (Some((request, encoding)), Some(message)) = (request, message) else {
+    let (Some(terms), Some(message)) = (terms, message) else {
         return "a message whose beginning is missing".to_owned();
     };
     format!(
-        "{}  -> {}  {}  {}, {} {encoding}",
-        request.id,
-        message.to.masked(),
+        "{}  -> {recipient}  {}  {}, {} {}",
+        terms.id,
         message.state.name().as_str().to_uppercase(),
         words::count(message.attempt.get(), "attempt"),
         words::count(message.segments.into(), "segment"),
+        terms.encoding,
     )
 }
 

@@ -2,7 +2,7 @@
 
 use dunlin_storage::JournalSeq;
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::{Attempt, MessageId};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber};
 use dunlin_workflows::message::{
     Cause, Counts, Failure, Hold, OnUnknown, Priority, ProviderStatus, Request, Verdict, Via,
 };
@@ -24,7 +24,6 @@ fn life(events: Vec<(i64, Source, Event)>) -> Vec<Entry> {
 
 fn accepted(scheduled_for: Option<Timestamp>) -> Event {
     let body = Body::parse("Your code is 123456").unwrap();
-    let encoding = body.encoding();
     let request = Request {
         id: MessageId::from_bytes([7; 16]),
         to: PhoneNumber::parse("+4512345678", None).unwrap(),
@@ -37,7 +36,7 @@ fn accepted(scheduled_for: Option<Timestamp>) -> Event {
         metadata: None,
         retry_of: None,
     };
-    Event::Accepted { request: Box::new(request), encoding, segments: 1 }
+    Event::Accepted { terms: Box::new(request.terms(PersonNumber::new(1))) }
 }
 
 fn submitted(attempt: u32) -> Event {
@@ -57,7 +56,8 @@ fn refused(http_status: u16, code: u32, verdict: Verdict) -> Event {
 }
 
 fn told(life: &[Entry], now_ms: i64) -> String {
-    Timeline::of(life, at(now_ms), &Rules::default()).to_string()
+    let to = Recipient::Known(PhoneNumber::parse("+4512345678", None).unwrap());
+    Timeline::of(life, &to, at(now_ms), &Rules::default()).to_string()
 }
 
 #[test]

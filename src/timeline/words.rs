@@ -1,6 +1,6 @@
 //! What each event means, in plain words.
 
-use dunlin_workflows::message::{Cause, Counts, Event, Failure, Hold, Priority, Request, Verdict, Via};
+use dunlin_workflows::message::{Cause, Counts, Event, Failure, Hold, Priority, Terms, Verdict, Via};
 use dunlin_workflows::provider_error;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -11,9 +11,7 @@ use super::written;
 /// What an event means, in one line.
 pub(super) fn of(event: &Event, at: Timestamp, source: Source) -> String {
     match event {
-        Event::Accepted { request, encoding, segments } => {
-            accepted(request, &encoding.to_string(), *segments, source)
-        }
+        Event::Accepted { terms } => accepted(terms, source),
         Event::Held { hold, until } => match *until {
             Timestamp::MAX => hold_words(*hold).to_owned(),
             until => format!("{}: until {}", hold_words(*hold), until_words(until, at)),
@@ -117,22 +115,22 @@ fn until_words(until: Timestamp, at: Timestamp) -> String {
     format!("{} (in {})", written(until), span(until.since(at)))
 }
 
-fn accepted(request: &Request, encoding: &str, segments: u16, source: Source) -> String {
-    let mut words = format!("{} {encoding}{}", count(segments.into(), "segment"), by(source));
+fn accepted(terms: &Terms, source: Source) -> String {
+    let mut words = format!("{} {}{}", count(terms.segments.into(), "segment"), terms.encoding, by(source));
     let mut add = |more: String| {
         words.push_str(", ");
         words.push_str(&more);
     };
-    if request.priority != Priority::Normal {
-        add(format!("priority {}", request.priority.as_str()));
+    if terms.priority != Priority::Normal {
+        add(format!("priority {}", terms.priority.as_str()));
     }
-    if let Some(at) = request.scheduled_for {
+    if let Some(at) = terms.scheduled_for {
         add(format!("not before {}", written(at)));
     }
-    if let Some(at) = request.expires_at {
+    if let Some(at) = terms.expires_at {
         add(format!("expires {}", written(at)));
     }
-    if let Some(id) = request.retry_of {
+    if let Some(id) = terms.retry_of {
         add(format!("tries {id} again"));
     }
     words

@@ -8,7 +8,7 @@ use redb::{Builder, Database, ReadableDatabase};
 
 use crate::batch::tables::Tables;
 use crate::error::{Fault, OpenError};
-use crate::meta::Meta;
+use crate::meta::{FORMAT_VERSION, Meta};
 use crate::store::OpenOptions;
 
 /// Creates the file when there is none. Says whether it did.
@@ -56,7 +56,12 @@ fn make(draft: &Path, options: &OpenOptions) -> Result<(), OpenError> {
 
 fn fill(database: &Database, options: &OpenOptions) -> Result<(), Fault> {
     let transaction = database.begin_write()?;
-    let meta = Meta { created_at: options.now, callback_key: options.callback_key };
+    let meta = Meta {
+        created_at: options.now,
+        callback_key: options.callback_key,
+        index: options.keys.index(),
+        format: FORMAT_VERSION,
+    };
     meta.put(&transaction)?;
     Tables::new(&transaction).create_all()?;
     transaction.commit()?;

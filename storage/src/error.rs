@@ -3,10 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use dunlin_workflows::id::{MessageId, MessageNumber};
+use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber};
 
 use crate::journal::JournalSeq;
 use crate::record::RecordError;
+use crate::seal::{EntropyError, KeyId};
 
 /// The database engine or the disk under it failed. What was asked may or may not have happened.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,15 @@ pub enum ReadError {
         /// Number of the message.
         number: MessageNumber,
     },
+    /// A person's data key is wrapped by a master key that was not given.
+    #[error("master key {id} is needed and not among the keys; add its line to them")]
+    MasterKey {
+        /// Its id.
+        id: KeyId,
+    },
+    /// The head of the chain can't be read.
+    #[error("the head of the journal's chain is damaged; restore a backup")]
+    Head,
     /// An earlier commit failed.
     #[error("an earlier commit failed and may or may not be durable; restart to recover")]
     Poisoned,
@@ -90,6 +100,15 @@ pub enum BatchError {
         /// The number.
         number: MessageNumber,
     },
+    /// The person was erased, or never met by this batch.
+    #[error("person {} is not known; ask for the number first", person.get())]
+    UnknownPerson {
+        /// The number.
+        person: PersonNumber,
+    },
+    /// No key can be made.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// A message with this id exists.
     #[error("message {id} exists already, as number {}", number.get())]
     IdTaken {
@@ -159,6 +178,44 @@ pub enum OpenError {
         /// The key in the table `meta`.
         key: &'static str,
     },
+    /// An older dunlin wrote it, and looking must not change it.
+    #[error(
+        "the file has format {found}, which is upgraded when the daemon starts on it; until then it can't be looked at"
+    )]
+    OlderFormat {
+        /// What the file says.
+        found: u8,
+    },
+    /// The keys given do not open this file.
+    #[error(
+        "the file is sealed with master {}; not among the keys given (they hold {}): add the missing lines, or point to the right keys",
+        ids(missing),
+        ids(given)
+    )]
+    MissingKeys {
+        /// Master keys that the file needs.
+        missing: Vec<KeyId>,
+        /// Master keys that were given.
+        given: Vec<KeyId>,
+    },
+    /// The phone index was made with another key.
+    #[error(
+        "the file's phone index was made with index key {needed}; the one given is {given}: point to the right keys"
+    )]
+    OtherIndexKey {
+        /// The file's.
+        needed: KeyId,
+        /// The one given.
+        given: KeyId,
+    },
+    /// The journal and the head of its chain do not end together.
+    #[error("the journal ends at {last}, the head of its chain at {head}; restore a backup")]
+    HeadAstray {
+        /// The journal's last position.
+        last: JournalSeq,
+        /// The head's.
+        head: JournalSeq,
+    },
     /// The journal has a gap.
     #[error("the journal ends at {last} but holds {records} records; it has a gap: restore a backup")]
     Gap {
@@ -181,6 +238,11 @@ pub enum OpenError {
     /// A record or row can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+fn ids(ids: &[KeyId]) -> String {
+    let ids: Vec<String> = ids.iter().map(KeyId::to_string).collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
 macro_rules! faults {
@@ -220,7 +282,9 @@ impl ReadError {
             | Self::Missing { .. }
             | Self::NotAccepted { .. }
             | Self::Foreign { .. }
-            | Self::Strayed { .. } => false,
+            | Self::Strayed { .. }
+            | Self::MasterKey { .. }
+            | Self::Head => false,
         }
     }
 }
@@ -232,6 +296,8 @@ impl BatchError {
             Self::Read(error) => error.is_fault(),
             Self::Record(_)
             | Self::UnknownMessage { .. }
+            | Self::UnknownPerson { .. }
+            | Self::Entropy(_)
             | Self::IdTaken { .. }
             | Self::BeginsWith { .. } => false,
         }

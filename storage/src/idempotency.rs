@@ -89,7 +89,7 @@ pub(crate) fn read(
     key: &KeyHash,
 ) -> Result<Option<Idempotency>, ReadError> {
     let Some(bytes) = table.get(key).map_err(Fault::from)? else { return Ok(None) };
-    let row: IdempotencyRowV1 = take_row("idempotency", key, bytes.value()).map_err(|source| {
+    let row: IdempotencyRowV1 = take_row("idempotency", key, 1, bytes.value()).map_err(|source| {
         let key = format!("{:032x}", u128::from_be_bytes(*key));
         ReadError::Row { table: "idempotency", key, source }
     })?;

@@ -11,6 +11,8 @@
 //! answers through its API.
 
 mod batch;
+mod chain;
+mod copy;
 mod create;
 mod error;
 #[doc = include_str!("../FORMAT.md")]
@@ -20,6 +22,7 @@ mod journal;
 mod list;
 mod meta;
 mod orphan;
+mod person;
 mod projection;
 mod reader;
 #[expect(
@@ -28,17 +31,24 @@ mod reader;
 )]
 pub mod record;
 pub mod recovery;
+mod rotation;
+mod seal;
 mod store;
 mod table;
+mod upgrade;
 
 pub use batch::Batch;
+pub use chain::{Head, HeadError};
+pub use copy::compact;
 pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use idempotency::{Idempotency, KeyHash};
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};
 pub use orphan::{ORPHANS_MAX, ORPHANS_PER_SID_MAX, Orphan};
+pub use person::Content;
 pub use projection::{LaneProjection, Projection};
 pub use reader::{Entry, RawRecord, Reader, TableSize};
-pub use record::{Event, Record, RecordError};
+pub use record::{Event, PersonEvent, Record, RecordError};
 pub use recovery::OpenReport;
-pub use store::{OpenOptions, ReadOnlyStore, Store};
+pub use seal::{Entropy, EntropyError, KeyId, Keyring, KeyringError};
+pub use store::{OpenOptions, ReadOnlyStore, Store, repair};

@@ -2,9 +2,8 @@
 
 use std::iter::Peekable;
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::StateName;
-use dunlin_workflows::phone_number::PhoneNumber;
 use redb::Range;
 
 use crate::error::{Fault, ReadError};
@@ -21,8 +20,8 @@ pub const SCANNED_MAX: usize = 10_000;
 pub struct Filter {
     /// In one of these states; empty means any.
     pub states: Vec<StateName>,
-    /// To this recipient.
-    pub recipient: Option<PhoneNumber>,
+    /// To this person.
+    pub person: Option<PersonNumber>,
     /// Older than this one.
     pub before: Option<MessageNumber>,
     /// Newer than this one.
@@ -71,9 +70,8 @@ impl Reader {
         if low >= high {
             return Ok(Box::new(std::iter::empty()));
         }
-        if let Some(recipient) = filter.recipient {
-            let digits = recipient.digits();
-            let range = self.open(table::BY_RECIPIENT)?.range((digits, low)..(digits, high))?;
+        if let Some(person) = filter.person.map(PersonNumber::get) {
+            let range = self.open(table::BY_PERSON)?.range((person, low)..(person, high))?;
             return Ok(Box::new(range.rev().map(|entry| Ok(entry?.0.value().1))));
         }
         if filter.states.is_empty() {

@@ -115,7 +115,7 @@ fn remove(tables: &mut Tables<'_>, key: &Key) -> Result<Orphan, BatchError> {
 /// Reads a row of `orphans`.
 pub(crate) fn decode(sid: &[u8; 34], count: u64, bytes: &[u8]) -> Result<Orphan, ReadError> {
     let read = || -> Result<Orphan, RecordError> {
-        let row: OrphanRowV1 = take_row("orphans", &key_bytes(sid, count), bytes)?;
+        let row: OrphanRowV1 = take_row("orphans", &key_bytes(sid, count), 1, bytes)?;
         Ok(Orphan {
             sid: provider_sid(sid)?,
             status: word(row.status)?,

@@ -9,8 +9,11 @@ use redb::ReadableTable;
 use crate::error::{Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::record::envelope::{put_row, take_row};
-use crate::record::row::{LaneRowV1, MessageRowV1};
-use crate::record::{Event, Record, RecordError};
+use crate::record::row::{LaneRowV1, MessageRowV2};
+use crate::record::{Record, RecordError};
+
+/// Form of the rows of `messages`.
+const MESSAGE_ROW: u8 = 2;
 
 /// Where a message is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +39,11 @@ pub struct LaneProjection {
 
 impl Projection {
     pub(crate) fn put(&self, number: MessageNumber) -> Result<Vec<u8>, RecordError> {
-        put_row("messages", &number.get().to_le_bytes(), 1, &MessageRowV1::from(self))
+        put_row("messages", &number.get().to_le_bytes(), MESSAGE_ROW, &MessageRowV2::from(self))
     }
 
     pub(crate) fn take(number: u64, bytes: &[u8]) -> Result<Self, ReadError> {
-        take_row::<MessageRowV1>("messages", &number.to_le_bytes(), bytes)
+        take_row::<MessageRowV2>("messages", &number.to_le_bytes(), MESSAGE_ROW, bytes)
             .and_then(Self::try_from)
             .map_err(|source| ReadError::Row { table: "messages", key: number.to_string(), source })
     }
@@ -52,7 +55,7 @@ impl LaneProjection {
     }
 
     pub(crate) fn take(lane: u64, bytes: &[u8]) -> Result<Self, ReadError> {
-        take_row::<LaneRowV1>("lanes", &lane.to_le_bytes(), bytes)
+        take_row::<LaneRowV1>("lanes", &lane.to_le_bytes(), 1, bytes)
             .and_then(Self::try_from)
             .map_err(|source| ReadError::Row { table: "lanes", key: lane.to_string(), source })
     }
@@ -84,14 +87,4 @@ pub(crate) fn record(
     let bytes = journal.get(seq.get()).map_err(Fault::from)?;
     let bytes = bytes.ok_or(ReadError::Missing { seq })?;
     Record::decode(seq, bytes.value()).map_err(|source| ReadError::Record { seq, source })
-}
-
-/// The request in an accepted record.
-pub(crate) fn request(record: Record) -> Result<dunlin_workflows::message::Request, ReadError> {
-    match record.event {
-        Event::Message { event: dunlin_workflows::message::Event::Accepted { request, .. }, .. } => {
-            Ok(*request)
-        }
-        Event::Message { .. } | Event::Lane { .. } => Err(ReadError::NotAccepted { seq: record.seq }),
-    }
 }

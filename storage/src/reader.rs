@@ -1,14 +1,16 @@
 //! A reader: one snapshot of everything committed, for looking things up.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
 use dunlin_workflows::lane::Lane;
-use dunlin_workflows::message::{self, Request, STATES, StateName};
+use dunlin_workflows::message::{self, STATES, StateName};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableHandle, Value};
 
+use crate::chain::{self, Head};
 use crate::error::{Fault, ReadError};
 use crate::idempotency::{self, Idempotency, KeyHash};
 use crate::journal::{JournalSeq, LaneNumber};
@@ -16,11 +18,13 @@ use crate::meta::{Meta, MetaError};
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::tag::Tagged;
 use crate::record::{self, Record};
+use crate::seal::{KeyId, Keyring};
 use crate::table;
 
 /// One snapshot. Made by [`Store::reader`](crate::Store::reader); keep it short.
 pub struct Reader {
     transaction: ReadTransaction,
+    keys: Option<Arc<Keyring>>,
 }
 
 /// One thing that happened to a message, with when and on whose behalf.
@@ -59,8 +63,24 @@ pub struct TableSize {
 }
 
 impl Reader {
-    pub(crate) fn new(transaction: ReadTransaction) -> Self {
-        Self { transaction }
+    pub(crate) fn new(transaction: ReadTransaction, keys: Option<Arc<Keyring>>) -> Self {
+        Self { transaction, keys }
+    }
+
+    pub(crate) fn keyring(&self) -> Option<&Keyring> {
+        self.keys.as_deref()
+    }
+
+    /// Ids of the master keys that wrap some person's data key.
+    pub fn masters(&self) -> Result<Vec<KeyId>, ReadError> {
+        let range = self.open(table::MASTERS)?.range::<u32>(..).map_err(Fault::from)?;
+        let ids = range.map(|entry| entry.map(|(id, _)| KeyId::new(id.value())));
+        Ok(ids.collect::<Result<_, _>>().map_err(Fault::from)?)
+    }
+
+    /// The head of the chain over the journal, as the file tells it.
+    pub fn head(&self) -> Result<Head, ReadError> {
+        chain::newest(&self.open(table::HEADS)?)
     }
 
     pub(crate) fn meta(&self) -> Result<Meta, MetaError> {
@@ -91,12 +111,6 @@ impl Reader {
         Ok(number.map(|number| MessageNumber::new(number.value())))
     }
 
-    /// What was asked for: the request of a message, body included.
-    pub fn request(&self, number: MessageNumber) -> Result<Option<Request>, ReadError> {
-        let Some(projection) = self.message(number)? else { return Ok(None) };
-        projection::request(self.record(projection.accepted_seq)?).map(Some)
-    }
-
     /// Everything that happened to a message, oldest first; empty when there is no such message.
     pub fn life(&self, number: MessageNumber) -> Result<Vec<Entry>, ReadError> {
         let journal = self.open(table::JOURNAL)?;
@@ -109,7 +123,7 @@ impl Reader {
                 record::Event::Message { number: owner, event } if owner == number => {
                     entries.push(Entry { seq, at: record.at, source: record.source, event });
                 }
-                record::Event::Message { .. } | record::Event::Lane { .. } => {
+                record::Event::Message { .. } | record::Event::Lane { .. } | record::Event::Person { .. } => {
                     return Err(ReadError::Foreign { seq, number });
                 }
             }
@@ -243,6 +257,11 @@ impl Reader {
     /// How many messages have a timer.
     pub fn timer_count(&self) -> Result<u64, ReadError> {
         Ok(self.open(table::TIMERS)?.len().map_err(Fault::from)?)
+    }
+
+    /// How many persons there are who were not erased.
+    pub fn person_count(&self) -> Result<u64, ReadError> {
+        Ok(self.open(table::PERSONS)?.len().map_err(Fault::from)?)
     }
 
     /// How many messages there are.

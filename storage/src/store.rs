@@ -2,18 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend};
 
 use crate::batch::Batch;
+use crate::chain::Head;
+use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
-use crate::meta::{Meta, MetaError};
+use crate::meta::{FORMAT_VERSION, Meta, MetaError};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
+use crate::seal::{Entropy, KeyId, Keyring};
+use crate::{table, upgrade};
 
 /// How to open a store.
 #[derive(Clone)]
@@ -25,6 +29,10 @@ pub struct OpenOptions {
     /// Key for the tokens in callback addresses, drawn at random by the caller. Used only when the
     /// file is new; an existing file keeps its own, see [`Store::callback_key`].
     pub callback_key: [u8; 32],
+    /// The keys that seal what identifies people or is written to them.
+    pub keys: Arc<Keyring>,
+    /// Where new data keys come from.
+    pub entropy: Entropy,
     /// Whether to verify every page's checksum first, which reads the whole file. Without it a file
     /// damaged while nobody had it open can make the database engine answer wrongly or panic.
     pub check_integrity: bool,
@@ -37,6 +45,9 @@ pub struct OpenOptions {
 pub struct Store {
     database: Database,
     meta: Meta,
+    keys: Arc<Keyring>,
+    entropy: Entropy,
+    head: Mutex<Head>,
     poisoned: AtomicBool,
 }
 
@@ -44,6 +55,7 @@ pub struct Store {
 pub struct ReadOnlyStore {
     database: ReadOnlyDatabase,
     meta: Meta,
+    keys: Option<Arc<Keyring>>,
 }
 
 impl Store {
@@ -59,7 +71,7 @@ impl Store {
         let created = create::if_absent(path, options)?;
         let (builder, repaired) = builder(options);
         let database = builder.open(path).map_err(|error| failed(path, error))?;
-        Self::start(database, path, created, &repaired)
+        Self::start(database, path, options, created, &repaired)
     }
 
     /// Opens the store on a storage backend of the caller's, or creates it there when it is empty.
@@ -74,21 +86,34 @@ impl Store {
         let (builder, repaired) = builder(options);
         let database = builder.create_with_backend(backend).map_err(|error| failed(path, error))?;
         let created = create::if_empty(&database, options)?;
-        Self::start(database, path, created, &repaired)
+        Self::start(database, path, options, created, &repaired)
     }
 
     fn start(
         database: Database,
         path: &Path,
+        options: &OpenOptions,
         created: bool,
         repaired: &AtomicBool,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?);
+        let keys = Arc::clone(&options.keys);
+        let found = Reader::new(database.begin_read().map_err(Fault::from)?, None).meta();
+        let found = found.map_err(|error| refused(path, error))?;
+        let upgraded_from = (found.format < FORMAT_VERSION).then_some(found.format);
+        if upgraded_from.is_some() {
+            upgrade::from_1(&database, &keys, &options.entropy)?;
+        }
+        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
         let meta = reader.meta().map_err(|error| refused(path, error))?;
+        check_keys(&reader, &meta, &keys)?;
         let mut report = check(&reader, meta.created_at)?;
         report.created = created;
+        report.upgraded_from = upgraded_from;
         report.repaired = repaired.load(Ordering::Relaxed);
-        Ok((Self { database, meta, poisoned: AtomicBool::new(false) }, report))
+        drop(reader);
+        use_master(&database, keys.current())?;
+        let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
+        Ok((Self { database, meta, keys, entropy, head, poisoned: AtomicBool::new(false) }, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -105,7 +130,13 @@ impl Store {
             return Err(CommitError::Poisoned);
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let mut batch = Batch::new(&transaction).map_err(|fault| self.ambiguous(fault))?;
+        let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.poison();
+                return Err(CommitError::Batch(error.into()));
+            }
+        };
         let decided = decide(&mut batch);
         if batch.is_faulty() {
             self.poison();
@@ -114,13 +145,14 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        batch.flush().map_err(|(error, faulty)| {
+        let head = batch.flush().map_err(|(error, faulty)| {
             if faulty {
                 self.poison();
             }
             CommitError::Batch(error)
         })?;
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
         Ok(answer)
     }
 
@@ -130,7 +162,20 @@ impl Store {
         if self.is_poisoned() {
             return Err(ReadError::Poisoned);
         }
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?))
+        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&self.keys))))
+    }
+
+    /// Copies everything that is durable now to a new file at `path`, while writing goes on.
+    ///
+    /// # Errors
+    /// When there is a file already, or it can't be written.
+    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
+        copy(&self.database.begin_read().map_err(Fault::from)?, path, cache_bytes)
+    }
+
+    /// The head of the chain over everything that is durable.
+    pub fn head(&self) -> Head {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key for the tokens in callback addresses. Secret.
@@ -160,28 +205,71 @@ impl Store {
 }
 
 impl ReadOnlyStore {
-    /// Opens the store at `path` for looking, without changing a byte.
+    /// Opens the store at `path` for looking, without changing a byte. Without `keys` everything can be
+    /// read but what identifies people or is written to them.
     ///
     /// # Errors
     /// [`OpenError::InUse`] while an engine runs on it, [`OpenError::NeedsRepair`] when one crashed.
-    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, cache_bytes: usize, keys: Option<Arc<Keyring>>) -> Result<Self, OpenError> {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
         let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?);
+        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, None);
         let meta = reader.meta().map_err(|error| refused(path, error))?;
-        Ok(Self { database, meta })
+        if meta.format < FORMAT_VERSION {
+            return Err(OpenError::OlderFormat { found: meta.format });
+        }
+        if let Some(keys) = &keys {
+            check_keys(&reader, &meta, keys)?;
+        }
+        Ok(Self { database, meta, keys })
     }
 
     /// A snapshot.
     pub fn reader(&self) -> Result<Reader, ReadError> {
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?))
+        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, self.keys.clone()))
     }
 
     /// Checks what [`Store::open`] checks.
     pub fn check(&self) -> Result<OpenReport, OpenError> {
         check(&self.reader()?, self.meta.created_at)
     }
+}
+
+/// Repairs the file at `path` if it was not closed cleanly. Needs no keys.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn repair(path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes);
+    let database = builder.open(path).map_err(|error| failed(path, error))?;
+    Ok(database.close().map_err(Fault::from)?)
+}
+
+/// Whether the keys are those that the file was sealed with.
+fn check_keys(reader: &Reader, meta: &Meta, keys: &Keyring) -> Result<(), OpenError> {
+    let given = keys.masters();
+    let missing: Vec<_> = reader.masters()?.into_iter().filter(|id| !given.contains(id)).collect();
+    if !missing.is_empty() {
+        return Err(OpenError::MissingKeys { missing, given });
+    }
+    if meta.index != keys.index() {
+        return Err(OpenError::OtherIndexKey { needed: meta.index, given: keys.index() });
+    }
+    Ok(())
+}
+
+/// Notes, durably, that a master key is used from now on.
+fn use_master(database: &Database, id: KeyId) -> Result<(), Fault> {
+    let transaction = database.begin_write()?;
+    let is_new = transaction.open_table(table::MASTERS)?.insert(id.get(), ())?.is_none();
+    if is_new {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(())
 }
 
 /// A builder, and whether it had to repair the file.
@@ -196,7 +284,7 @@ fn builder(options: &OpenOptions) -> (Builder, Arc<AtomicBool>) {
     (builder, repaired)
 }
 
-fn failed(path: &Path, error: DatabaseError) -> OpenError {
+pub(crate) fn failed(path: &Path, error: DatabaseError) -> OpenError {
     let path = PathBuf::from(path);
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
@@ -224,6 +312,7 @@ impl fmt::Debug for OpenOptions {
         f.debug_struct("OpenOptions")
             .field("now", &self.now)
             .field("cache_bytes", &self.cache_bytes)
+            .field("keys", &self.keys)
             .field("check_integrity", &self.check_integrity)
             .finish_non_exhaustive()
     }

@@ -7,7 +7,8 @@ use redb::TableDefinition;
 
 type Table<K, V> = TableDefinition<'static, K, V>;
 
-/// What the file is: `format` (one byte), `created_ms` (eight, little-endian), `callback_key` (32).
+/// What the file is: `format` (one byte), `created_ms` (eight, little-endian), `callback_key` (32),
+/// `index` (four, id of the index key).
 pub(crate) const META: Table<&str, &[u8]> = TableDefinition::new("meta");
 
 /// The journal: position, gapless from 1, to record. The truth; everything below but the timers'
@@ -29,8 +30,20 @@ pub(crate) const BY_STATE: Table<(u8, u64), ()> = TableDefinition::new("by_state
 /// Number of the state to how many messages are in it.
 pub(crate) const TOTALS: Table<u8, u64> = TableDefinition::new("totals");
 
-/// (digits of the recipient, message number): every message, once.
-pub(crate) const BY_RECIPIENT: Table<(u64, u64), ()> = TableDefinition::new("by_recipient");
+/// Number of a person, sequential from 1, to their wrapped data key and sealed phone number.
+pub(crate) const PERSONS: Table<u64, &[u8]> = TableDefinition::new("persons");
+
+/// Keyed hash of a phone number to the person's number.
+pub(crate) const PERSON_HASHES: Table<&[u8; 16], u64> = TableDefinition::new("person_hashes");
+
+/// (person number, message number): every message, once.
+pub(crate) const BY_PERSON: Table<(u64, u64), ()> = TableDefinition::new("by_person");
+
+/// Ids of the master keys that wrap some person's data key.
+pub(crate) const MASTERS: Table<u32, ()> = TableDefinition::new("masters");
+
+/// 0 to the newest head of the chain over the journal.
+pub(crate) const HEADS: Table<u8, &[u8]> = TableDefinition::new("heads");
 
 /// (due instant in ms, message number): every message that has a timer, once.
 pub(crate) const TIMERS: Table<(i64, u64), ()> = TableDefinition::new("timers");

@@ -1,8 +1,14 @@
 //! The program as its users meet it: real processes, real sockets, a real store.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests end at the first surprise"
+)]
 
 mod demo; // the README's command keeps its promises
 mod import; // files, twice
 mod message; // send, show, list, cancel, retry
+mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping
 mod world; // the program and its processes

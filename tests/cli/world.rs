@@ -4,10 +4,21 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use dunlin_storage::{Entropy, Keyring};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The program, with `variables` as its whole environment.
+/// The program, with `variables` and some keys as its whole environment.
 pub(crate) fn dunlin(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = keyless(arguments, variables);
+    if !variables.iter().any(|(name, _)| name.starts_with("DUNLIN_KEYS")) {
+        let keys = Keyring::generate(&Entropy::seeded(1)).unwrap();
+        command.env("DUNLIN_KEYS", keys.to_text().as_str());
+    }
+    command
+}
+
+/// The program, with `variables` as its whole environment: its keys lie beside its data.
+pub(crate) fn keyless(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
     command
@@ -42,8 +53,16 @@ impl Daemon {
         Self::run(&["sandbox"], variables)
     }
 
+    /// Starts a daemon whose data directory is among the variables, with its keys beside it.
+    pub(crate) fn start_keyless(variables: &[(&str, &str)]) -> Self {
+        Self::spawn(keyless(&["serve", "--listen", "127.0.0.1:0"], variables))
+    }
+
     fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = dunlin(arguments, variables);
+        Self::spawn(dunlin(arguments, variables))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();

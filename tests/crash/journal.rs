@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use dunlin::daemon::STORE_FILE;
+use dunlin::keys::KeySources;
 use dunlin_storage::{Entry, ReadOnlyStore};
 use dunlin_workflows::id::{Attempt, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{Cause, Event, Message, Request};
@@ -23,7 +24,9 @@ pub(crate) struct Life {
 impl Life {
     /// Every life in the store of `data`.
     pub(crate) fn all(data: &Path) -> anyhow::Result<Vec<Self>> {
-        let reader = ReadOnlyStore::open(&data.join(STORE_FILE), CACHE_BYTES)?.reader()?;
+        let sources = KeySources { given: None, credentials: None, data: data.to_owned() };
+        let keys = sources.find()?.context("the daemon made no keys")?.ring;
+        let reader = ReadOnlyStore::open(&data.join(STORE_FILE), CACHE_BYTES, Some(keys))?.reader()?;
         let read = |number| {
             let number = MessageNumber::new(number);
             let row =

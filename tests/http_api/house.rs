@@ -14,7 +14,7 @@ use dunlin::id_source::SystemIds;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
-use dunlin_storage::{OpenOptions, Store};
+use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
 use dunlin_workflows::rules::{Rules, Sending};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -77,6 +77,8 @@ impl House {
             now: clock.wall(),
             cache_bytes: 1 << 20,
             callback_key: CALLBACK_KEY,
+            keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
+            entropy: Entropy::seeded(1),
             check_integrity: false,
         };
         let store = Arc::new(Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0);

@@ -62,6 +62,23 @@ impl MessageNumber {
     }
 }
 
+/// A recipient's number inside one store, sequential from 1. It says nothing about who that is: the
+/// phone number stands sealed beside it, and is gone once the person is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonNumber(u64);
+
+impl PersonNumber {
+    /// The person with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// One call asking the provider to send; counted from 1. `Attempt::NONE` is "not tried yet".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Attempt(u32);

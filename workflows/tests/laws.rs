@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
     ProviderStatus, Report, Request, State, Via, accept, decide, next, timer,
@@ -59,8 +59,10 @@ struct Life {
 }
 
 impl Life {
-    fn begin(request: Request, rules: Rules) -> Self {
-        let events = accept(request, &Context { now: at(0), rules: &rules, jitter: 0 }).unwrap();
+    fn begin(request: &Request, rules: Rules) -> Self {
+        let events =
+            accept(request.terms(PersonNumber::new(1)), &Context { now: at(0), rules: &rules, jitter: 0 })
+                .unwrap();
         let mut message = Message::begin(&events[0], at(0)).unwrap();
         for event in &events[1..] {
             message.apply(event, at(0)).unwrap();
@@ -214,7 +216,7 @@ proptest! {
         let expires = lasts.map(|lasts| scheduled.unwrap_or(0) + lasts);
         let mut rules = rules();
         rules.retry.redeliver = if redeliver { Redeliver::On } else { Redeliver::Off };
-        let mut life = Life::begin(request(scheduled, expires, on_unknown), rules);
+        let mut life = Life::begin(&request(scheduled, expires, on_unknown), rules);
         for (step, jitter) in steps {
             match step {
                 Step::Ask(command) => life.ask(&command, jitter),
@@ -265,7 +267,7 @@ proptest! {
 }
 
 fn submitted() -> Life {
-    let mut life = Life::begin(request(None, None, OnUnknown::Hold), rules());
+    let mut life = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     life.ask(&Command::Begin, 0);
     let outcome = Outcome::Taken { sid: sid('a'), status: ProviderStatus::Queued };
     life.ask(&Command::Conclude { attempt: Attempt::new(1), outcome }, 0);
@@ -284,11 +286,11 @@ fn late_sent_callback_does_not_undo_delivered() {
 
 #[test]
 fn cancel_wins_before_the_attempt_and_loses_after_it() {
-    let mut before = Life::begin(request(None, None, OnUnknown::Hold), rules());
+    let mut before = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     before.ask(&Command::Cancel, 0);
     before.ask(&Command::Begin, 0);
     assert_eq!((before.message.state, before.message.attempt), (State::Canceled, Attempt::NONE));
-    let mut after = Life::begin(request(None, None, OnUnknown::Hold), rules());
+    let mut after = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     after.ask(&Command::Begin, 0);
     let context = Context { now: at(0), rules: &after.rules, jitter: 0 };
     assert!(decide(&after.message, &Command::Cancel, &context).is_err());
@@ -296,7 +298,7 @@ fn cancel_wins_before_the_attempt_and_loses_after_it() {
 
 #[test]
 fn a_callback_faster_than_the_answer_is_believed_and_the_answer_then_says_nothing_new() {
-    let mut life = Life::begin(request(None, None, OnUnknown::Hold), rules());
+    let mut life = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     life.ask(&Command::Begin, 0);
     let report = Report { sid: sid('a'), status: ProviderStatus::Delivered, code: None, via: Via::Callback };
     life.ask(&Command::Report { attempt: Some(Attempt::new(1)), report }, 0);
@@ -320,7 +322,7 @@ fn no_four_commands_submit_twice_what_may_have_been_taken() {
         conclude(Outcome::Lost { detail: "timeout".into() }),
         conclude(Outcome::Taken { sid: sid('a'), status: ProviderStatus::Queued }),
     ];
-    let mut lives = vec![Life::begin(request(None, None, OnUnknown::Hold), rules())];
+    let mut lives = vec![Life::begin(&request(None, None, OnUnknown::Hold), rules())];
     for _ in 0..5 {
         let longer = lives.iter().flat_map(|life| {
             alphabet.iter().map(|command| {

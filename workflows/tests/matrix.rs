@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
     ProviderStatus, Report, Request, State, Verdict, Via, accept, decide,
@@ -40,7 +40,8 @@ fn message(state: State, on_unknown: OnUnknown) -> Message {
         retry_of: None,
     };
     let rules = Rules::default();
-    let events = accept(request, &Context { now: NOW, rules: &rules, jitter: 0 }).unwrap();
+    let events =
+        accept(request.terms(PersonNumber::new(1)), &Context { now: NOW, rules: &rules, jitter: 0 }).unwrap();
     let mut message = Message::begin(&events[0], NOW).unwrap();
     let unsent = match state {
         State::Accepted

@@ -67,7 +67,7 @@ pub(super) async fn store(config: &Config) -> Check {
     if matches!(path.try_exists(), Ok(false)) {
         return Check::good(about, "will be made by the first start");
     }
-    let opened = ReadOnlyStore::open(&path, config.cache_bytes).and_then(|store| store.check());
+    let opened = ReadOnlyStore::open(&path, config.cache_bytes, None).and_then(|store| store.check());
     match opened {
         Ok(report) => Check::good(
             about,

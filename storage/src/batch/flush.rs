@@ -1,11 +1,12 @@
 //! The end of a batch: what changed in memory goes to the tables, in the order of their keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use redb::ReadableTable;
 
 use super::{Batch, Touched};
+use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::record::tag::Tagged;
 
@@ -19,15 +20,17 @@ struct Moves {
 }
 
 impl Batch<'_> {
-    /// Writes everything this batch changed.
-    pub(crate) fn flush(mut self) -> Result<(), (BatchError, bool)> {
+    /// Writes everything this batch changed; gives the new head of the chain.
+    pub(crate) fn flush(mut self) -> Result<Head, (BatchError, bool)> {
         let written = self.write();
         let written = self.noted(written);
-        written.map_err(|error| (error, self.faulty))
+        written.map(|()| self.head).map_err(|error| (error, self.faulty))
     }
 
     fn write(&mut self) -> Result<(), BatchError> {
         self.pending.write(self.tables.journal.open()?)?;
+        self.write_head()?;
+        self.write_persons()?;
         let mut moves = Moves::default();
         for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
             let row = touched.now.put(*number)?;
@@ -35,8 +38,8 @@ impl Batch<'_> {
             messages.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
             moves.note(*number, touched);
             if touched.stored.is_none() {
-                let key = (touched.now.message.to.digits(), number.get());
-                self.tables.by_recipient.open()?.insert(key, ()).map_err(Fault::from)?;
+                let key = (touched.now.message.person.get(), number.get());
+                self.tables.by_person.open()?.insert(key, ()).map_err(Fault::from)?;
             }
         }
         self.write_moves(moves)?;
@@ -44,6 +47,27 @@ impl Batch<'_> {
         for (lane, projection) in &self.lanes {
             let row = projection.put(*lane)?;
             self.tables.lanes.open()?.insert(lane.get(), row.as_slice()).map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+
+    /// Extends the chain over the records of this batch.
+    fn write_head(&mut self) -> Result<(), BatchError> {
+        self.head = self.pending.iter().fold(self.head, |head, (seq, bytes)| head.extended(seq, bytes));
+        let bytes = self.head.to_bytes();
+        self.tables.heads.open()?.insert(chain::NEWEST, bytes.as_slice()).map_err(Fault::from)?;
+        Ok(())
+    }
+
+    /// Writes the persons whom this batch sends their first text.
+    fn write_persons(&mut self) -> Result<(), BatchError> {
+        let created = self.messages.values().filter(|touched| touched.stored.is_none());
+        let sent_to: BTreeSet<PersonNumber> = created.map(|touched| touched.now.message.person).collect();
+        for (number, hash) in self.new_persons.iter().filter(|(number, _)| sent_to.contains(number)) {
+            let Some(person) = self.persons.get(number) else { continue };
+            let row = person.put(*number, &self.keyring)?;
+            self.tables.persons.open()?.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
+            self.tables.person_hashes.open()?.insert(hash, number.get()).map_err(Fault::from)?;
         }
         Ok(())
     }

@@ -10,18 +10,22 @@ pub(crate) mod tables;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{self, Message, Request, StateName};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
+use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
+use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
-use crate::record::{Place, Record, put_lane, put_message};
+use crate::record::{PersonEvent, Place, Record, put_lane, put_message, put_person};
+use crate::seal::{Entropy, Keyring};
 use pending::Pending;
 use tables::Tables;
 
@@ -37,6 +41,18 @@ pub struct Batch<'txn> {
     created: BTreeMap<MessageId, MessageNumber>,
     /// SIDs that this batch learns.
     learned: BTreeMap<ProviderSid, MessageNumber>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) entropy: Entropy,
+    /// The head of the chain before this batch; after its end, with it.
+    head: Head,
+    /// Persons whose data key is at hand.
+    pub(crate) persons: BTreeMap<PersonNumber, Person>,
+    /// Persons whose number was looked up, by its hash.
+    pub(crate) met: BTreeMap<[u8; 16], PersonNumber>,
+    /// Persons that are not in the file yet, with the hash of their number.
+    pub(crate) new_persons: BTreeMap<PersonNumber, [u8; 16]>,
+    /// The highest number of a person, once asked for.
+    pub(crate) last_person: Option<u64>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
     /// The database engine failed.
@@ -52,12 +68,23 @@ struct Touched {
 }
 
 impl<'txn> Batch<'txn> {
-    pub(crate) fn new(transaction: &'txn WriteTransaction) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        transaction: &'txn WriteTransaction,
+        keyring: &Arc<Keyring>,
+        entropy: &Entropy,
+    ) -> Result<Self, ReadError> {
         let mut tables = Tables::new(transaction);
-        let last = tables.journal.open()?.last()?.map_or(0, |(seq, _)| seq.value());
+        let head = chain::newest(tables.heads.open()?)?;
         Ok(Self {
             tables,
-            pending: Pending::new(JournalSeq::new(last)),
+            pending: Pending::new(head.seq),
+            keyring: Arc::clone(keyring),
+            entropy: entropy.clone(),
+            head,
+            persons: BTreeMap::new(),
+            met: BTreeMap::new(),
+            new_persons: BTreeMap::new(),
+            last_person: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
             created: BTreeMap::new(),
@@ -113,12 +140,6 @@ impl<'txn> Batch<'txn> {
         Ok(self.messages.get(&number).map(|touched| &touched.now))
     }
 
-    /// What was asked for: the request of a message, body included.
-    pub fn request(&mut self, number: MessageNumber) -> Result<Option<Request>, BatchError> {
-        let Some(seq) = self.load(number)?.map(|projection| projection.accepted_seq) else { return Ok(None) };
-        Ok(Some(projection::request(self.record_at(seq)?)?))
-    }
-
     /// The journal record at this position, which may be one that this batch added.
     pub fn record_at(&mut self, seq: JournalSeq) -> Result<Record, BatchError> {
         let read = match self.pending.get(seq) {
@@ -130,8 +151,8 @@ impl<'txn> Batch<'txn> {
         self.noted(read)
     }
 
-    /// Creates a message: its events, of which the first must be its acceptance, what they make of
-    /// it, and its timer.
+    /// Creates a message: what was asked for, its events, of which the first must be its acceptance for
+    /// the person that [`Batch::person`] gave, what they make of it, and its timer.
     ///
     /// # Errors
     /// [`BatchError::BeginsWith`], [`BatchError::IdTaken`] when this batch creates the same id
@@ -141,12 +162,13 @@ impl<'txn> Batch<'txn> {
         &mut self,
         at: Timestamp,
         source: Source,
+        request: &Request,
         events: &[message::Event],
         after: &Message,
         timer: Option<Timestamp>,
     ) -> Result<MessageNumber, BatchError> {
-        let id = match events.first() {
-            Some(message::Event::Accepted { request, .. }) => request.id,
+        let (id, person) = match events.first() {
+            Some(message::Event::Accepted { terms }) => (terms.id, terms.person),
             other => {
                 let event = other.map_or("nothing", message::Event::name);
                 return Err(BatchError::BeginsWith { event });
@@ -157,7 +179,11 @@ impl<'txn> Batch<'txn> {
         }
         let number = self.next_number()?;
         let accepted_seq = self.pending.last().next();
-        let last_seq = self.append(number, None, at, source, events)?;
+        let Some(recipient) = self.open_person(person)? else {
+            return Err(BatchError::UnknownPerson { person });
+        };
+        let sealed = recipient.seal(person, accepted_seq, request)?;
+        let last_seq = self.append(number, None, at, source, events, &sealed)?;
         self.last_number = Some(number);
         self.created.insert(id, number);
         let now = Projection { message: after.clone(), accepted_seq, last_seq, timer };
@@ -180,7 +206,7 @@ impl<'txn> Batch<'txn> {
     ) -> Result<(), BatchError> {
         let Some(before) = self.load(number)? else { return Err(BatchError::UnknownMessage { number }) };
         let previous = before.last_seq;
-        let last_seq = self.append(number, Some(previous), at, source, events)?;
+        let last_seq = self.append(number, Some(previous), at, source, events, &[])?;
         if let Some(touched) = self.messages.get_mut(&number) {
             touched.now.message.clone_from(after);
             touched.now.last_seq = last_seq;
@@ -198,13 +224,14 @@ impl<'txn> Batch<'txn> {
         at: Timestamp,
         source: Source,
         events: &[message::Event],
+        sealed: &[u8],
     ) -> Result<JournalSeq, BatchError> {
         let start = self.pending.last();
         for event in events {
             let place = Place { seq: start, previous, at, source };
             let appended = self
                 .pending
-                .append(place, |place, payload, out| put_message(place, number, event, payload, out));
+                .append(place, |place, payload, out| put_message(place, number, event, sealed, payload, out));
             match appended {
                 Ok(seq) => previous = Some(seq),
                 Err(error) => {
@@ -251,6 +278,19 @@ impl<'txn> Batch<'txn> {
         let last_seq =
             self.pending.append(place, |place, payload, out| put_lane(place, lane, event, payload, out))?;
         self.lanes.insert(lane, LaneProjection { lane: after.clone(), last_seq });
+        Ok(())
+    }
+
+    /// Records what happened to a person.
+    pub(crate) fn record_person(
+        &mut self,
+        person: PersonNumber,
+        at: Timestamp,
+        source: Source,
+        event: &PersonEvent,
+    ) -> Result<(), BatchError> {
+        let place = Place { seq: JournalSeq::START, previous: None, at, source };
+        self.pending.append(place, |place, payload, out| put_person(place, person, event, payload, out))?;
         Ok(())
     }
 

@@ -67,13 +67,18 @@ impl Pending {
         self.bytes.get(start..end)
     }
 
+    /// Every record, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (JournalSeq, &[u8])> {
+        let first = self.start.next().get();
+        let seqs = (first..).map(JournalSeq::new).take(self.ends.len());
+        seqs.map(|seq| (seq, self.get(seq).unwrap_or_default()))
+    }
+
     /// Writes the records behind the journal's end.
     pub(crate) fn write(&self, journal: &mut Table<'_, u64, &'static [u8]>) -> Result<(), Fault> {
         let mut cursor = journal.upper_bound_mut(Bound::<u64>::Unbounded)?;
-        let mut seq = self.start;
-        while seq < self.last {
-            seq = seq.next();
-            cursor.insert_before(seq.get(), self.get(seq).unwrap_or_default())?;
+        for (seq, bytes) in self.iter() {
+            cursor.insert_before(seq.get(), bytes)?;
         }
         cursor.close()?;
         Ok(())

@@ -1,6 +1,6 @@
 //! The tables of one transaction, each opened at most once and only when it is needed.
 
-use redb::{Key, Table, TableDefinition, Value, WriteTransaction};
+use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 
 use crate::error::Fault;
 use crate::table;
@@ -35,7 +35,11 @@ pub(crate) struct Tables<'txn> {
     pub(crate) provider_sids: Lazy<'txn, &'static [u8; 34], u64>,
     pub(crate) by_state: Lazy<'txn, (u8, u64), ()>,
     pub(crate) totals: Lazy<'txn, u8, u64>,
-    pub(crate) by_recipient: Lazy<'txn, (u64, u64), ()>,
+    pub(crate) persons: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) person_hashes: Lazy<'txn, &'static [u8; 16], u64>,
+    pub(crate) by_person: Lazy<'txn, (u64, u64), ()>,
+    pub(crate) masters: Lazy<'txn, u32, ()>,
+    pub(crate) heads: Lazy<'txn, u8, &'static [u8]>,
     pub(crate) timers: Lazy<'txn, (i64, u64), ()>,
     pub(crate) lanes: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) orphans: Lazy<'txn, (&'static [u8; 34], u64), &'static [u8]>,
@@ -54,7 +58,11 @@ impl<'txn> Tables<'txn> {
             provider_sids: Lazy::new(transaction, table::PROVIDER_SIDS),
             by_state: Lazy::new(transaction, table::BY_STATE),
             totals: Lazy::new(transaction, table::TOTALS),
-            by_recipient: Lazy::new(transaction, table::BY_RECIPIENT),
+            persons: Lazy::new(transaction, table::PERSONS),
+            person_hashes: Lazy::new(transaction, table::PERSON_HASHES),
+            by_person: Lazy::new(transaction, table::BY_PERSON),
+            masters: Lazy::new(transaction, table::MASTERS),
+            heads: Lazy::new(transaction, table::HEADS),
             timers: Lazy::new(transaction, table::TIMERS),
             lanes: Lazy::new(transaction, table::LANES),
             orphans: Lazy::new(transaction, table::ORPHANS),
@@ -65,6 +73,11 @@ impl<'txn> Tables<'txn> {
         }
     }
 
+    /// The highest number of a person; 0 when there is none.
+    pub(crate) fn last_person(&mut self) -> Result<u64, Fault> {
+        Ok(self.persons.open()?.last()?.map_or(0, |(number, _)| number.value()))
+    }
+
     /// Opens every table, which creates those that do not exist.
     pub(crate) fn create_all(&mut self) -> Result<(), Fault> {
         self.journal.open()?;
@@ -73,7 +86,11 @@ impl<'txn> Tables<'txn> {
         self.provider_sids.open()?;
         self.by_state.open()?;
         self.totals.open()?;
-        self.by_recipient.open()?;
+        self.persons.open()?;
+        self.person_hashes.open()?;
+        self.by_person.open()?;
+        self.masters.open()?;
+        self.heads.open()?;
         self.timers.open()?;
         self.lanes.open()?;
         self.orphans.open()?;

@@ -1,16 +1,43 @@
-//! The persisted form of an accepted wish: the only place where the body is kept.
+//! The persisted form of an accepted wish: the only place where the body is kept, and that sealed.
 
 use dunlin_workflows::body::{Body, Encoding};
-use dunlin_workflows::id::MessageId;
-use dunlin_workflows::message::{Event, Metadata, Request, UserId};
+use dunlin_workflows::id::{MessageId, PersonNumber};
+use dunlin_workflows::message::{Event, Metadata, Request, Terms, Text, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
+use super::codec;
 use super::tag::{Tagged, word};
 
-/// `message::Event::Accepted`, first form.
+/// `message::Event::Accepted`, second form: what identifies a person or is written to them is sealed.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct AcceptedV2 {
+    id: [u8; 16],
+    person: u64,
+    priority: u8,
+    scheduled_for_ms: Option<i64>,
+    expires_at_ms: Option<i64>,
+    on_unknown: u8,
+    retry_of: Option<[u8; 16]>,
+    encoding: u8,
+    segments: u16,
+    /// A [`TextV1`], sealed.
+    pub(super) sealed: Vec<u8>,
+}
+
+/// What is sealed in [`AcceptedV2`], first form. The number stands with the person.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct TextV1 {
+    body: String,
+    user_id: Option<String>,
+    metadata: Option<String>,
+}
+
+/// `message::Event::Accepted`, first form: in clear. Read only to seal it.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct AcceptedV1 {
@@ -29,51 +56,97 @@ pub(crate) struct AcceptedV1 {
     segments: u16,
 }
 
-impl AcceptedV1 {
-    /// The persisted form of these parts of the event.
-    pub(crate) fn new(request: &Request, encoding: Encoding, segments: u16) -> Self {
+impl AcceptedV2 {
+    /// The persisted form of these terms.
+    pub(crate) fn new(terms: &Terms, sealed: &[u8]) -> Self {
         Self {
-            id: *request.id.as_bytes(),
-            to: request.to.digits(),
-            body: request.body.as_str().to_owned(),
-            priority: request.priority.tag(),
-            scheduled_for_ms: request.scheduled_for.map(Timestamp::as_millis),
-            expires_at_ms: request.expires_at.map(Timestamp::as_millis),
-            on_unknown: request.on_unknown.tag(),
-            user_id: request.user_id.as_ref().map(|user| user.as_str().to_owned()),
-            metadata: request.metadata.as_ref().map(|notes| notes.as_str().to_owned()),
-            retry_of: request.retry_of.map(|id| *id.as_bytes()),
-            encoding: encoding.tag(),
-            segments,
+            id: *terms.id.as_bytes(),
+            person: terms.person.get(),
+            priority: terms.priority.tag(),
+            scheduled_for_ms: terms.scheduled_for.map(Timestamp::as_millis),
+            expires_at_ms: terms.expires_at.map(Timestamp::as_millis),
+            on_unknown: terms.on_unknown.tag(),
+            retry_of: terms.retry_of.map(|id| *id.as_bytes()),
+            encoding: terms.encoding.tag(),
+            segments: terms.segments,
+            sealed: sealed.to_vec(),
         }
     }
 }
 
-impl TryFrom<AcceptedV1> for Event {
+impl TryFrom<AcceptedV2> for Event {
     type Error = RecordError;
 
-    fn try_from(row: AcceptedV1) -> Result<Self, Self::Error> {
-        let user_id = row.user_id.map(|user| user.parse::<UserId>()).transpose();
-        let metadata = row.metadata.map(|notes| Metadata::new(&notes)).transpose();
-        let request = Request {
+    fn try_from(row: AcceptedV2) -> Result<Self, Self::Error> {
+        let terms = Terms {
             id: MessageId::from_bytes(row.id),
-            to: phone_number(row.to)?,
-            body: Body::parse(row.body.as_str())
-                .map_err(|_not_a_body| RecordError::Value { what: "body" })?,
+            person: PersonNumber::new(row.person),
             priority: word(row.priority)?,
             scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis),
             expires_at: row.expires_at_ms.map(Timestamp::from_millis),
             on_unknown: word(row.on_unknown)?,
-            user_id: user_id.map_err(|_not_a_user| RecordError::Value { what: "user id" })?,
-            metadata: metadata.map_err(|_too_long| RecordError::Value { what: "metadata" })?,
             retry_of: row.retry_of.map(MessageId::from_bytes),
-        };
-        Ok(Self::Accepted {
-            request: Box::new(request),
             encoding: word(row.encoding)?,
             segments: row.segments,
-        })
+        };
+        Ok(Self::Accepted { terms: Box::new(terms) })
     }
+}
+
+impl TextV1 {
+    /// The text of a request, to be sealed.
+    pub(crate) fn put(request: &Request) -> Result<Vec<u8>, RecordError> {
+        let text = Self {
+            body: request.body.as_str().to_owned(),
+            user_id: request.user_id.as_ref().map(|user| user.as_str().to_owned()),
+            metadata: request.metadata.as_ref().map(|notes| notes.as_str().to_owned()),
+        };
+        let mut bytes = Vec::with_capacity(64_usize.saturating_add(text.body.len()));
+        codec::put(&text, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The text that was put, for the recipient `to`.
+    pub(crate) fn take(to: PhoneNumber, bytes: &[u8]) -> Result<Text, RecordError> {
+        let row: Self = codec::take(bytes)?;
+        text(to, &row.body, row.user_id, row.metadata)
+    }
+}
+
+impl AcceptedV1 {
+    /// The wish, and how its body was judged: encoding and billed parts.
+    pub(crate) fn open(self) -> Result<(Request, Encoding, u16), RecordError> {
+        let text = text(phone_number(self.to)?, &self.body, self.user_id, self.metadata)?;
+        let request = Request {
+            id: MessageId::from_bytes(self.id),
+            to: text.to,
+            body: text.body,
+            priority: word(self.priority)?,
+            scheduled_for: self.scheduled_for_ms.map(Timestamp::from_millis),
+            expires_at: self.expires_at_ms.map(Timestamp::from_millis),
+            on_unknown: word(self.on_unknown)?,
+            user_id: text.user_id,
+            metadata: text.metadata,
+            retry_of: self.retry_of.map(MessageId::from_bytes),
+        };
+        Ok((request, word(self.encoding)?, self.segments))
+    }
+}
+
+fn text(
+    to: PhoneNumber,
+    body: &str,
+    user_id: Option<String>,
+    metadata: Option<String>,
+) -> Result<Text, RecordError> {
+    let user_id = user_id.map(|user| user.parse::<UserId>()).transpose();
+    let metadata = metadata.map(|notes| Metadata::new(&notes)).transpose();
+    Ok(Text {
+        to,
+        body: Body::parse(body).map_err(|_not_a_body| RecordError::Value { what: "body" })?,
+        user_id: user_id.map_err(|_not_a_user| RecordError::Value { what: "user id" })?,
+        metadata: metadata.map_err(|_too_long| RecordError::Value { what: "metadata" })?,
+    })
 }
 
 /// The number with these digits, checked again: persisted bytes are not trusted.

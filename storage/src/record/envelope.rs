@@ -26,8 +26,13 @@ where
     Ok(out)
 }
 
-/// Reads a row of version 1, the only version there is so far.
-pub(crate) fn take_row<T>(table: &'static str, key: &[u8], bytes: &[u8]) -> Result<T, RecordError>
+/// Reads a row of this version.
+pub(crate) fn take_row<T>(
+    table: &'static str,
+    key: &[u8],
+    expected: u8,
+    bytes: &[u8],
+) -> Result<T, RecordError>
 where
     T: SchemaReadOwned<Layout, Dst = T>,
 {
@@ -39,7 +44,7 @@ where
     if stored != computed {
         return Err(RecordError::WrongChecksum { stored, computed });
     }
-    if *version != 1 {
+    if *version != expected {
         return Err(RecordError::UnknownVersion { name: table, version: *version });
     }
     take(payload)
@@ -58,23 +63,23 @@ mod tests {
     #[test]
     fn every_single_bit_flip_and_every_other_key_is_detected() {
         let bytes = put_row("t", b"k", 1, &0x1234_5678_u32).unwrap();
-        assert_eq!(take_row::<u32>("t", b"k", &bytes).unwrap(), 0x1234_5678);
-        assert!(take_row::<u32>("t", b"l", &bytes).is_err(), "under another key");
-        assert!(take_row::<u32>("u", b"k", &bytes).is_err(), "in another table");
+        assert_eq!(take_row::<u32>("t", b"k", 1, &bytes).unwrap(), 0x1234_5678);
+        assert!(take_row::<u32>("t", b"l", 1, &bytes).is_err(), "under another key");
+        assert!(take_row::<u32>("u", b"k", 1, &bytes).is_err(), "in another table");
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(take_row::<u32>("t", b"k", &damaged).is_err(), "bit {bit}");
+            assert!(take_row::<u32>("t", b"k", 1, &damaged).is_err(), "bit {bit}");
         }
         for length in 0..bytes.len() {
-            assert!(take_row::<u32>("t", b"k", &bytes[..length]).is_err(), "cut to {length}");
+            assert!(take_row::<u32>("t", b"k", 1, &bytes[..length]).is_err(), "cut to {length}");
         }
     }
 
     #[test]
     fn row_of_a_newer_version_is_refused_with_the_remedy() {
         let bytes = put_row("messages", b"k", 2, &1_u8).unwrap();
-        let error = take_row::<u8>("messages", b"k", &bytes).unwrap_err();
+        let error = take_row::<u8>("messages", b"k", 1, &bytes).unwrap_err();
         assert!(error.to_string().ends_with("written by a newer dunlin: upgrade"), "{error}");
     }
 }

@@ -67,6 +67,15 @@ pub enum RecordError {
         /// Which field.
         what: &'static str,
     },
+    /// A sealed value does not open: it was changed, moved, or sealed with another key.
+    #[error("the sealed {what} does not open; it was changed or moved: restore a backup")]
+    Sealed {
+        /// Which value.
+        what: &'static str,
+    },
+    /// The machine has no cipher.
+    #[error("this machine can't encrypt; nothing is stored in clear")]
+    NoCipher,
     /// The event is too large to persist.
     #[error("the event has {length} bytes; at most {max} are kept", max = super::codec::PAYLOAD_BYTES_MAX)]
     TooLong {

@@ -10,7 +10,7 @@ use super::RecordError;
 pub const HEADER_BYTES: usize = 38;
 
 /// The only header layout so far.
-pub const FORMAT_VERSION: u8 = 1;
+pub const HEADER_VERSION: u8 = 1;
 
 /// The payload is wincode, which is bincode's legacy configuration byte for byte.
 pub(crate) const CODEC_WINCODE: u8 = 1;
@@ -20,6 +20,9 @@ pub(crate) const KIND_MESSAGE: u8 = 1;
 
 /// The record belongs to a lane.
 pub(crate) const KIND_LANE: u8 = 2;
+
+/// The record belongs to a person.
+pub(crate) const KIND_PERSON: u8 = 3;
 
 /// Every field of the header: name, offset, bytes. `FORMAT.md` prints the same table.
 pub const FIELDS: [(&str, usize, usize); 11] = [
@@ -68,7 +71,7 @@ impl Header {
         let length = u32::try_from(payload.len()).map_err(|_too_long| too_long())?;
         let start = out.len();
         out.extend_from_slice(&[
-            FORMAT_VERSION,
+            HEADER_VERSION,
             self.kind,
             self.record_type,
             self.type_version,
@@ -91,7 +94,7 @@ impl Header {
         let (head, payload) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(short)?;
         let mut fields = Fields(head);
         let format = fields.byte().ok_or_else(short)?;
-        if format != FORMAT_VERSION {
+        if format != HEADER_VERSION {
             return Err(RecordError::Unknown { what: "record format", number: format });
         }
         let kind = fields.byte().ok_or_else(short)?;

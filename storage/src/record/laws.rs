@@ -4,7 +4,7 @@ use bincode::config::legacy;
 use dunlin_workflows::id::MessageNumber;
 use proptest::prelude::*;
 
-use super::accepted::AcceptedV1;
+use super::accepted::AcceptedV2;
 use super::codec::{put, take};
 use super::header::Header;
 use super::lane::CooledV1;
@@ -12,7 +12,8 @@ use super::message::{
     AttemptFailedV1, AttemptStartedV1, ContradictedV1, EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1,
     PolledV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1,
 };
-use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV1, OrphanRowV1};
+use super::person::ErasedV1;
+use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
 use super::strategy::{lane_projection, projection, record};
 use super::{Record, RecordError};
 use crate::journal::{JournalSeq, LaneNumber};
@@ -32,7 +33,7 @@ where
 
 fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
     match (kind, record_type) {
-        (1, 1) => agrees::<AcceptedV1>(payload),
+        (1, 1) => agrees::<AcceptedV2>(payload),
         (1, 2) => agrees::<HeldV1>(payload),
         (1, 4) => agrees::<AttemptStartedV1>(payload),
         (1, 5) => agrees::<SubmittedV1>(payload),
@@ -45,6 +46,7 @@ fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (1, 15) => agrees::<RetriedAsV1>(payload),
         (1, 16) => agrees::<ContradictedV1>(payload),
         (2, 1) => agrees::<CooledV1>(payload),
+        (3, 1) => agrees::<ErasedV1>(payload),
         (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     }
@@ -77,7 +79,7 @@ proptest! {
         let bytes = row.put(MessageNumber::new(number)).unwrap();
         prop_assert!(bytes.len() <= 400, "{}", bytes.len());
         prop_assert_eq!(Projection::take(number, &bytes).unwrap(), row);
-        prop_assert!(agrees::<MessageRowV1>(&bytes[5..]));
+        prop_assert!(agrees::<MessageRowV2>(&bytes[5..]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
-use super::accepted::AcceptedV1;
+use super::accepted::AcceptedV2;
 use super::codec::{put, take};
 use super::failure::FailureV1;
 use super::tag::{Tagged, word};
@@ -89,12 +89,18 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 17] = [
     (17, "unconfirmed"),
 ];
 
-/// Appends the payload of `event`; gives its record type and type version.
-pub(super) fn put_event(event: &Event, out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
+/// Newest form of each event's payload; 1 unless it is listed here.
+const VERSIONS: [(u8, u8); 1] = [(1, 2)];
+
+fn newest(record_type: u8) -> u8 {
+    VERSIONS.into_iter().find(|(known, _)| *known == record_type).map_or(1, |(_, version)| version)
+}
+
+/// Appends the payload of `event`; gives its record type and type version. `sealed` is the text of an
+/// accepted message.
+pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
     let (record_type, written) = match event {
-        Event::Accepted { request, encoding, segments } => {
-            (1, put(&AcceptedV1::new(request, *encoding, *segments), out))
-        }
+        Event::Accepted { terms } => (1, put(&AcceptedV2::new(terms, sealed), out)),
         Event::Held { hold, until } => {
             (2, put(&HeldV1 { hold: hold.tag(), until_ms: until.as_millis() }, out))
         }
@@ -136,19 +142,27 @@ pub(super) fn put_event(event: &Event, out: &mut Vec<u8>) -> Result<(u8, u8), Re
         }
         Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
     };
-    written.map(|()| (record_type, 1))
+    written.map(|()| (record_type, newest(record_type)))
 }
 
-/// Reads the event that a payload of this type and version holds.
-pub(super) fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result<Event, RecordError> {
+/// Reads the event that a payload of this type and version holds, and the sealed text in it.
+pub(super) fn take_event(
+    record_type: u8,
+    version: u8,
+    payload: &[u8],
+) -> Result<(Event, Vec<u8>), RecordError> {
     let Some((_, name)) = MESSAGE_RECORD_TYPES.into_iter().find(|(number, _)| *number == record_type) else {
         return Err(RecordError::Unknown { what: "message record type", number: record_type });
     };
-    if version != 1 {
+    if version != newest(record_type) {
         return Err(RecordError::UnknownVersion { name, version });
     }
-    match record_type {
-        1 => take::<AcceptedV1>(payload)?.try_into(),
+    let event = match record_type {
+        1 => {
+            let mut row = take::<AcceptedV2>(payload)?;
+            let sealed = std::mem::take(&mut row.sealed);
+            return Ok((row.try_into()?, sealed));
+        }
         2 => take::<HeldV1>(payload)?.try_into(),
         3 => take(payload).map(|EmptyV1 {}| Event::BecameDue),
         4 => take(payload)
@@ -167,7 +181,8 @@ pub(super) fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result
         16 => take::<ContradictedV1>(payload)?.try_into(),
         17 => take(payload).map(|EmptyV1 {}| Event::Unconfirmed),
         number => Err(RecordError::Unknown { what: "message record type", number }),
-    }
+    };
+    event.map(|event| (event, Vec::new()))
 }
 
 impl TryFrom<HeldV1> for Event {

@@ -8,28 +8,30 @@ pub(crate) mod codec;
 pub(crate) mod envelope;
 mod error;
 pub(crate) mod failure;
-mod header;
+pub(crate) mod header;
 pub(crate) mod lane;
 #[cfg(test)]
 mod laws;
 pub(crate) mod message;
+pub(crate) mod person;
 pub(crate) mod row;
 #[cfg(test)]
 mod strategy;
 pub(crate) mod tag;
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::{lane as lanes, message as messages};
 
 pub use codec::PAYLOAD_BYTES_MAX;
 pub use error::RecordError;
-pub use header::{FIELDS, FORMAT_VERSION, HEADER_BYTES};
+pub use header::{FIELDS, HEADER_BYTES, HEADER_VERSION};
 pub use message::MESSAGE_RECORD_TYPES;
+pub use person::{PERSON_RECORD_TYPES, PersonEvent, REMARK_BYTES_MAX};
 
 use crate::journal::{JournalSeq, LaneNumber};
-use header::{Header, KIND_LANE, KIND_MESSAGE};
+use header::{Header, KIND_LANE, KIND_MESSAGE, KIND_PERSON};
 use tag::{Tagged, word};
 
 /// One journal record, read and checked.
@@ -45,6 +47,8 @@ pub struct Record {
     pub source: Source,
     /// What happened, and to whom.
     pub event: Event,
+    /// The text of an accepted message, sealed; empty for every other event.
+    pub sealed: Vec<u8>,
 }
 
 /// What happened, and to whom.
@@ -64,6 +68,13 @@ pub enum Event {
         /// What.
         event: lanes::Event,
     },
+    /// Something happened to a person.
+    Person {
+        /// Which person.
+        person: PersonNumber,
+        /// What.
+        event: PersonEvent,
+    },
 }
 
 /// Everything of a record but its event.
@@ -80,11 +91,12 @@ pub(crate) fn put_message(
     place: Place,
     number: MessageNumber,
     event: &messages::Event,
+    sealed: &[u8],
     payload: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
     payload.clear();
-    let (record_type, type_version) = message::put_event(event, payload)?;
+    let (record_type, type_version) = message::put_event(event, sealed, payload)?;
     place.header(KIND_MESSAGE, record_type, type_version, number.get()).put(place.seq.get(), payload, out)
 }
 
@@ -99,6 +111,19 @@ pub(crate) fn put_lane(
     payload.clear();
     let (record_type, type_version) = lane::put_event(event, payload)?;
     place.header(KIND_LANE, record_type, type_version, lane.get()).put(place.seq.get(), payload, out)
+}
+
+/// Appends the record of a person's event. `payload` is scratch space, reused between calls.
+pub(crate) fn put_person(
+    place: Place,
+    person: PersonNumber,
+    event: &PersonEvent,
+    payload: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), RecordError> {
+    payload.clear();
+    let (record_type, type_version) = person::put_event(event, payload)?;
+    place.header(KIND_PERSON, record_type, type_version, person.get()).put(place.seq.get(), payload, out)
 }
 
 impl Place {
@@ -124,15 +149,19 @@ impl Record {
     pub fn decode(seq: JournalSeq, bytes: &[u8]) -> Result<Self, RecordError> {
         let (header, payload) = Header::take(seq.get(), bytes)?;
         let (record_type, version) = (header.record_type, header.type_version);
-        let event = match header.kind {
-            KIND_MESSAGE => Event::Message {
-                number: MessageNumber::new(header.number),
-                event: message::take_event(record_type, version, payload)?,
-            },
-            KIND_LANE => Event::Lane {
-                lane: LaneNumber::new(header.number),
-                event: lane::take_event(record_type, version, payload)?,
-            },
+        let (event, sealed) = match header.kind {
+            KIND_MESSAGE => {
+                let (event, sealed) = message::take_event(record_type, version, payload)?;
+                (Event::Message { number: MessageNumber::new(header.number), event }, sealed)
+            }
+            KIND_LANE => {
+                let event = lane::take_event(record_type, version, payload)?;
+                (Event::Lane { lane: LaneNumber::new(header.number), event }, Vec::new())
+            }
+            KIND_PERSON => {
+                let event = person::take_event(record_type, version, payload)?;
+                (Event::Person { person: PersonNumber::new(header.number), event }, Vec::new())
+            }
             number => return Err(RecordError::Unknown { what: "record kind", number }),
         };
         if header.previous >= seq.get() {
@@ -144,6 +173,7 @@ impl Record {
             at: Timestamp::from_millis(header.at_ms),
             source: word(header.source)?,
             event,
+            sealed,
         })
     }
 
@@ -155,8 +185,11 @@ impl Record {
         let place = Place { seq: self.seq, previous: self.previous, at: self.at, source: self.source };
         let (mut payload, mut out) = (Vec::new(), Vec::new());
         match &self.event {
-            Event::Message { number, event } => put_message(place, *number, event, &mut payload, &mut out)?,
+            Event::Message { number, event } => {
+                put_message(place, *number, event, &self.sealed, &mut payload, &mut out)?;
+            }
             Event::Lane { lane, event } => put_lane(place, *lane, event, &mut payload, &mut out)?,
+            Event::Person { person, event } => put_person(place, *person, event, &mut payload, &mut out)?,
         }
         Ok(out)
     }

@@ -1,24 +1,24 @@
 //! The persisted forms of table rows outside the journal.
 
-use dunlin_workflows::id::{Attempt, MessageId};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{Failure, Message, State, StateName};
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
-use super::accepted::phone_number;
+use super::envelope::{put_row, take_row};
 use super::failure::FailureV1;
 use super::message::provider_sid;
 use super::tag::{Tagged, word};
 use crate::journal::JournalSeq;
 use crate::projection::{LaneProjection, Projection};
 
-/// A row of `messages`, first form.
+/// A row of `messages`, second form: the recipient is the number of a person.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
-pub(crate) struct MessageRowV1 {
-    to: u64,
+pub(crate) struct MessageRowV2 {
+    person: u64,
     priority: u8,
     segments: u16,
     on_unknown: u8,
@@ -52,11 +52,11 @@ pub(crate) struct StateV1 {
     other_ms: i64,
 }
 
-impl From<&Projection> for MessageRowV1 {
+impl From<&Projection> for MessageRowV2 {
     fn from(projection: &Projection) -> Self {
         let message = &projection.message;
         Self {
-            to: message.to.digits(),
+            person: message.person.get(),
             priority: message.priority.tag(),
             segments: message.segments,
             on_unknown: message.on_unknown.tag(),
@@ -77,12 +77,12 @@ impl From<&Projection> for MessageRowV1 {
     }
 }
 
-impl TryFrom<MessageRowV1> for Projection {
+impl TryFrom<MessageRowV2> for Projection {
     type Error = RecordError;
 
-    fn try_from(row: MessageRowV1) -> Result<Self, Self::Error> {
+    fn try_from(row: MessageRowV2) -> Result<Self, Self::Error> {
         let message = Message {
-            to: phone_number(row.to)?,
+            person: PersonNumber::new(row.person),
             priority: word(row.priority)?,
             segments: row.segments,
             on_unknown: word(row.on_unknown)?,
@@ -154,6 +154,72 @@ impl TryFrom<StateV1> for State {
             == (row.word, row.count, row.since_ms, row.other_ms);
         if same { Ok(state) } else { Err(RecordError::Value { what: "state" }) }
     }
+}
+
+/// A row of `messages`, first form: with the recipient's number. Read only to replace it.
+#[derive(SchemaWrite, SchemaRead)]
+struct MessageRowV1 {
+    to: u64,
+    priority: u8,
+    segments: u16,
+    on_unknown: u8,
+    accepted_at_ms: i64,
+    scheduled_for_ms: Option<i64>,
+    expires_at_ms: Option<i64>,
+    attempt: u32,
+    counted: u32,
+    sid: Option<[u8; 34]>,
+    failure: Option<FailureV1>,
+    retried_as: Option<[u8; 16]>,
+    changed_at_ms: i64,
+    state: StateV1,
+    accepted_seq: u64,
+    last_seq: u64,
+    timer_ms: Option<i64>,
+}
+
+/// The second form of a row of `messages` of the first form, and its person, whom `person` knows by
+/// the digits of their number.
+pub(crate) fn upgrade_message(
+    number: u64,
+    bytes: &[u8],
+    person: impl FnOnce(u64) -> Option<PersonNumber>,
+) -> Result<(PersonNumber, Vec<u8>), RecordError> {
+    let key = number.to_le_bytes();
+    let row: MessageRowV1 = take_row("messages", &key, 1, bytes)?;
+    let person = person(row.to).ok_or(RecordError::Value { what: "recipient" })?;
+    let row = MessageRowV2 {
+        person: person.get(),
+        priority: row.priority,
+        segments: row.segments,
+        on_unknown: row.on_unknown,
+        accepted_at_ms: row.accepted_at_ms,
+        scheduled_for_ms: row.scheduled_for_ms,
+        expires_at_ms: row.expires_at_ms,
+        attempt: row.attempt,
+        counted: row.counted,
+        sid: row.sid,
+        failure: row.failure,
+        retried_as: row.retried_as,
+        changed_at_ms: row.changed_at_ms,
+        state: row.state,
+        accepted_seq: row.accepted_seq,
+        last_seq: row.last_seq,
+        timer_ms: row.timer_ms,
+    };
+    Ok((person, put_row("messages", &key, 2, &row)?))
+}
+
+/// A row of `persons`, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct PersonRowV1 {
+    /// Id of the master key that wraps the data key.
+    pub(crate) master: u32,
+    /// The data key, sealed with that master key.
+    pub(crate) wrapped: Vec<u8>,
+    /// Digits of the E.164 number as eight bytes, sealed with the data key.
+    pub(crate) number: Vec<u8>,
 }
 
 /// A row of `lanes`, first form.

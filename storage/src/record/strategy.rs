@@ -1,13 +1,12 @@
 //! Every value that a record can hold, for property tests.
 
-use dunlin_workflows::body::{Body, Encoding};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::body::Encoding;
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
-    Cause, Counts, Failure, HOLDS, Hold, Message, Metadata, OnUnknown, PROVIDER_STATUSES, Priority,
-    ProviderStatus, Request, State, UserId, Verdict, Via,
+    Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
+    State, Terms, Verdict, Via,
 };
-use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
@@ -18,7 +17,7 @@ use proptest::sample::select;
 
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
-use crate::record::{Event, Record};
+use crate::record::{Event, PersonEvent, Record};
 
 fn at() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_millis)
@@ -56,10 +55,6 @@ fn via() -> impl Strategy<Value = Via> {
     select(vec![Via::Response, Via::Callback, Via::Lookup, Via::Poll])
 }
 
-fn phone_number() -> impl Strategy<Value = PhoneNumber> {
-    (1_000_000_u64..1_000_000_000_000_000).prop_filter_map("a number", PhoneNumber::from_digits)
-}
-
 fn priority() -> impl Strategy<Value = Priority> {
     select(vec![Priority::Urgent, Priority::High, Priority::Normal, Priority::Low])
 }
@@ -83,24 +78,23 @@ fn failure() -> impl Strategy<Value = Failure> {
     })
 }
 
-fn request() -> impl Strategy<Value = Request> {
-    let who = (id(), phone_number(), "[ -~\u{e9}\u{20ac}\u{1f426}]{0,60}x");
+fn terms() -> impl Strategy<Value = Terms> {
+    let who = (id(), any::<u64>().prop_map(PersonNumber::new), option::of(id()));
     let how = (priority(), option::of(at()), option::of(at()), on_unknown());
-    let notes = (option::of("[!-~]{1,64}"), option::of("\\PC{0,80}"), option::of(id()));
-    (who, how, notes).prop_map(
-        |((id, to, body), (priority, scheduled_for, expires_at, on_unknown), notes)| {
-            let (user_id, metadata, retry_of) = notes;
-            Request {
+    let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
+    (who, how, judged).prop_map(
+        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged)| {
+            let (encoding, segments) = judged;
+            Terms {
                 id,
-                to,
-                body: Body::parse(body).unwrap(),
+                person,
                 priority,
                 scheduled_for,
                 expires_at,
                 on_unknown,
-                user_id: user_id.map(|user| user.parse::<UserId>().unwrap()),
-                metadata: metadata.map(|notes| Metadata::new(&notes).unwrap()),
                 retry_of,
+                encoding,
+                segments,
             }
         },
     )
@@ -117,13 +111,8 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 /// Every event of a message.
 pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
     use message::Event as E;
-    let encoding = select(vec![Encoding::Gsm7, Encoding::Ucs2]);
     prop_oneof![
-        (request(), encoding, any::<u16>()).prop_map(|(request, encoding, segments)| E::Accepted {
-            request: Box::new(request),
-            encoding,
-            segments
-        }),
+        terms().prop_map(|terms| E::Accepted { terms: Box::new(terms) }),
         (hold(), at()).prop_map(|(hold, until)| E::Held { hold, until }),
         Just(E::BecameDue),
         attempt().prop_map(|attempt| E::AttemptStarted { attempt }),
@@ -170,19 +159,28 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let event = prop_oneof![
         8 => (any::<u64>(), message_event())
             .prop_map(|(number, event)| Event::Message { number: MessageNumber::new(number), event }),
+        1 => (any::<u64>(), "\\PC{0,40}", "\\PC{0,40}").prop_map(|(person, by, reason)| Event::Person {
+            person: PersonNumber::new(person),
+            event: PersonEvent::Erased { by, reason },
+        }),
         1 => (any::<u64>(), lane_event())
             .prop_map(|(lane, event)| Event::Lane { lane: LaneNumber::new(lane), event }),
     ];
-    (1_u64.., any::<u64>(), at(), source(), event).prop_map(|(seq, previous, at, source, event)| {
-        let previous = previous.checked_rem(seq).unwrap_or(0);
-        Record {
-            seq: JournalSeq::new(seq),
-            previous: (previous > 0).then_some(JournalSeq::new(previous)),
-            at,
-            source,
-            event,
-        }
-    })
+    let sealed = prop::collection::vec(any::<u8>(), 0..80);
+    (1_u64.., any::<u64>(), at(), source(), event, sealed).prop_map(
+        |(seq, previous, at, source, event, sealed)| {
+            let begins = matches!(event, Event::Message { event: message::Event::Accepted { .. }, .. });
+            let previous = previous.checked_rem(seq).unwrap_or(0);
+            Record {
+                seq: JournalSeq::new(seq),
+                previous: (previous > 0).then_some(JournalSeq::new(previous)),
+                at,
+                source,
+                event,
+                sealed: if begins { sealed } else { Vec::new() },
+            }
+        },
+    )
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -209,15 +207,15 @@ fn state() -> impl Strategy<Value = State> {
 
 /// Every row of a message.
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
-    let fixed = (phone_number(), priority(), any::<u16>(), on_unknown(), at());
+    let fixed = (any::<u64>().prop_map(PersonNumber::new), priority(), any::<u16>(), on_unknown(), at());
     let times = (option::of(at()), option::of(at()), at(), option::of(at()));
     let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
     (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
-        let (to, priority, segments, on_unknown, accepted_at) = fixed;
+        let (person, priority, segments, on_unknown, accepted_at) = fixed;
         let (scheduled_for, expires_at, changed_at, timer) = times;
         let (attempt, counted, sid, failure, retried_as) = sending;
         let message = Message {
-            to,
+            person,
             priority,
             segments,
             on_unknown,

@@ -122,6 +122,7 @@ impl Fold {
         let newest = match &record.event {
             Event::Message { number, .. } => self.messages.get(number).map(|folded| folded.last_seq),
             Event::Lane { lane, .. } => self.lanes.get(lane).map(|lane| lane.last_seq),
+            Event::Person { .. } => None,
         };
         if record.previous != newest {
             visitor.flawed(record.seq, Flaw::Chain { said: record.previous, newest });
@@ -149,6 +150,7 @@ impl Fold {
                 row.last_seq = record.seq;
                 Ok(())
             }
+            Event::Person { .. } => Ok(()),
         }
     }
 

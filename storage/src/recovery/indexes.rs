@@ -26,7 +26,7 @@ pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), Re
         }
     }
     count(report, "message_ids", seen.rows, &reader.open(table::MESSAGE_IDS)?)?;
-    count(report, "by_recipient", seen.rows, &reader.open(table::BY_RECIPIENT)?)?;
+    count(report, "by_person", seen.rows, &reader.open(table::BY_PERSON)?)?;
     if count(report, "by_state", seen.rows, &reader.open(table::BY_STATE)?)? {
         strays_by_state(reader, report)?;
     }
@@ -49,7 +49,7 @@ struct Seen {
 /// Looks up every row of `messages` in the indexes.
 fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadError> {
     let by_state = reader.open(table::BY_STATE)?;
-    let by_recipient = reader.open(table::BY_RECIPIENT)?;
+    let by_person = reader.open(table::BY_PERSON)?;
     let timers = reader.open(table::TIMERS)?;
     let mut seen = Seen::default();
     for entry in reader.open(table::MESSAGES)?.range::<u64>(..).map_err(Fault::from)? {
@@ -67,7 +67,7 @@ fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadEr
         let total = seen.totals.entry(state).or_default();
         *total = total.saturating_add(1);
         expect(report, "by_state", &by_state, (state, number), number)?;
-        expect(report, "by_recipient", &by_recipient, (row.message.to.digits(), number), number)?;
+        expect(report, "by_person", &by_person, (row.message.person.get(), number), number)?;
         if let Some(at) = row.timer {
             seen.timers = seen.timers.saturating_add(1);
             expect(report, "timers", &timers, (at.as_millis(), number), number)?;
@@ -91,7 +91,7 @@ fn expect<K: for<'a> Key<SelfType<'a> = K> + 'static>(
 }
 
 /// Reports when a table has another length. Says whether it has.
-fn count(
+pub(super) fn count(
     report: &mut VerifyReport,
     table: &'static str,
     expected: u64,
@@ -116,7 +116,7 @@ pub(super) fn baseless_rows(reader: &Reader, report: &mut VerifyReport) -> Resul
         let record = record.and_then(|bytes| Record::decode(seq, bytes.value()).ok());
         let begins = record.is_some_and(|record| match record.event {
             Event::Message { number: owner, event: message::Event::Accepted { .. } } => owner == number,
-            Event::Message { .. } | Event::Lane { .. } => false,
+            Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => false,
         });
         if !begins {
             report.add(Problem::BaselessRow { number, accepted_seq: seq });

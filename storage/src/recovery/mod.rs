@@ -10,10 +10,12 @@ use dunlin_workflows::message::StateName;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::ReadableTableMetadata;
 
+use crate::chain::Head;
 use crate::error::{Fault, OpenError, ReadError};
 use crate::journal::JournalSeq;
+use crate::meta::FORMAT_VERSION;
 use crate::reader::Reader;
-use crate::record::{FORMAT_VERSION, Record};
+use crate::record::Record;
 use crate::table;
 
 pub use fold::{Flaw, Fold, Folded, Until, Visitor, fold};
@@ -37,6 +39,10 @@ pub struct OpenReport {
     pub format: u8,
     /// When it was created.
     pub created_at: Timestamp,
+    /// The format it had before this opening upgraded it.
+    pub upgraded_from: Option<u8>,
+    /// The head of the chain over the journal.
+    pub head: Head,
     /// The journal's end.
     pub last_seq: JournalSeq,
     /// How many messages there are.
@@ -53,6 +59,10 @@ pub struct OpenReport {
 /// finalized.
 pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport, OpenError> {
     let last_seq = gapless(reader)?;
+    let head = reader.head()?;
+    if head.seq != last_seq {
+        return Err(OpenError::HeadAstray { last: last_seq, head: head.seq });
+    }
     let newest = JournalSeq::new(last_seq.get().saturating_sub(NEWEST_RECORDS));
     for raw in reader.journal(newest)? {
         let raw = raw?;
@@ -68,6 +78,8 @@ pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport
         repaired: false,
         format: FORMAT_VERSION,
         created_at,
+        upgraded_from: None,
+        head,
         last_seq,
         messages: reader.message_count()?,
         open,

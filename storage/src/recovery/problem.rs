@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dunlin_workflows::id::MessageNumber;
 
 use super::fold::{Flaw, Folded};
+use crate::chain::Head;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::Projection;
 
@@ -21,6 +22,22 @@ pub enum Problem {
         seq: JournalSeq,
         /// What is wrong with it.
         flaw: Flaw,
+    },
+    /// The chain over the records does not end in the head that the file tells.
+    #[error("the chain over the journal ends in {computed}, the file says {stored}: a record was changed")]
+    Head {
+        /// What the records give.
+        computed: Head,
+        /// What the file says.
+        stored: Head,
+    },
+    /// The journal is not the continuation of the one that had the expected head.
+    #[error("{}", rewritten(expected, *found))]
+    Rewritten {
+        /// The head that was noted earlier.
+        expected: Head,
+        /// The head at that position now; `None` when the journal ends before it.
+        found: Option<Head>,
     },
     /// A message has no row.
     #[error("message number {}: its row is missing, its records end at {last_seq}", number.get())]
@@ -113,6 +130,8 @@ pub struct VerifyReport {
     pub records: u64,
     /// Records by name of their event.
     pub events: BTreeMap<&'static str, u64>,
+    /// The head of the chain over the records.
+    pub head: Option<Head>,
     /// Messages compared with their records.
     pub messages: u64,
     /// Lanes compared with their records.
@@ -121,6 +140,18 @@ pub struct VerifyReport {
     pub problems: u64,
     /// The first problems, at most [`PROBLEMS_LISTED`].
     pub first: Vec<Problem>,
+}
+
+fn rewritten(expected: &Head, found: Option<Head>) -> String {
+    match found {
+        Some(found) => {
+            format!(
+                "history was rewritten at or before record {}: its head is {found}, expected {expected}",
+                found.seq
+            )
+        }
+        None => format!("records were cut off: the journal ends before record {}", expected.seq),
+    }
 }
 
 impl VerifyReport {
@@ -147,7 +178,7 @@ pub(super) fn compare(number: MessageNumber, folded: &Folded, row: Option<&Proje
     let Some(row) = row else { return Some(Problem::MissingRow { number, last_seq }) };
     let (ours, theirs) = (&folded.message, &row.message);
     let fields: Vec<&str> = [
-        ("to", ours.to == theirs.to),
+        ("person", ours.person == theirs.person),
         ("priority", ours.priority == theirs.priority),
         ("segments", ours.segments == theirs.segments),
         ("on_unknown", ours.on_unknown == theirs.on_unknown),

@@ -4,25 +4,33 @@
 //! Memory is bounded by the messages that are not finalized: a finalized message is compared and let
 //! go as soon as its newest record has been folded.
 
-use dunlin_workflows::id::MessageNumber;
+use std::collections::BTreeSet;
+
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
 use redb::{ReadOnlyTable, ReadableTableMetadata};
 
 use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 use super::indexes;
 use super::problem::{Problem, VerifyReport, compare};
+use crate::chain::Head;
 use crate::error::{Fault, ReadError};
 use crate::journal::JournalSeq;
 use crate::projection::{self, Projection};
 use crate::reader::Reader;
-use crate::record::{Event, Record};
+use crate::record::{Event, PersonEvent, Record};
 use crate::table;
 
-/// Verifies everything in a snapshot. `progress` hears (records folded, records in all) now and then.
+/// Verifies everything in a snapshot, and that its journal continues the one that had the head `expect`.
+/// `progress` hears (records folded, records in all) now and then.
 ///
 /// # Errors
 /// [`ReadError`] when the database engine fails. Everything else that is wrong is in the report.
-pub fn verify(reader: &Reader, progress: impl FnMut(u64, u64)) -> Result<VerifyReport, ReadError> {
+pub fn verify(
+    reader: &Reader,
+    expect: Option<Head>,
+    progress: impl FnMut(u64, u64),
+) -> Result<VerifyReport, ReadError> {
     let last_seq = reader.last_seq()?;
     let mut walk = Walk {
         messages: reader.open(table::MESSAGES)?,
@@ -30,19 +38,38 @@ pub fn verify(reader: &Reader, progress: impl FnMut(u64, u64)) -> Result<VerifyR
         provider_sids: reader.open(table::PROVIDER_SIDS)?,
         report: VerifyReport::default(),
         begun: 0,
+        persons: BTreeSet::new(),
         submitted: 0,
         last_seq,
         progress,
         failed: None,
     };
-    let fold = fold(reader.journal(JournalSeq::START)?, Until::End, &mut walk)?;
+    let at_start = expect.filter(|expect| expect.seq == JournalSeq::START);
+    let (mut head, mut met) = (Head::empty(), at_start.map(|_| Head::empty()));
+    let records = reader.journal(JournalSeq::START)?.inspect(|record| {
+        if let Ok(record) = record {
+            head = head.extended(record.seq, &record.bytes);
+            if expect.is_some_and(|expect| expect.seq == record.seq) {
+                met = Some(head);
+            }
+        }
+    });
+    let fold = fold(records, Until::End, &mut walk)?;
     for (number, folded) in &fold.messages {
         let row = walk.row(*number);
         walk.compare(*number, folded, row);
     }
-    let Walk { mut report, begun, submitted, failed, .. } = walk;
+    let Walk { mut report, begun, persons, submitted, failed, .. } = walk;
     if let Some(error) = failed {
         return Err(error);
+    }
+    report.head = Some(head);
+    let stored = reader.head()?;
+    if stored != head {
+        report.add(Problem::Head { computed: head, stored });
+    }
+    if let Some(expected) = expect.filter(|_| met != expect) {
+        report.add(Problem::Rewritten { expected, found: met });
     }
     let rows = reader.message_count()?;
     if rows != begun {
@@ -53,6 +80,9 @@ pub fn verify(reader: &Reader, progress: impl FnMut(u64, u64)) -> Result<VerifyR
     if sids > submitted {
         report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
     }
+    let persons = u64::try_from(persons.len()).unwrap_or(u64::MAX);
+    indexes::count(&mut report, "persons", persons, &reader.open(table::PERSONS)?)?;
+    indexes::count(&mut report, "person_hashes", persons, &reader.open(table::PERSON_HASHES)?)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
@@ -72,6 +102,8 @@ struct Walk<P> {
     report: VerifyReport,
     /// Messages begun.
     begun: u64,
+    /// Persons to whom something was sent, and who were not erased since.
+    persons: BTreeSet<PersonNumber>,
     /// Attempts that the provider took.
     submitted: u64,
     last_seq: JournalSeq,
@@ -90,6 +122,11 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
             Event::Message { number, event } => (*number, event),
             Event::Lane { event, .. } => {
                 self.count(event.name());
+                return;
+            }
+            Event::Person { person, event: event @ PersonEvent::Erased { .. } } => {
+                self.count(event.name());
+                self.persons.remove(person);
                 return;
             }
         };
@@ -126,9 +163,10 @@ impl<P> Walk<P> {
     /// The indexes that an event's own names stand in.
     fn check_names(&mut self, number: MessageNumber, event: &message::Event) {
         let (table, found) = match event {
-            message::Event::Accepted { request, .. } => {
+            message::Event::Accepted { terms } => {
                 self.begun = self.begun.saturating_add(1);
-                ("message_ids", self.message_ids.get(request.id.as_bytes()))
+                self.persons.insert(terms.person);
+                ("message_ids", self.message_ids.get(terms.id.as_bytes()))
             }
             message::Event::Submitted { sid, .. } => {
                 self.submitted = self.submitted.saturating_add(1);

@@ -19,9 +19,11 @@ fn refused_batch_leaves_nothing() {
     let before = store.reader().unwrap().last_seq().unwrap();
     let refused = store.commit(|batch| {
         let number = batch.next_number()?;
-        let event = accepted(request(99));
+        let asked = request(0);
+        let event = accepted(&asked);
         let message = Message::begin(&event, at(99)).unwrap();
-        batch.create(at(99), Source::Api, &[event], &message, Some(at(100)))?;
+        batch.person(asked.to)?;
+        batch.create(at(99), Source::Api, &asked, &[event], &message, Some(at(100)))?;
         batch.record(number, at(99), Source::Api, &[Event::BecameDue], &message, None)?;
         batch.set_cursor("supabase", JournalSeq::new(12))?;
         batch.take_orphans(sid(20))?;
@@ -30,7 +32,7 @@ fn refused_batch_leaves_nothing() {
     assert!(matches!(refused, Err(CommitError::Refused(_))));
     let reader = store.reader().unwrap();
     assert_eq!(reader.last_seq().unwrap(), before);
-    assert_eq!(reader.number_of_id(id(99)).unwrap(), None);
+    assert_eq!(reader.number_of_id(id(0)).unwrap(), None);
     assert_eq!(reader.cursor("supabase").unwrap(), JournalSeq::new(10));
     assert_eq!(reader.orphan_count().unwrap(), 3);
     assert_sound(&reader);
@@ -77,7 +79,7 @@ fn size_of_batches_makes_no_difference() {
 fn message_that_does_not_exist_can_not_be_recorded_of() {
     let (store, _) = Disk::default().open(&options()).unwrap();
     let number = MessageNumber::new(5);
-    let message = Message::begin(&accepted(request(1)), at(1)).unwrap();
+    let message = Message::begin(&accepted(&request(1)), at(1)).unwrap();
     let refused =
         store.commit(|batch| batch.record(number, at(1), Source::Api, &[Event::BecameDue], &message, None));
     assert!(matches!(refused, Err(CommitError::Refused(BatchError::UnknownMessage { .. }))));
@@ -86,29 +88,33 @@ fn message_that_does_not_exist_can_not_be_recorded_of() {
 #[test]
 fn message_must_begin_with_its_acceptance() {
     let (store, _) = Disk::default().open(&options()).unwrap();
-    let message = Message::begin(&accepted(request(1)), at(1)).unwrap();
-    let refused = store.commit(|batch| batch.create(at(1), Source::Api, &[Event::BecameDue], &message, None));
+    let message = Message::begin(&accepted(&request(1)), at(1)).unwrap();
+    let refused = store
+        .commit(|batch| batch.create(at(1), Source::Api, &request(1), &[Event::BecameDue], &message, None));
     assert!(matches!(refused, Err(CommitError::Refused(BatchError::BeginsWith { event: "became_due" }))));
 }
 
 #[test]
 fn taken_id_is_refused_in_the_same_batch_and_in_a_later_one() {
     let (store, _) = Disk::default().open(&options()).unwrap();
-    let event = accepted(request(1));
+    let event = accepted(&request(1));
     let message = Message::begin(&event, at(1)).unwrap();
     let events = [event];
-    let create =
-        |batch: &mut dunlin_storage::Batch<'_>| batch.create(at(1), Source::Api, &events, &message, None);
+    let create = |batch: &mut dunlin_storage::Batch<'_>| {
+        batch.person(request(1).to)?;
+        batch.create(at(1), Source::Api, &request(1), &events, &message, None)
+    };
     store.commit(create).unwrap();
     let later = store.commit(create);
     assert!(matches!(later, Err(CommitError::Batch(BatchError::IdTaken { .. }))), "{later:?}");
     assert!(!store.is_poisoned());
-    let other = accepted(request(2));
+    let other = accepted(&request(2));
     let message = Message::begin(&other, at(1)).unwrap();
     let twice = [other];
     let same_batch = store.commit(|batch| {
-        batch.create(at(1), Source::Api, &twice, &message, None)?;
-        batch.create(at(1), Source::Api, &twice, &message, None)
+        batch.person(request(2).to)?;
+        batch.create(at(1), Source::Api, &request(2), &twice, &message, None)?;
+        batch.create(at(1), Source::Api, &request(2), &twice, &message, None)
     });
     assert!(matches!(same_batch, Err(CommitError::Refused(BatchError::IdTaken { .. }))));
     assert_eq!(store.reader().unwrap().message_count().unwrap(), 1);

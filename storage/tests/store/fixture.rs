@@ -1,4 +1,4 @@
-//! Files and bytes written by format 1 stay readable by every later version.
+//! Files and bytes of every format stay readable by every later version.
 //!
 //! `DUNLIN_WRITE_FIXTURE=1 cargo test -p dunlin-storage` writes the fixtures anew. Do that only before
 //! a format is released; afterwards a difference is a broken promise.
@@ -7,14 +7,16 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dunlin_storage::{JournalSeq, LaneNumber, OpenOptions, Reader, Record, Store};
+use dunlin_storage::{
+    JournalSeq, LaneNumber, OpenError, OpenOptions, OpenReport, ReadOnlyStore, Reader, Record, Store,
+};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::Lane;
-use dunlin_workflows::message::{Event, Message};
+use dunlin_workflows::message::Message;
 use dunlin_workflows::timestamp::Timestamp;
 
-use crate::opening::options;
-use crate::story::{KEY, START_MS, answer, id, lane_events, orphan, sid, tell, timer, turns};
+use crate::opening::{CACHE_BYTES, keys, options};
+use crate::story::{KEY, START_MS, answer, asked, id, lane_events, orphan, sid, tell, timer, turns};
 use crate::verifying::assert_sound;
 
 fn fixture(name: &str) -> PathBuf {
@@ -34,6 +36,7 @@ fn hex_of(reader: &Reader) -> String {
         let name = match &record.event {
             dunlin_storage::Event::Message { event, .. } => event.name(),
             dunlin_storage::Event::Lane { event, .. } => event.name(),
+            dunlin_storage::Event::Person { event, .. } => event.name(),
         };
         write!(text, "{} {name} ", raw.seq).unwrap();
         raw.bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
@@ -43,12 +46,12 @@ fn hex_of(reader: &Reader) -> String {
 }
 
 #[test]
-fn records_are_written_as_format_1_writes_them() {
+fn records_are_written_as_format_2_writes_them() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options()).unwrap();
     tell(&store, 3);
     let hex = hex_of(&store.reader().unwrap());
-    let path = fixture("records-v1.txt");
+    let path = fixture("records-v2.txt");
     if is_writing() {
         fs::write(&path, &hex).unwrap();
     }
@@ -60,22 +63,46 @@ fn records_are_written_as_format_1_writes_them() {
 }
 
 #[test]
-fn file_of_format_1_opens_and_says_what_was_put_in() {
-    let path = fixture("store-v1.redb");
+fn file_of_format_2_opens_and_says_what_was_put_in() {
+    let path = fixture("store-v2.redb");
     if is_writing() {
         write_store(&path);
     }
+    let report = assert_fixture_opens(&path);
+    assert_eq!((report.format, report.upgraded_from), (2, None));
+}
+
+/// The upgrade seals what was in clear and changes no other record.
+#[test]
+fn file_of_format_1_is_upgraded_and_says_what_was_put_in() {
+    let report = assert_fixture_opens(&fixture("store-v1.redb"));
+    assert_eq!((report.format, report.upgraded_from), (2, Some(1)));
+    let old = fs::read_to_string(fixture("records-v1.txt")).unwrap();
+    let new = fs::read_to_string(fixture("records-v2.txt")).unwrap();
+    for (old, new) in old.lines().zip(new.lines()) {
+        let is_sealed = old.contains(" accepted ");
+        assert_eq!(old == new, !is_sealed, "{old}");
+    }
+}
+
+#[test]
+fn file_of_format_1_is_not_looked_at_without_the_upgrade() {
+    let error = ReadOnlyStore::open(&fixture("store-v1.redb"), CACHE_BYTES, Some(keys(1))).unwrap_err();
+    assert!(matches!(error, OpenError::OlderFormat { found: 1 }), "{error}");
+}
+
+/// Opens a copy of a fixture and compares it with the history.
+fn assert_fixture_opens(path: &Path) -> OpenReport {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("dunlin.redb");
-    fs::copy(&path, &copy).unwrap();
+    fs::copy(path, &copy).unwrap();
     let options = OpenOptions { callback_key: [0; 32], check_integrity: true, ..options() };
     let (store, report) = Store::open(&copy, &options).unwrap();
-    assert_eq!((report.format, report.created_at), (1, Timestamp::from_millis(START_MS)));
+    assert_eq!(report.created_at, Timestamp::from_millis(START_MS));
     assert_eq!(store.callback_key(), &[7; 32]);
+    assert_eq!(store.head(), report.head);
     let reader = store.reader().unwrap();
-    if !is_writing() {
-        assert_eq!(hex_of(&reader), fs::read_to_string(fixture("records-v1.txt")).unwrap());
-    }
+    assert_eq!(hex_of(&reader), fs::read_to_string(fixture("records-v2.txt")).unwrap());
     assert_sound(&reader);
     for n in 1..=8 {
         assert_message(&reader, n);
@@ -90,18 +117,15 @@ fn file_of_format_1_opens_and_says_what_was_put_in() {
     drop(reader);
     let orphans = store.commit(|batch| batch.take_orphans(sid(20))).unwrap();
     assert_eq!(orphans, [orphan(20, 81), orphan(20, 82)]);
+    report
 }
 
 /// Compares message `n` of the fixture with the history.
 fn assert_message(reader: &Reader, n: u64) {
     let number = MessageNumber::new(n);
     let mut expected = None::<Message>;
-    let mut asked = None;
     for turn in turns().iter().filter(|turn| turn.number == n) {
         for event in &turn.events {
-            if let Event::Accepted { request, .. } = event {
-                asked = Some((**request).clone());
-            }
             match &mut expected {
                 Some(message) => message.apply(event, turn.at).unwrap(),
                 None => expected = Some(Message::begin(event, turn.at).unwrap()),
@@ -111,7 +135,7 @@ fn assert_message(reader: &Reader, n: u64) {
     let expected = expected.unwrap();
     let row = reader.message(number).unwrap().unwrap();
     assert_eq!((row.timer, row.message), (timer(&expected), expected), "message {n}");
-    assert_eq!(reader.request(number).unwrap(), asked, "message {n}");
+    assert_eq!(reader.request(number).unwrap(), Some(asked(u8::try_from(n).unwrap())), "message {n}");
     assert_eq!(reader.number_of_id(id(u8::try_from(n).unwrap())).unwrap(), Some(number));
 }
 

@@ -7,7 +7,7 @@ use dunlin_workflows::timestamp::Timestamp;
 
 use crate::disk::Disk;
 use crate::opening::options;
-use crate::story::{at, recipient, sid, tell, turns};
+use crate::story::{at, person, recipient, sid, tell, turns};
 
 fn told() -> Store {
     let (store, _) = Disk::default().open(&options()).unwrap();
@@ -37,17 +37,17 @@ fn pages_of_any_size_hold_every_message_once_newest_first() {
     let states =
         [vec![], vec![StateName::Held], vec![StateName::Delivered, StateName::Canceled, StateName::Unknown]];
     for states in states {
-        for recipient in [None, Some(recipient(1))] {
+        for person in [None, Some(person(recipient(1)))] {
             let all: Vec<u64> = (1..=8)
                 .rev()
                 .filter(|n| {
                     let message = reader.message(MessageNumber::new(*n)).unwrap().unwrap().message;
                     (states.is_empty() || states.contains(&message.state.name()))
-                        && recipient.is_none_or(|to| to == message.to)
+                        && person.is_none_or(|person| person == message.person)
                 })
                 .collect();
             for limit in 1..=9 {
-                let filter = Filter { states: states.clone(), recipient, limit, ..Filter::default() };
+                let filter = Filter { states: states.clone(), person, limit, ..Filter::default() };
                 assert_eq!(pages(&reader, &filter), all, "{filter:?}");
             }
         }
@@ -116,7 +116,7 @@ fn sizes_name_every_table() {
     let store = told();
     let sizes = store.reader().unwrap().sizes().unwrap();
     let page = include_str!("../../FORMAT.md");
-    assert_eq!(sizes.len(), 15);
+    assert_eq!(sizes.len(), 19);
     for size in &sizes {
         assert!(page.contains(&format!("| `{}` | ", size.name)), "{} is not described", size.name);
     }

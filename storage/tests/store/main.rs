@@ -9,11 +9,13 @@
 )]
 
 mod batch; // all or nothing, one write per message, reads through a batch
+mod chaining; // history that was rewritten or cut is noticed
 mod disk; // a disk in memory that can fail, and that forgets what was not synced
 mod faults; // failed and torn commits
-mod fixture; // files and bytes written by format 1 stay readable
+mod fixture; // files and bytes of every format stay readable
 mod lists; // pages, indexes, timers, lives
 mod opening; // creating, locking, refusing
+mod sealing; // nobody reads a person's texts without the keys, or after an erasure
 mod small_tables; // orphans, idempotency keys, cursors
 mod story; // one fixed history with every event there is
 mod verifying; // damage is found and named

@@ -1,8 +1,9 @@
 //! Opening creates a whole file or none, locks it, and refuses what it does not understand.
 
 use std::fs;
+use std::sync::Arc;
 
-use dunlin_storage::{OpenError, OpenOptions, ReadOnlyStore, Store};
+use dunlin_storage::{Entropy, Keyring, OpenError, OpenOptions, ReadOnlyStore, Store};
 use dunlin_workflows::message::StateName;
 use redb::{Database, TableDefinition};
 
@@ -13,11 +14,18 @@ use dunlin_workflows::timestamp::Timestamp;
 
 pub(crate) const CACHE_BYTES: usize = 4 << 20;
 
+/// The keys of a seed.
+pub(crate) fn keys(seed: u64) -> Arc<Keyring> {
+    Arc::new(Keyring::generate(&Entropy::seeded(seed)).unwrap())
+}
+
 pub(crate) fn options() -> OpenOptions {
     OpenOptions {
         now: Timestamp::from_millis(START_MS),
         cache_bytes: CACHE_BYTES,
         callback_key: [7; 32],
+        keys: keys(1),
+        entropy: Entropy::seeded(1),
         check_integrity: false,
     }
 }
@@ -53,10 +61,10 @@ fn second_opener_is_told_that_the_file_is_in_use() {
     let (store, _) = Store::open(&path, &options()).unwrap();
     let second = Store::open(&path, &options()).unwrap_err();
     assert!(matches!(second, OpenError::InUse { .. }), "{second}");
-    assert!(matches!(ReadOnlyStore::open(&path, CACHE_BYTES), Err(OpenError::InUse { .. })));
+    assert!(matches!(ReadOnlyStore::open(&path, CACHE_BYTES, None), Err(OpenError::InUse { .. })));
     store.close().unwrap();
 
-    let looking = ReadOnlyStore::open(&path, CACHE_BYTES).unwrap();
+    let looking = ReadOnlyStore::open(&path, CACHE_BYTES, None).unwrap();
     assert!(matches!(Store::open(&path, &options()), Err(OpenError::InUse { .. })));
     assert_sound(&looking.reader().unwrap());
     drop(looking);
@@ -111,9 +119,9 @@ fn file_of_a_newer_version_is_refused_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dunlin.redb");
     Store::open(&path, &options()).unwrap().0.close().unwrap();
-    set_meta(&path, "format", &[2]);
+    set_meta(&path, "format", &[3]);
     let error = Store::open(&path, &options()).unwrap_err();
-    assert!(matches!(error, OpenError::NewerFormat { found: 2, known: 1 }));
+    assert!(matches!(error, OpenError::NewerFormat { found: 3, known: 2 }));
     assert!(error.to_string().ends_with("upgrade"), "{error}");
     set_meta(&path, "format", &[]);
     assert!(matches!(Store::open(&path, &options()), Err(OpenError::Meta { key: "format" })));
@@ -128,12 +136,12 @@ fn store_that_was_not_closed_needs_repair_before_looking() {
     let path = dir.path().join("dunlin.redb");
     let crashed = disk.lose_power();
     fs::write(&path, crashed.bytes()).unwrap();
-    let error = ReadOnlyStore::open(&path, CACHE_BYTES).unwrap_err();
+    let error = ReadOnlyStore::open(&path, CACHE_BYTES, None).unwrap_err();
     assert!(matches!(error, OpenError::NeedsRepair { .. }), "{error}");
     let (store, report) = Store::open(&path, &options()).unwrap();
     assert!(report.repaired);
     store.close().unwrap();
-    ReadOnlyStore::open(&path, CACHE_BYTES).unwrap().check().unwrap();
+    ReadOnlyStore::open(&path, CACHE_BYTES, None).unwrap().check().unwrap();
 }
 
 #[test]

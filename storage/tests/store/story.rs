@@ -5,11 +5,11 @@
 
 use dunlin_storage::{Batch, BatchError, Idempotency, JournalSeq, LaneNumber, Orphan, Store};
 use dunlin_workflows::body::{Body, Encoding};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane;
 use dunlin_workflows::message::{
     Cause, Counts, Event, Failure, Hold, Message, Metadata, OnUnknown, Priority, ProviderStatus, Request,
-    State, Verdict, Via,
+    State, Terms, Verdict, Via,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::provider_error::FailureClass;
@@ -59,8 +59,35 @@ pub(crate) fn request(n: u8) -> Request {
     }
 }
 
-pub(crate) fn accepted(request: Request) -> Event {
-    Event::Accepted { request: Box::new(request), encoding: Encoding::Gsm7, segments: 1 }
+/// The number of a recipient in the file: they are met in the order 1, 2, 0.
+pub(crate) fn person(to: PhoneNumber) -> PersonNumber {
+    PersonNumber::new(if to == recipient(0) { 3 } else { to.digits() % 10 })
+}
+
+/// The acceptance of a request, judged the same whatever is in it.
+pub(crate) fn accepted(request: &Request) -> Event {
+    let encoding = if request.id == id(2) { Encoding::Ucs2 } else { Encoding::Gsm7 };
+    Event::Accepted { terms: Box::new(Terms { encoding, segments: 1, ..request.terms(person(request.to)) }) }
+}
+
+/// What was asked for as message `n` of the history.
+pub(crate) fn asked(n: u8) -> Request {
+    match n {
+        2 => Request {
+            body: Body::parse("Gr\u{fc}\u{df}e \u{1f426}").unwrap(),
+            priority: Priority::High,
+            scheduled_for: Some(at(3_600)),
+            expires_at: Some(at(7_200)),
+            on_unknown: OnUnknown::Resend,
+            user_id: Some("user-42".parse().unwrap()),
+            metadata: Some(Metadata::new(r#"{"order":7}"#).unwrap()),
+            ..request(2)
+        },
+        3 => Request { retry_of: Some(id(2)), ..request(3) },
+        4 => Request { expires_at: Some(at(30)), priority: Priority::Low, ..request(4) },
+        5 => Request { priority: Priority::Urgent, ..request(5) },
+        other => request(other),
+    }
 }
 
 fn failure(cause: Cause, class: FailureClass, detail: &str) -> Failure {
@@ -109,7 +136,7 @@ pub(crate) fn turns() -> Vec<Turn> {
 
 /// Message 1 is delivered, and then contradicted.
 fn delivered(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    turn(1, Source::Api, vec![accepted(request(1)), Event::BecameDue]);
+    turn(1, Source::Api, vec![accepted(&asked(1)), Event::BecameDue]);
     turn(1, Source::Dispatcher, vec![started(1)]);
     turn(1, Source::Dispatcher, vec![submitted(1, 1, Via::Response)]);
     turn(1, Source::Webhook, vec![reported(ProviderStatus::Sent, None, Via::Callback)]);
@@ -123,18 +150,11 @@ fn delivered(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
 
 /// Message 2 is scheduled, rescheduled, and canceled.
 fn canceled(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    let second_request = Request {
-        body: Body::parse("Gr\u{fc}\u{df}e \u{1f426}").unwrap(),
-        priority: Priority::High,
-        scheduled_for: Some(at(3_600)),
-        expires_at: Some(at(7_200)),
-        on_unknown: OnUnknown::Resend,
-        user_id: Some("user-42".parse().unwrap()),
-        metadata: Some(Metadata::new(r#"{"order":7}"#).unwrap()),
-        ..request(2)
-    };
-    let ucs2 = Event::Accepted { request: Box::new(second_request), encoding: Encoding::Ucs2, segments: 1 };
-    turn(2, Source::Import, vec![ucs2, Event::Held { hold: Hold::Scheduled, until: at(3_600) }]);
+    turn(
+        2,
+        Source::Import,
+        vec![accepted(&asked(2)), Event::Held { hold: Hold::Scheduled, until: at(3_600) }],
+    );
     turn(
         2,
         Source::Cli,
@@ -148,8 +168,7 @@ fn canceled(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
 
 /// Message 3 tries message 2 again, is refused, gets lost, and is given up.
 fn given_up(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    let again = Request { retry_of: Some(id(2)), ..request(3) };
-    turn(3, Source::Api, vec![accepted(again), Event::BecameDue]);
+    turn(3, Source::Api, vec![accepted(&asked(3)), Event::BecameDue]);
     turn(2, Source::Api, vec![Event::RetriedAs { id: id(3) }]);
     turn(3, Source::Dispatcher, vec![started(1)]);
     let refused = Cause::Refused { http_status: 429, code: Some(20429) };
@@ -180,19 +199,17 @@ fn given_up(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
 
 /// Message 4 expires while sending is switched off.
 fn expired(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    let soon = Request { expires_at: Some(at(30)), priority: Priority::Low, ..request(4) };
     turn(
         4,
         Source::Api,
-        vec![accepted(soon), Event::Held { hold: Hold::SendingDisabled, until: Timestamp::MAX }],
+        vec![accepted(&asked(4)), Event::Held { hold: Hold::SendingDisabled, until: Timestamp::MAX }],
     );
     turn(4, Source::Timer, vec![Event::Expired]);
 }
 
 /// Message 5 could not be handed over and waits.
 fn waiting(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    let urgent = Request { priority: Priority::Urgent, ..request(5) };
-    turn(5, Source::Api, vec![accepted(urgent), Event::BecameDue]);
+    turn(5, Source::Api, vec![accepted(&asked(5)), Event::BecameDue]);
     turn(5, Source::Dispatcher, vec![started(1)]);
     let unreachable = failure(Cause::NotConnected, FailureClass::Transient, "connection refused");
     let backoff = Verdict::RetryAt { hold: Hold::Backoff, until: at(40), counts: Counts::Yes };
@@ -205,7 +222,7 @@ fn waiting(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
 
 /// Message 6 is in doubt, message 7 is with the provider.
 fn in_doubt(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    turn(6, Source::Api, vec![accepted(request(6)), Event::BecameDue]);
+    turn(6, Source::Api, vec![accepted(&asked(6)), Event::BecameDue]);
     turn(6, Source::Dispatcher, vec![started(1)]);
     turn(
         6,
@@ -213,14 +230,14 @@ fn in_doubt(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
         vec![Event::OutcomeLost { attempt: Attempt::new(1), detail: "timed out".into() }],
     );
 
-    turn(7, Source::Api, vec![accepted(request(7)), Event::BecameDue]);
+    turn(7, Source::Api, vec![accepted(&asked(7)), Event::BecameDue]);
     turn(7, Source::Dispatcher, vec![started(1)]);
     turn(7, Source::Webhook, vec![submitted(1, 7, Via::Callback)]);
 }
 
 /// Message 8 is undelivered.
 fn undelivered(turn: &mut impl FnMut(u64, Source, Vec<Event>)) {
-    turn(8, Source::Api, vec![accepted(request(8)), Event::BecameDue]);
+    turn(8, Source::Api, vec![accepted(&asked(8)), Event::BecameDue]);
     turn(8, Source::Dispatcher, vec![started(1)]);
     turn(8, Source::Lookup, vec![submitted(1, 8, Via::Lookup)]);
     let gone = failure(Cause::Reported { code: Some(30003) }, FailureClass::Recipient, "undelivered");
@@ -261,7 +278,9 @@ pub(crate) fn carry_out(batch: &mut Batch<'_>, turn: &Turn) -> Result<(), BatchE
     }
     let after = message.unwrap();
     if created {
-        let given = batch.create(turn.at, turn.source, &turn.events, &after, timer(&after))?;
+        let request = asked(u8::try_from(turn.number).unwrap());
+        assert_eq!(batch.person(request.to)?, after.person);
+        let given = batch.create(turn.at, turn.source, &request, &turn.events, &after, timer(&after))?;
         assert_eq!(given, number);
     } else {
         batch.record(number, turn.at, turn.source, &turn.events, &after, timer(&after))?;

@@ -22,17 +22,17 @@ impl Message {
     /// # Errors
     /// [`IllegalEvent`] for any other event.
     pub fn begin(event: &Event, at: Timestamp) -> Result<Self, IllegalEvent> {
-        let Event::Accepted { request, segments, .. } = event else {
+        let Event::Accepted { terms } = event else {
             return Err(IllegalEvent { state: None, event: event.name() });
         };
         Ok(Self {
-            to: request.to,
-            priority: request.priority,
-            segments: *segments,
-            on_unknown: request.on_unknown,
+            person: terms.person,
+            priority: terms.priority,
+            segments: terms.segments,
+            on_unknown: terms.on_unknown,
             accepted_at: at,
-            scheduled_for: request.scheduled_for,
-            expires_at: request.expires_at,
+            scheduled_for: terms.scheduled_for,
+            expires_at: terms.expires_at,
             attempt: Attempt::NONE,
             counted: 0,
             sid: None,
@@ -180,7 +180,7 @@ impl Message {
         let state = self.state.name();
         let parked = self.is_parked();
         let in_doubt = state == StateName::Submitting || state == StateName::Unknown || parked;
-        let with_provider = state == StateName::Submitted || state == StateName::Sent;
+        let with_provider = state.is_with_provider();
         match event {
             Event::Accepted { .. } => false,
             Event::Held { hold: Hold::OutcomeUnknown, .. } => state == StateName::Unknown,

@@ -1,11 +1,10 @@
 //! Decisions: state, command and time in, events out. Nothing here fails, waits or looks around.
 
-use crate::body::Encoding;
 use crate::id::{Attempt, MessageId};
 use crate::message::command::{Command, Context, Rejection, Report};
 use crate::message::conclude::{conclude, resolve};
 use crate::message::report::{adopt, poll, report};
-use crate::message::{Event, Hold, Message, ProviderStatus, Request, State};
+use crate::message::{Event, Hold, Message, ProviderStatus, State, Terms};
 use crate::rules::Sending;
 use crate::timestamp::Timestamp;
 
@@ -13,15 +12,13 @@ use crate::timestamp::Timestamp;
 ///
 /// # Errors
 /// [`Rejection::AlreadyExpired`] and [`Rejection::ExpiresBeforeSchedule`]: a text that could never be sent.
-pub fn accept(request: Request, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    if request.expires_at.is_some_and(|at| at <= context.now) {
+pub fn accept(terms: Terms, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    if terms.expires_at.is_some_and(|at| at <= context.now) {
         return Err(Rejection::AlreadyExpired);
     }
-    expiry_follows(request.expires_at, request.scheduled_for)?;
-    let verdict = judge(request.scheduled_for, request.expires_at, context);
-    let encoding: Encoding = request.body.encoding();
-    let segments = request.body.segment_count();
-    Ok(vec![Event::Accepted { request: Box::new(request), encoding, segments }, verdict])
+    expiry_follows(terms.expires_at, terms.scheduled_for)?;
+    let verdict = judge(terms.scheduled_for, terms.expires_at, context);
+    Ok(vec![Event::Accepted { terms: Box::new(terms) }, verdict])
 }
 
 /// Decides what a command does to a message.

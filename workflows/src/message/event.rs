@@ -1,8 +1,7 @@
 //! What happened to a message. Events are journaled, in the past tense, added to and never renamed.
 
-use crate::body::Encoding;
 use crate::id::{Attempt, MessageId, ProviderSid};
-use crate::message::{Failure, Hold, ProviderStatus, Request};
+use crate::message::{Failure, Hold, ProviderStatus, Terms};
 use crate::timestamp::Timestamp;
 
 /// One thing that happened to one message. When it happened stands in the record around it.
@@ -10,12 +9,8 @@ use crate::timestamp::Timestamp;
 pub enum Event {
     /// The wish is durable.
     Accepted {
-        /// All of it.
-        request: Box<Request>,
-        /// How the body is encoded on the air, as judged on acceptance.
-        encoding: Encoding,
-        /// Billed parts, as judged on acceptance.
-        segments: u16,
+        /// All of it but what identifies the recipient and what is written to them.
+        terms: Box<Terms>,
     },
     /// It waits.
     Held {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::body::Body;
-use crate::id::MessageId;
+use crate::body::{Body, Encoding};
+use crate::id::{MessageId, PersonNumber};
 use crate::phone_number::PhoneNumber;
 use crate::timestamp::Timestamp;
 
@@ -31,6 +31,86 @@ pub struct Request {
     pub metadata: Option<Metadata>,
     /// The finalized message that this one tries again.
     pub retry_of: Option<MessageId>,
+}
+
+/// What of a request is no secret: all that decisions need. Journaled, and kept after an erasure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The message's public name.
+    pub id: MessageId,
+    /// The recipient.
+    pub person: PersonNumber,
+    /// Which messages go first when not all can.
+    pub priority: Priority,
+    /// Not before this instant; `None` means at once.
+    pub scheduled_for: Option<Timestamp>,
+    /// Not at or after this instant.
+    pub expires_at: Option<Timestamp>,
+    /// What to do when it can't be learned whether an attempt was taken.
+    pub on_unknown: OnUnknown,
+    /// The finalized message that this one tries again.
+    pub retry_of: Option<MessageId>,
+    /// How the body is encoded on the air, as judged on acceptance.
+    pub encoding: Encoding,
+    /// Billed parts, as judged on acceptance.
+    pub segments: u16,
+}
+
+/// What of a request identifies a person or is written to them. Sealed at rest, and gone once the
+/// person is erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The recipient.
+    pub to: PhoneNumber,
+    /// The text.
+    pub body: Body,
+    /// Whose message this is in the caller's product.
+    pub user_id: Option<UserId>,
+    /// The caller's own notes.
+    pub metadata: Option<Metadata>,
+}
+
+impl Request {
+    /// The request that these two parts belong to.
+    pub fn of(terms: &Terms, text: Text) -> Self {
+        Self {
+            id: terms.id,
+            to: text.to,
+            body: text.body,
+            priority: terms.priority,
+            scheduled_for: terms.scheduled_for,
+            expires_at: terms.expires_at,
+            on_unknown: terms.on_unknown,
+            user_id: text.user_id,
+            metadata: text.metadata,
+            retry_of: terms.retry_of,
+        }
+    }
+
+    /// What of it identifies a person or is written to them.
+    pub fn text(&self) -> Text {
+        Text {
+            to: self.to,
+            body: self.body.clone(),
+            user_id: self.user_id.clone(),
+            metadata: self.metadata.clone(),
+        }
+    }
+
+    /// What of it is no secret, for the recipient known as `person`.
+    pub fn terms(&self, person: PersonNumber) -> Terms {
+        Terms {
+            id: self.id,
+            person,
+            priority: self.priority,
+            scheduled_for: self.scheduled_for,
+            expires_at: self.expires_at,
+            on_unknown: self.on_unknown,
+            retry_of: self.retry_of,
+            encoding: self.body.encoding(),
+            segments: self.body.segment_count(),
+        }
+    }
 }
 
 /// Which messages go first when not all can. Waiting raises a message over newer ones, so low never starves.

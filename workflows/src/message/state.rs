@@ -1,15 +1,14 @@
 //! Where a message is in its life.
 
-use crate::id::{Attempt, MessageId, ProviderSid};
+use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{Failure, OnUnknown, Priority, ProviderStatus};
-use crate::phone_number::PhoneNumber;
 use crate::timestamp::Timestamp;
 
 /// A message as the fold of its events: what decisions need, without body and notes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The recipient.
-    pub to: PhoneNumber,
+    pub person: PersonNumber,
     /// Which messages go first.
     pub priority: Priority,
     /// Billed parts of the body.
@@ -212,6 +211,11 @@ impl StateName {
             | Self::Sent
             | Self::Unconfirmed => false,
         }
+    }
+
+    /// Whether the provider has the newest attempt and its end is awaited.
+    pub fn is_with_provider(self) -> bool {
+        self == Self::Submitted || self == Self::Sent
     }
 
     /// Whether nothing is awaited any more: it is final, or only late word could move it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::id::Attempt;
 use crate::message::{
     Cause, Command, Counts, Event, Failure, Hold, IllegalEvent, Message, Next, Outcome as Answered,
-    ProviderStatus, Report, Request, State, Verdict, Via, next,
+    ProviderStatus, Report, State, Terms, Verdict, Via, next,
 };
 use crate::provider_error::Retry;
 use crate::rules::Rules;
@@ -17,7 +17,7 @@ use crate::what_if::course::Course;
 /// What the world did to one message, and what came of it.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) request: Request,
+    pub(super) terms: Terms,
     pub(super) accepted_at: Timestamp,
     /// What somebody asked for, and when. All of it was granted.
     pub(super) asked: Vec<(Timestamp, Command)>,
@@ -72,12 +72,12 @@ impl Facts {
         let nothing = IllegalEvent { state: None, event: "nothing" };
         let ((began_at, begin), rest) = life.split_first().ok_or(nothing)?;
         let course = Course::begin(begin, *began_at)?;
-        let Event::Accepted { request, .. } = begin else {
+        let Event::Accepted { terms } = begin else {
             return Err(IllegalEvent { state: None, event: begin.name() });
         };
         let mut reading = Reading {
             facts: Self {
-                request: request.as_ref().clone(),
+                terms: terms.as_ref().clone(),
                 accepted_at: *began_at,
                 asked: Vec::new(),
                 switched_off: Vec::new(),
@@ -236,7 +236,7 @@ impl Reading<'_> {
                 State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, until }
                     if at < until =>
                 {
-                    Some(Command::Retry { id: self.facts.request.id })
+                    Some(Command::Retry { id: self.facts.terms.id })
                 }
                 State::Held { .. }
                 | State::Accepted

@@ -241,12 +241,12 @@ impl<'a> Rerun<'a> {
 /// The message as accepted under other rules.
 fn accepted(facts: &Facts, books: &Books) -> Result<Course, Why> {
     let at = facts.accepted_at;
-    let mut request = facts.request.clone();
+    let mut terms = facts.terms.clone();
     if let Some(deadline) = books.expires_after {
-        request.expires_at = Some(request.scheduled_for.unwrap_or(at).max(at).plus(deadline));
+        terms.expires_at = Some(terms.scheduled_for.unwrap_or(at).max(at).plus(deadline));
     }
     let rules = if facts.switched_on(at) { &books.on } else { &books.off };
-    let events = accept(request, &Context { now: at, rules, jitter: 0 })
+    let events = accept(terms, &Context { now: at, rules, jitter: 0 })
         .map_err(|rejection| Why::NotAccepted { rejection })?;
     Course::of(&events, at).map_err(|illegal| Why::Illegal { illegal })
 }

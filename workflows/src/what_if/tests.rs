@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::body::Body;
-use crate::id::{Attempt, MessageId, ProviderSid};
+use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{
     Cause, Command, Context, Event, Message, Next, OnUnknown, Outcome as Answered, Priority, ProviderStatus,
     Report, Request, State, StateName, Via, accept, decide, next,
@@ -28,9 +28,9 @@ struct Told {
 }
 
 impl Told {
-    fn accept(rules: Rules, request: Request) -> Self {
+    fn accept(rules: Rules, request: &Request) -> Self {
         let mut told = Self { rules, now: BEGIN, jitter: 0, message: None, life: Vec::new() };
-        let events = accept(request, &told.context()).unwrap();
+        let events = accept(request.terms(PersonNumber::new(1)), &told.context()).unwrap();
         told.fold(events);
         told
     }
@@ -149,7 +149,7 @@ fn lived(mut dice: Dice) -> Told {
     wish.on_unknown = if dice.one_in(2) { OnUnknown::Resend } else { OnUnknown::Hold };
     let mut rules = rules(&mut dice);
     rules.sending = if dice.one_in(6) { Sending::Disabled } else { Sending::Enabled };
-    let mut told = Told::accept(rules, wish);
+    let mut told = Told::accept(rules, &wish);
     for _ in 0..40 {
         told.jitter = dice.below(u32::MAX);
         let Some((at, command)) = coming(&told, &mut dice) else { break };
@@ -303,7 +303,7 @@ fn seconds(n: u64) -> Duration {
 
 /// Due at once, started 100 ms later, delivered one second after that.
 fn delivered() -> Told {
-    let mut told = Told::accept(Rules::default(), request());
+    let mut told = Told::accept(Rules::default(), &request());
     let attempt = Attempt::new(1);
     let report = Report { sid: sid(1), status: ProviderStatus::Delivered, code: None, via: Via::Callback };
     told.at(100, &Command::Begin)
@@ -314,7 +314,7 @@ fn delivered() -> Told {
 
 /// Refused for a while at its first attempt, delivered at its second, eleven seconds later.
 fn delivered_at_last() -> Told {
-    let mut told = Told::accept(Rules::default(), request());
+    let mut told = Told::accept(Rules::default(), &request());
     let not_connected =
         Answered::Refused { cause: Cause::NotConnected, detail: "no connection".into(), retry_after: None };
     let second = Attempt::new(2);
@@ -357,7 +357,7 @@ fn a_rate_alone_moves_messages_and_changes_none() {
 
 #[test]
 fn fewer_attempts_end_earlier() {
-    let mut told = Told::accept(Rules::default(), request());
+    let mut told = Told::accept(Rules::default(), &request());
     told.at(0, &Command::Begin)
         .at(1_000, &Command::Conclude { attempt: Attempt::new(1), outcome: refused(400, Some(14107), None) })
         .at(61_000, &Command::Wake)
@@ -383,7 +383,7 @@ fn longer_delay_runs_into_the_deadline() {
 
 #[test]
 fn what_was_never_asked_is_not_answered() {
-    let mut told = Told::accept(Rules::default(), request());
+    let mut told = Told::accept(Rules::default(), &request());
     let attempt = Attempt::new(1);
     let report =
         Report { sid: sid(1), status: ProviderStatus::Undelivered, code: Some(30003), via: Via::Callback };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin_workflows::id::{Attempt, ProviderSid};
+use dunlin_workflows::id::{Attempt, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Command, Context, Event, Hold, Message, OnUnknown, Outcome, ProviderStatus, Rejection, Report, State,
     StateName, Via, accept, decide,
@@ -46,7 +46,8 @@ fn due(on_unknown: OnUnknown) -> Message {
     let rules = Rules::default();
     let mut request = wish();
     request.on_unknown = on_unknown;
-    let events = accept(request, &Context { now: T, rules: &rules, jitter: 0 }).unwrap();
+    let events =
+        accept(request.terms(PersonNumber::new(1)), &Context { now: T, rules: &rules, jitter: 0 }).unwrap();
     let mut message = Message::begin(&events[0], T).unwrap();
     message.apply(&events[1], T).unwrap();
     message

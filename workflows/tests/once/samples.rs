@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
-use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Cause, Failure, Hold, Message, OnUnknown, Outcome, Priority, ProviderStatus, Request, State,
 };
@@ -90,7 +90,7 @@ pub(crate) fn lost() -> Outcome {
 
 fn never_tried(state: State) -> Message {
     Message {
-        to: wish().to,
+        person: PersonNumber::new(1),
         priority: Priority::Normal,
         segments: 1,
         on_unknown: OnUnknown::Hold,

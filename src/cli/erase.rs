@@ -1,0 +1,168 @@
+//! `dunlin erase`: makes a person's number and texts unreadable for good.
+
+use clap::Args;
+use dunlin_storage::{Content, Filter, Store};
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::message::{Command, Context, Message, UserId, decide, timer};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::source::Source;
+use serde_json::json;
+
+use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::offline::Offline;
+use crate::cli::output::{Form, Output};
+use crate::clock::{Clock as _, SystemClock};
+
+/// Messages that are looked at together.
+const PAGE: usize = 500;
+
+/// Erase a person: their number and texts become unreadable for good.
+///
+/// Destroys the person's key, withdraws their texts that were not sent, and rewrites the file, so that
+/// the key is nowhere in it. What happened, and that it was erased, stays on record without them. The
+/// daemon must be stopped. Backups made before still hold the key: let them expire.
+#[derive(Debug, Args)]
+pub(super) struct Erase {
+    /// The person with this phone number
+    #[arg(long, value_name = "NUMBER", conflicts_with = "user", required_unless_present = "user")]
+    phone: Option<String>,
+    /// Every person to whom a text was sent for this user of yours
+    #[arg(long, value_name = "ID")]
+    user: Option<UserId>,
+    /// Who asks for it; goes on record
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why; goes on record
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    reason: String,
+}
+
+impl Erase {
+    pub(super) fn run(self, output: Output) -> Ended {
+        let offline = Offline::read()?;
+        if self.by.trim().is_empty() || self.by.len() > REMARK_MAX || self.reason.len() > REMARK_MAX {
+            let words =
+                format!("--by names somebody, and both --by and --reason have at most {REMARK_MAX} bytes");
+            return Err(Failure::new(Exit::Usage, words));
+        }
+        let store = offline.open()?;
+        let persons = self.persons(&store, &offline)?;
+        let mut withdrawn = 0_usize;
+        for person in &persons {
+            withdrawn = withdrawn.saturating_add(erase(&store, *person, &self.by, &self.reason, &offline)?);
+        }
+        store.close().map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+        offline.compact()?;
+        let erased: Vec<u64> = persons.iter().map(|person| person.get()).collect();
+        match output.form() {
+            Form::Json => output.json(&json!({"persons": erased, "withdrawn": withdrawn}))?,
+            Form::Text => output.line(format_args!(
+                "erased {} person(s), {withdrawn} unsent text(s) withdrawn; the file was rewritten without their keys",
+                erased.len()
+            ))?,
+        }
+        Ok(Exit::Success)
+    }
+
+    /// Who is meant; nobody is an answer of its own, so that a typing error is not taken for an erasure.
+    fn persons(&self, store: &Store, offline: &Offline) -> Result<Vec<PersonNumber>, Failure> {
+        let persons = match (&self.phone, &self.user) {
+            (Some(phone), _) => {
+                let to = PhoneNumber::parse(phone, offline.region)
+                    .map_err(|error| Failure::new(Exit::Usage, format!("--phone: {error}")))?;
+                store.reader()?.person_of(to)?.into_iter().collect()
+            }
+            (None, Some(user)) => persons_of(store, user)?,
+            (None, None) => Vec::new(),
+        };
+        if persons.is_empty() {
+            return Err(Failure::new(Exit::NotFound, "nobody like that is in the store, or not any more"));
+        }
+        Ok(persons)
+    }
+}
+
+/// Longest name or reason, in bytes.
+const REMARK_MAX: usize = dunlin_storage::record::REMARK_BYTES_MAX;
+
+/// Every person to whom a text was sent for `user`.
+fn persons_of(store: &Store, user: &UserId) -> Result<Vec<PersonNumber>, Failure> {
+    let reader = store.reader()?;
+    let mut persons = Vec::new();
+    let mut filter = Filter { limit: PAGE, ..Filter::default() };
+    loop {
+        let page = reader.list(&filter)?;
+        for (number, row) in &page.messages {
+            if persons.contains(&row.message.person) {
+                continue;
+            }
+            if let Some((terms, Content::Open(text))) = reader.content(*number)?
+                && text.user_id.as_ref() == Some(user)
+            {
+                persons.push(terms.person);
+            }
+        }
+        let Some(before) = page.next else { return Ok(persons) };
+        filter.before = Some(before);
+    }
+}
+
+/// Withdraws what was not sent, and destroys the key; all of it or nothing.
+fn erase(
+    store: &Store,
+    person: PersonNumber,
+    by: &str,
+    reason: &str,
+    offline: &Offline,
+) -> Result<usize, Failure> {
+    let open = open_messages(store, person)?;
+    let now = SystemClock::start().wall();
+    let context = Context { now, rules: &offline.rules, jitter: 0 };
+    let mut decided = Vec::new();
+    for (number, message) in &open {
+        let events = decide(message, &Command::Cancel, &context).map_err(|_committed| {
+            let words = format!(
+                "a text of theirs (message number {}) may be on its way and is still looked up; start the daemon, \
+                 wait until it is settled, or decide with `dunlin retry`",
+                number.get()
+            );
+            Failure::new(Exit::Conflict, words)
+        })?;
+        let mut after = message.clone();
+        for event in &events {
+            after.apply(event, now).map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+        }
+        decided.push((*number, events, after));
+    }
+    store
+        .commit(|batch| {
+            for (number, events, after) in &decided {
+                let timer = timer(after, &offline.rules);
+                batch.record(*number, now, Source::Cli, events, after, timer)?;
+            }
+            batch.erase(person, now, Source::Cli, by, reason)
+        })
+        .map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+    Ok(decided.len())
+}
+
+/// The person's messages that still need their text: not with the provider, and not settled.
+fn open_messages(store: &Store, person: PersonNumber) -> Result<Vec<(MessageNumber, Message)>, Failure> {
+    let reader = store.reader()?;
+    let mut open = Vec::new();
+    let mut filter = Filter { person: Some(person), limit: PAGE, ..Filter::default() };
+    loop {
+        let page = reader.list(&filter)?;
+        let needs_text = |message: &Message| {
+            !message.state.name().is_settled() && !message.state.name().is_with_provider()
+        };
+        open.extend(
+            page.messages
+                .into_iter()
+                .filter(|(_, row)| needs_text(&row.message))
+                .map(|(number, row)| (number, row.message)),
+        );
+        let Some(before) = page.next else { return Ok(open) };
+        filter.before = Some(before);
+    }
+}

@@ -1,0 +1,99 @@
+//! A stopped store as the environment names it: where it is, its keys, the rules.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dunlin_storage::{Entropy, Keyring, OpenError, OpenOptions, ReadError, Store};
+use dunlin_workflows::phone_number::Region;
+use dunlin_workflows::rules::Rules;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::config::environment::Environment;
+use crate::config::resolve::Values;
+use crate::daemon::STORE_FILE;
+use crate::keys::{KeySources, KeysError};
+
+/// A stopped store.
+pub(super) struct Offline {
+    /// Where its keys may be.
+    pub(super) keys: KeySources,
+    /// The rules in force.
+    pub(super) rules: Rules,
+    /// The country of numbers written without one.
+    pub(super) region: Option<Region>,
+    data: PathBuf,
+    cache_bytes: usize,
+}
+
+impl Offline {
+    /// What the environment says.
+    pub(super) fn read() -> Result<Self, Failure> {
+        let config = Config::read(&Values::resolve(&[], &Environment::of_process()))?;
+        Ok(Self {
+            keys: config.keys,
+            rules: config.rules,
+            region: config.default_region,
+            data: config.data,
+            cache_bytes: config.cache_bytes,
+        })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.data.join(STORE_FILE)
+    }
+
+    /// Opens the store with its keys. Never makes one.
+    pub(super) fn open(&self) -> Result<Store, Failure> {
+        let found = self.keys.find()?.ok_or(KeysError::None)?;
+        self.open_with(found.ring.as_ref().clone())
+    }
+
+    /// Opens the store with these keys. Never makes one.
+    pub(super) fn open_with(&self, ring: Keyring) -> Result<Store, Failure> {
+        let path = self.path();
+        if !path.is_file() {
+            let words = format!("{} holds no store; set DUNLIN_DATA", self.data.display());
+            return Err(Failure::new(Exit::Configuration, words));
+        }
+        let options = OpenOptions {
+            now: SystemClock::start().wall(),
+            cache_bytes: self.cache_bytes,
+            callback_key: [0; 32],
+            keys: Arc::new(ring),
+            entropy: Entropy::system(),
+            check_integrity: false,
+        };
+        Ok(Store::open(&path, &options)?.0)
+    }
+
+    /// Rewrites the closed store without its free pages.
+    pub(super) fn compact(&self) -> Result<(), Failure> {
+        Ok(dunlin_storage::compact(&self.path(), self.cache_bytes)?)
+    }
+
+    /// Bytes of the store's file.
+    pub(super) fn bytes(&self) -> Result<u64, Failure> {
+        Ok(std::fs::metadata(self.path())?.len())
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        Self::new(Exit::Configuration, error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let keys = matches!(error, OpenError::MissingKeys { .. } | OpenError::OtherIndexKey { .. });
+        Self::new(if keys { Exit::Configuration } else { Exit::Failure }, error.to_string())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::new(Exit::Failure, error.to_string())
+    }
+}

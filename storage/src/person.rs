@@ -1,0 +1,266 @@
+//! Persons: who texts go to, known inside the file by a number that says nothing about them.
+//!
+//! A person's row holds their data key, wrapped by the master key, and their phone number, sealed
+//! with the data key. Their texts are sealed with it too. When the row is gone, all of that is
+//! unreadable for good, and the journal stays what it was.
+
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::message::{Request, Terms, Text};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+use redb::ReadableTable;
+
+use crate::batch::Batch;
+use crate::error::{BatchError, Fault, ReadError};
+use crate::journal::JournalSeq;
+use crate::reader::Reader;
+use crate::record::accepted::{TextV1, phone_number};
+use crate::record::envelope::{put_row, take_row};
+use crate::record::row::PersonRowV1;
+use crate::record::{Event, PersonEvent, Record, RecordError};
+use crate::seal::{self, Entropy, Key, KeyId, Keyring, Place};
+use crate::table;
+
+/// What is written to a message's recipient, as far as it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// It is here.
+    Open(Box<Text>),
+    /// The person was erased; nobody can read it any more.
+    Erased,
+    /// The file was opened without keys.
+    Locked,
+}
+
+impl Content {
+    /// The text, if it can be read.
+    pub fn text(self) -> Option<Text> {
+        match self {
+            Self::Open(text) => Some(*text),
+            Self::Erased | Self::Locked => None,
+        }
+    }
+}
+
+/// A person whose data key is at hand.
+pub(crate) struct Person {
+    pub(crate) to: PhoneNumber,
+    key: Key,
+}
+
+impl Person {
+    /// A person with a new data key.
+    pub(crate) fn new(to: PhoneNumber, entropy: &Entropy) -> Result<Self, BatchError> {
+        Ok(Self { to, key: Key::draw(entropy)? })
+    }
+
+    /// The row of this person.
+    pub(crate) fn put(&self, number: PersonNumber, keyring: &Keyring) -> Result<Vec<u8>, RecordError> {
+        let (master, wrapping) = keyring.wrapping();
+        let mut wrapped = self.key.bytes().to_vec();
+        sealed(wrapping, wrap_place(number, master), &mut wrapped)?;
+        let mut digits = self.to.digits().to_le_bytes().to_vec();
+        sealed(&self.key, number_place(number), &mut digits)?;
+        let row = PersonRowV1 { master: master.get(), wrapped, number: digits };
+        put_row("persons", &number.get().to_le_bytes(), 1, &row)
+    }
+
+    /// Opens the row of person `number`.
+    pub(crate) fn take(number: PersonNumber, bytes: &[u8], keyring: &Keyring) -> Result<Self, ReadError> {
+        let failed = |source| ReadError::Row { table: "persons", key: number.get().to_string(), source };
+        let row: PersonRowV1 = take_row("persons", &number.get().to_le_bytes(), 1, bytes).map_err(failed)?;
+        let id = KeyId::new(row.master);
+        let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
+        let open = || -> Result<Self, RecordError> {
+            let key = opened(master, wrap_place(number, id), &row.wrapped, "data key")?;
+            let key = Key::new(key.try_into().map_err(|_length| RecordError::Sealed { what: "data key" })?);
+            let digits = opened(&key, number_place(number), &row.number, "phone number")?;
+            let digits = digits.try_into().map_err(|_length| RecordError::Sealed { what: "phone number" })?;
+            Ok(Self { to: phone_number(u64::from_le_bytes(digits))?, key })
+        };
+        open().map_err(failed)
+    }
+
+    /// Seals the text of a request for the record at `seq`.
+    pub(crate) fn seal(
+        &self,
+        number: PersonNumber,
+        seq: JournalSeq,
+        request: &Request,
+    ) -> Result<Vec<u8>, RecordError> {
+        let mut bytes = TextV1::put(request)?;
+        sealed(&self.key, text_place(number, seq), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens the text in the record at `seq`.
+    pub(crate) fn open(
+        &self,
+        number: PersonNumber,
+        seq: JournalSeq,
+        bytes: &[u8],
+    ) -> Result<Text, ReadError> {
+        opened(&self.key, text_place(number, seq), bytes, "text")
+            .and_then(|bytes| TextV1::take(self.to, &bytes))
+            .map_err(|source| ReadError::Record { seq, source })
+    }
+}
+
+fn sealed(key: &Key, place: Place, bytes: &mut Vec<u8>) -> Result<(), RecordError> {
+    seal::seal(key, place, bytes).ok_or(RecordError::NoCipher)
+}
+
+fn opened(key: &Key, place: Place, bytes: &[u8], what: &'static str) -> Result<Vec<u8>, RecordError> {
+    seal::open(key, place, bytes).ok_or(RecordError::Sealed { what })
+}
+
+fn wrap_place(person: PersonNumber, master: KeyId) -> Place {
+    Place { field: *b"wrap", position: person.get(), owner: u64::from(master.get()) }
+}
+
+fn number_place(person: PersonNumber) -> Place {
+    Place { field: *b"numb", position: person.get(), owner: person.get() }
+}
+
+fn text_place(person: PersonNumber, seq: JournalSeq) -> Place {
+    Place { field: *b"text", position: seq.get(), owner: person.get() }
+}
+
+/// The person with this number, unless erased.
+pub(crate) fn find(
+    table: &impl ReadableTable<u64, &'static [u8]>,
+    number: PersonNumber,
+    keyring: &Keyring,
+) -> Result<Option<Person>, ReadError> {
+    let row = table.get(number.get()).map_err(Fault::from)?;
+    row.map(|bytes| Person::take(number, bytes.value(), keyring)).transpose()
+}
+
+/// The terms and the sealed text in a record that begins a message.
+pub(crate) fn accepted(record: Record) -> Result<(Terms, Vec<u8>), ReadError> {
+    match record.event {
+        Event::Message { event: dunlin_workflows::message::Event::Accepted { terms }, .. } => {
+            Ok((*terms, record.sealed))
+        }
+        Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => {
+            Err(ReadError::NotAccepted { seq: record.seq })
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// The person with this phone number, who is new when there was none. Becomes durable with the
+    /// first message to them.
+    pub fn person(&mut self, to: PhoneNumber) -> Result<PersonNumber, BatchError> {
+        let hash = self.keyring.blind(to);
+        if let Some(number) = self.met.get(&hash) {
+            return Ok(*number);
+        }
+        let read = self.meet(hash, to);
+        let number = self.noted(read)?;
+        self.met.insert(hash, number);
+        Ok(number)
+    }
+
+    fn meet(&mut self, hash: [u8; 16], to: PhoneNumber) -> Result<PersonNumber, BatchError> {
+        if let Some(number) = self.tables.person_hashes.open()?.get(&hash).map_err(Fault::from)? {
+            return Ok(PersonNumber::new(number.value()));
+        }
+        let last = match self.last_person {
+            Some(last) => last,
+            None => self.tables.last_person()?,
+        };
+        let number = PersonNumber::new(last.saturating_add(1));
+        self.last_person = Some(number.get());
+        self.persons.insert(number, Person::new(to, &self.entropy)?);
+        self.new_persons.insert(number, hash);
+        Ok(number)
+    }
+
+    /// What is written to the recipient of a message; `None` when there is no such message, or when
+    /// the person was erased.
+    pub fn request(&mut self, number: MessageNumber) -> Result<Option<Request>, BatchError> {
+        let Some(seq) = self.load(number)?.map(|projection| projection.accepted_seq) else { return Ok(None) };
+        let (terms, sealed) = accepted(self.record_at(seq)?)?;
+        let Some(person) = self.open_person(terms.person)? else { return Ok(None) };
+        let text = person.open(terms.person, seq, &sealed)?;
+        Ok(Some(Request::of(&terms, text)))
+    }
+
+    /// Destroys a person's data key, and notes who asked for it: their number and texts can't be read
+    /// any more, wherever else the journal is copied. The row's old bytes stay in free pages until the
+    /// file is rewritten by [`compact`](crate::compact).
+    ///
+    /// # Errors
+    /// [`BatchError::UnknownPerson`] when there is no such person, or not any more.
+    pub fn erase(
+        &mut self,
+        person: PersonNumber,
+        at: Timestamp,
+        source: Source,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), BatchError> {
+        let Some(to) = self.open_person(person)?.map(|open| open.to) else {
+            return Err(BatchError::UnknownPerson { person });
+        };
+        let hash = self.keyring.blind(to);
+        let event = PersonEvent::Erased { by: by.to_owned(), reason: reason.to_owned() };
+        self.record_person(person, at, source, &event)?;
+        let removed = self.forget(person, &hash);
+        self.noted(removed)?;
+        self.persons.remove(&person);
+        self.met.remove(&hash);
+        Ok(())
+    }
+
+    fn forget(&mut self, person: PersonNumber, hash: &[u8; 16]) -> Result<(), BatchError> {
+        self.tables.persons.open()?.remove(person.get()).map_err(Fault::from)?;
+        self.tables.person_hashes.open()?.remove(hash).map_err(Fault::from)?;
+        Ok(())
+    }
+
+    /// A person of this batch or of the file, with their data key.
+    pub(crate) fn open_person(&mut self, number: PersonNumber) -> Result<Option<&Person>, BatchError> {
+        if !self.persons.contains_key(&number) {
+            let read = self.stored_person(number);
+            let Some(person) = self.noted(read)? else { return Ok(None) };
+            self.persons.insert(number, person);
+        }
+        Ok(self.persons.get(&number))
+    }
+
+    fn stored_person(&mut self, number: PersonNumber) -> Result<Option<Person>, BatchError> {
+        Ok(find(self.tables.persons.open()?, number, &self.keyring)?)
+    }
+}
+
+impl Reader {
+    /// What was agreed about a message, and what is written to its recipient; `None` when there is no
+    /// such message.
+    pub fn content(&self, number: MessageNumber) -> Result<Option<(Terms, Content)>, ReadError> {
+        let Some(row) = self.message(number)? else { return Ok(None) };
+        let (terms, sealed) = accepted(self.record(row.accepted_seq)?)?;
+        let Some(keyring) = self.keyring() else { return Ok(Some((terms, Content::Locked))) };
+        let content = match find(&self.open(table::PERSONS)?, terms.person, keyring)? {
+            Some(person) => Content::Open(Box::new(person.open(terms.person, row.accepted_seq, &sealed)?)),
+            None => Content::Erased,
+        };
+        Ok(Some((terms, content)))
+    }
+
+    /// What was asked for; `None` when there is no such message, or its text can't be read any more.
+    pub fn request(&self, number: MessageNumber) -> Result<Option<Request>, ReadError> {
+        let content = self.content(number)?;
+        Ok(content.and_then(|(terms, content)| content.text().map(|text| Request::of(&terms, text))))
+    }
+
+    /// The person with this phone number, if texts were sent to them. Needs the keys.
+    pub fn person_of(&self, to: PhoneNumber) -> Result<Option<PersonNumber>, ReadError> {
+        let Some(keyring) = self.keyring() else { return Ok(None) };
+        let hashes = self.open(table::PERSON_HASHES)?;
+        let number = hashes.get(&keyring.blind(to)).map_err(Fault::from)?;
+        Ok(number.map(|number| PersonNumber::new(number.value())))
+    }
+}
