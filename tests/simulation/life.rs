@@ -2,7 +2,6 @@
 
 use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{Cause, Event, Failure, Hold, OnUnknown, ProviderStatus, Verdict};
-use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -36,6 +35,13 @@ const LATE_MS: u64 = 1000;
 /// Clocks this close together are the same clock.
 const SKEW_MS: u64 = 5_000;
 
+/// To whom, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) to: u64,
+    pub(crate) body: String,
+}
+
 /// One attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Try {
@@ -58,8 +64,8 @@ pub(crate) enum Try {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) id: MessageId,
-    pub(crate) to: PhoneNumber,
-    pub(crate) body: String,
+    /// What was asked for: the journal does not tell the recipient and the text.
+    pub(crate) asked: Asked,
     pub(crate) tries: Vec<Try>,
     pub(crate) ended: Option<&'static str>,
     scheduled_for: Option<Timestamp>,
@@ -81,19 +87,21 @@ fn is_person(source: Source) -> bool {
 }
 
 impl Life {
-    pub(crate) fn begin(event: &Event) -> Result<Self, String> {
-        let Event::Accepted { request, .. } = event else {
+    pub(crate) fn begin(
+        event: &Event,
+        asked: impl FnOnce(MessageId) -> Option<Asked>,
+    ) -> Result<Self, String> {
+        let Event::Accepted { terms } = event else {
             return Err(format!("begins with {event:?}"));
         };
         Ok(Self {
-            id: request.id,
-            to: request.to,
-            body: request.body.as_str().to_owned(),
+            id: terms.id,
+            asked: asked(terms.id).ok_or("nobody wished for it")?,
             tries: Vec::new(),
             ended: None,
-            scheduled_for: request.scheduled_for,
-            expires_at: request.expires_at,
-            on_unknown: request.on_unknown,
+            scheduled_for: terms.scheduled_for,
+            expires_at: terms.expires_at,
+            on_unknown: terms.on_unknown,
             held: None,
             rank: 0,
             unconfirmed: false,

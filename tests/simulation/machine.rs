@@ -4,12 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use dunlin::clock::Clock;
 use dunlin::engine::stepper::Stepper;
-use dunlin_storage::{OpenOptions, Store};
+use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
-use crate::disk::{Disk, Loss};
+use crate::disk::{Disk, Loss, mixed};
 use crate::world::{Happening, World};
 
 /// The engine looks around at least this often; the world skips the looks that would find nothing.
@@ -29,13 +29,24 @@ pub(crate) struct Process {
 /// nobody ever opens half of one.
 pub(crate) static NEW_STORE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let disk = Disk::default();
-    let (store, _) = Store::open_with_backend(disk.clone(), &options(Timestamp::EPOCH)).unwrap();
+    let (store, _) = Store::open_with_backend(disk.clone(), &options(Timestamp::EPOCH, 0)).unwrap();
     store.close().unwrap();
     disk.image()
 });
 
-fn options(now: Timestamp) -> OpenOptions {
-    OpenOptions { now, cache_bytes: 1 << 20, callback_key: [7; 32], check_integrity: false }
+/// The keys of the house. The entropy of a start is its own, or two persons would share a key.
+static KEYS: LazyLock<Arc<Keyring>> =
+    LazyLock::new(|| Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()));
+
+fn options(now: Timestamp, seed: u64) -> OpenOptions {
+    OpenOptions {
+        now,
+        cache_bytes: 1 << 20,
+        callback_key: [7; 32],
+        keys: Arc::clone(&KEYS),
+        entropy: Entropy::seeded(seed),
+        check_integrity: false,
+    }
 }
 
 impl World {
@@ -123,7 +134,10 @@ impl World {
     }
 
     fn open(&mut self) -> Result<Process, String> {
-        let opened = Store::open_with_backend(self.disk.clone(), &options(self.time.wall()));
+        let opened = Store::open_with_backend(
+            self.disk.clone(),
+            &options(self.time.wall(), mixed(self.plan.seed, self.boot)),
+        );
         let (store, _) = opened.map_err(|error| error.to_string())?;
         let store = Arc::new(store);
         let config = self.plan.config(self.boot - 1, self.is_calm);

@@ -7,9 +7,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use dunlin::clock::Clock as _;
+use dunlin::engine::ask::Target;
 use dunlin::engine::provider::Submission;
 use dunlin_storage::recovery::{Until, Visitor, fold};
-use dunlin_storage::{Event as Kept, JournalSeq, RawRecord, Reader, Record};
+use dunlin_storage::{Event as Kept, Head, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::rules::Rules;
@@ -17,7 +18,7 @@ use dunlin_workflows::timestamp::Timestamp;
 
 use crate::carrier::Carrier;
 use crate::clock::Time;
-use crate::life::{Life, Moment, Try};
+use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
 
 #[derive(Debug, Default)]
@@ -26,9 +27,11 @@ pub(crate) struct Oracle {
     pub(crate) broken: Vec<String>,
     /// Every record that was ever acknowledged, by position.
     journal: Vec<Vec<u8>>,
+    head: Option<Head>,
     pub(crate) lives: BTreeMap<MessageNumber, Life>,
     ids: BTreeMap<MessageId, MessageNumber>,
     told: BTreeSet<MessageId>,
+    asked: BTreeMap<MessageId, Asked>,
     left: BTreeSet<(MessageNumber, Attempt)>,
     /// Whether any attempt ever started while the engine's clock was wrong.
     clock_was_off: bool,
@@ -48,6 +51,27 @@ impl Oracle {
 
     pub(crate) fn records(&self) -> u64 {
         self.journal.len() as u64
+    }
+
+    /// The hash that stands for everything acknowledged so far.
+    pub(crate) fn head(&self) -> Head {
+        self.head.unwrap_or_else(Head::empty)
+    }
+
+    /// Somebody asked for this text under this name.
+    pub(crate) fn asked(&mut self, id: MessageId, asked: Asked) {
+        self.asked.insert(id, asked);
+    }
+
+    /// Somebody asked for the text of another message under this name.
+    pub(crate) fn asked_again(&mut self, id: MessageId, target: Target) {
+        let number = match target {
+            Target::Id(old) => self.ids.get(&old).copied(),
+            Target::Number(number) => Some(number),
+        };
+        if let Some(life) = number.and_then(|number| self.lives.get(&number)) {
+            self.asked.insert(id, life.asked.clone());
+        }
     }
 
     /// A caller holds this name in hand.
@@ -88,6 +112,7 @@ impl Oracle {
             self.breach(format!("record {} follows {}", raw.seq, self.seen()));
         }
         self.journal.push(raw.bytes.clone());
+        self.head = Some(self.head().extended(raw.seq, &raw.bytes));
         let record = match Record::decode(raw.seq, &raw.bytes) {
             Ok(record) => Some(record),
             Err(error) => {
@@ -103,6 +128,7 @@ impl Oracle {
             let name = match &record.event {
                 Kept::Message { event, .. } => event.name(),
                 Kept::Lane { event, .. } => event.name(),
+                Kept::Person { event, .. } => event.name(),
             };
             *self.events.entry(name).or_default() += 1;
             if let Kept::Message { number, event } = &record.event {
@@ -137,7 +163,7 @@ impl Oracle {
         if let Some(life) = self.lives.get_mut(&number) {
             return life.hear(number, event, moment, rules, carrier);
         }
-        let life = Life::begin(event)?;
+        let life = Life::begin(event, |id| self.asked.get(&id).cloned())?;
         if self.ids.insert(life.id, number).is_some() {
             return Err(format!("{} exists twice", life.id));
         }
@@ -159,16 +185,18 @@ impl Oracle {
         // The provider must not keep it for longer than it is wanted.
         let kept =
             this.expires_at.map(|at| at.since(wall).clamp(Duration::from_secs(1), Duration::from_hours(10)));
-        let (to, body) = (this.to, this.body.clone());
-        if submission.validity != kept || submission.to != to || submission.body.as_str() != body {
+        let asked = this.asked.clone();
+        let carried = Asked { to: submission.to.digits(), body: submission.body.as_str().to_owned() };
+        if submission.validity != kept || carried != asked {
             self.broken.push(format!("message {} left as {submission:?}, for {kept:?}", number.get()));
             return;
         }
-        let to_the_same = self.lives.iter().filter(|(other, life)| **other != number && life.to == this.to);
+        let to_the_same =
+            self.lives.iter().filter(|(other, life)| **other != number && life.asked.to == asked.to);
         let in_the_way = to_the_same.filter(|(_, life)| match life.newest() {
             Some(Try::InFlight) => true,
             // In the provider's list it would be taken for this one.
-            Some(Try::Lost { .. }) => life.body == this.body,
+            Some(Try::Lost { .. }) => life.asked == asked,
             Some(Try::Parked | Try::With { .. } | Try::Failed { .. }) | None => false,
         });
         let in_the_way: Vec<String> =

@@ -10,6 +10,7 @@ use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
+use crate::life::Asked;
 use crate::plan::{Act, Defect, Plan, Wished};
 use crate::world::{Happening, World};
 
@@ -116,6 +117,8 @@ impl World {
             metadata: None,
             retry_of: None,
         };
+        let asked = Asked { to: wished.to, body: wished.body.clone() };
+        self.oracle.asked(id, asked);
         let key = u128::try_from(n).unwrap().to_be_bytes();
         let claim = wished.keyed.then_some(Claim { key, fingerprint: key });
         self.say(|| format!("wish {n} as {id}"));
@@ -166,6 +169,7 @@ impl World {
     fn retry(&mut self, target: Target) {
         let id = self.people.name();
         self.people.retries.push(id);
+        self.oracle.asked_again(id, target);
         self.say(|| format!("retry {target:?} as {id}"));
         let (reply, answer) = oneshot::channel();
         self.people.waiting.push(Reply::Retried(answer));

@@ -301,7 +301,8 @@ impl World {
         for _ in 0..2 {
             let Some(process) = &self.process else { break };
             let reader = process.store.reader().unwrap();
-            let report = dunlin_storage::recovery::verify(&reader, |_, _| {}).unwrap();
+            let report =
+                dunlin_storage::recovery::verify(&reader, Some(self.oracle.head()), |_, _| {}).unwrap();
             if !report.is_sound() {
                 self.oracle.breach(format!("the store is not sound: {:?}", report.first));
             }
