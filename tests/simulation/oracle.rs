@@ -224,12 +224,17 @@ impl Oracle {
         now_ms: u64,
         rules: &Rules,
     ) {
-        let found = self.lives.get(&number).and_then(|life| life.newest());
-        let Some(Try::Lost { since_ms, lookups }) = found else {
-            self.breach(format!("{}/{} is searched for and not lost", number.get(), attempt.get()));
-            return;
+        let (since_ms, lookups) = match self.lives.get(&number).and_then(Life::newest) {
+            Some(Try::Lost { since_ms, lookups }) => (*since_ms, usize::from(*lookups)),
+            // The turn that began the search heard of it in the same breath. A question harms nobody.
+            Some(Try::With { .. } | Try::Failed { .. }) => return,
+            other => {
+                let how = format!("{}/{} is searched for while {other:?}", number.get(), attempt.get());
+                self.breach(how);
+                return;
+            }
         };
-        let wait = rules.lookups.get(usize::from(*lookups)).or(rules.lookups.last());
+        let wait = rules.lookups.get(lookups).or(rules.lookups.last());
         let waited = now_ms - since_ms;
         if wait.is_some_and(|wait| u128::from(waited) < wait.as_millis()) {
             self.breach(format!("message {} was searched for after {waited} ms", number.get()));
