@@ -35,11 +35,12 @@ use crate::lives::LIVES;
 use crate::plan::{Defect, Plan};
 use crate::world::{Counts, Ending, World};
 
-/// Seeds that found something, and what.
-const TALES: [(u64, &str); 1] = [(
-    7419,
-    "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice",
-)];
+/// Seeds that found something, and what. A change of what a seed stands for makes them ordinary ones;
+/// then the tale is told in `lives.rs`, where nothing is drawn.
+const TALES: [(u64, &str); 3] = [(716, EMPTY_WINDOW), (6428, EMPTY_WINDOW), (14829, EMPTY_WINDOW)];
+
+const EMPTY_WINDOW: &str =
+    "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
 const EVENTS: [&str; 19] = [
