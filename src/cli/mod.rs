@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file answers it.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
 
+mod audit;
 mod bench;
 mod cancel;
 mod client;
@@ -12,7 +13,7 @@ mod doctor;
 mod erase;
 mod exit;
 mod export;
-mod import;
+pub mod import;
 mod instant;
 mod keys;
 mod list;
@@ -83,6 +84,8 @@ enum Command {
     Replay(replay::Replay),
     /// Check that a store is what its journal says
     Verify(verify::Verify),
+    /// Who did what, newest first
+    Audit(audit::Audit),
     /// The keys that seal numbers and texts
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -142,6 +145,7 @@ impl Command {
             Self::Send(send) => wait_for(send.run(output)),
             Self::Show(show) => wait_for(show.run(output)),
             Self::List(list) => wait_for(list.run(output)),
+            Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),
             Self::Retry(retry) => wait_for(retry.run(output)),
             Self::Import(import) => wait_for(import.run(output)),

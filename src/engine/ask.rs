@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State};
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
@@ -66,7 +66,7 @@ pub enum Ask {
         /// What is wanted.
         wishes: Vec<Wish>,
         /// On whose behalf.
-        source: Source,
+        origin: Origin,
         /// Where the answers go.
         reply: oneshot::Sender<Vec<Result<Receipt, AskError>>>,
     },
@@ -77,7 +77,7 @@ pub enum Ask {
         /// What to do.
         command: Command,
         /// On whose behalf.
-        source: Source,
+        origin: Origin,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<State, AskError>>,
     },
@@ -90,7 +90,7 @@ pub enum Ask {
         /// Its deadline; that of the old one when `None`.
         expires_at: Option<Timestamp>,
         /// On whose behalf.
-        source: Source,
+        origin: Origin,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Retried, AskError>>,
     },

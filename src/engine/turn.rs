@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{Batch, BatchError, LaneNumber, Orphan};
+use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
+use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
@@ -67,7 +68,7 @@ impl Turn<'_, '_> {
     pub(super) fn accept(
         &mut self,
         request: &Request,
-        source: Source,
+        by: By,
     ) -> Result<(MessageNumber, Message), TurnError> {
         let id = request.id;
         if self.batch.number_of_id(id)?.is_some() {
@@ -84,24 +85,57 @@ impl Turn<'_, '_> {
         }
         let message = message.ok_or(TurnError::NotFound)?;
         let timer = message::timer(&message, self.rules);
-        let number = self.batch.create(self.now, source, request, &events, &message, timer)?;
+        let number = self.batch.create(self.now, by, request, &events, &message, timer)?;
         self.route(number, None, &message)?;
         Ok((number, message))
     }
 
-    /// Carries out a command on one message; returns its state afterwards.
+    /// On whose behalf something is recorded.
+    pub(super) fn by(&mut self, origin: &Origin) -> Result<By, TurnError> {
+        let actor = match &origin.actor {
+            Some(name) => self.batch.actor(name)?,
+            None => ActorNumber::NOBODY,
+        };
+        Ok(By { source: origin.source, actor })
+    }
+
+    /// Carries out a command of ours on one message; returns its state afterwards.
     pub(super) fn carry_out(
         &mut self,
         number: MessageNumber,
         command: &Command,
         source: Source,
     ) -> Result<State, TurnError> {
+        self.obey(number, command, source.into(), None)
+    }
+
+    /// Carries out what somebody asked for, and keeps who and why; returns the state afterwards.
+    pub(super) fn asked(
+        &mut self,
+        number: MessageNumber,
+        command: &Command,
+        origin: &Origin,
+    ) -> Result<State, TurnError> {
+        let by = self.by(origin)?;
+        self.obey(number, command, by, origin.reason.as_ref())
+    }
+
+    fn obey(
+        &mut self,
+        number: MessageNumber,
+        command: &Command,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<State, TurnError> {
         let before = self.load(number)?.ok_or(TurnError::NotFound)?;
-        let events = message::decide(&before, command, &self.context())?;
+        let mut events = message::decide(&before, command, &self.context())?;
         if events.is_empty() {
             return Ok(before.state);
         }
-        let after = self.record(number, &before, &events, source)?;
+        if let Some(reason) = reason {
+            events.insert(0, Event::Remarked { reason: reason.clone() });
+        }
+        let after = self.record(number, &before, &events, by)?;
         let state = after.state;
         self.claim_orphans(number, &before, after)?;
         Ok(state)
@@ -119,14 +153,14 @@ impl Turn<'_, '_> {
         number: MessageNumber,
         before: &Message,
         events: &[Event],
-        source: Source,
+        by: impl Into<By>,
     ) -> Result<Message, TurnError> {
         let mut after = before.clone();
         for event in events {
             after.apply(event, self.now)?;
         }
         let timer = message::timer(&after, self.rules);
-        self.batch.record(number, self.now, source, events, &after, timer)?;
+        self.batch.record(number, self.now, by, events, &after, timer)?;
         self.route(number, Some(before), &after)?;
         Ok(after)
     }

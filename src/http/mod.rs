@@ -6,7 +6,9 @@
 mod accept;
 mod accepted_json;
 mod answer;
-mod batch;
+mod asker;
+mod audit;
+pub mod batch;
 mod bearer;
 mod field_errors;
 mod health;
@@ -20,7 +22,7 @@ pub mod problem;
 mod serve;
 mod webhook;
 mod whole_body;
-mod wish;
+pub mod wish;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -107,20 +109,24 @@ pub(crate) struct App {
     edge: Arc<Edge>,
     verifier: Verifier,
     in_flight: InFlight,
+    /// What callers are called who give no name: the key that they show.
+    key_name: String,
 }
 
 /// Every route.
 pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
     let bearer = edge.api_token.as_ref().map(Bearer::new);
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default() });
+    let key_name = bearer.as_ref().map_or_else(|| "local".to_owned(), Bearer::name);
+    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), key_name });
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
         .route("/v1/messages/{id}", get(messages::show).patch(messages::reschedule))
         .route("/v1/messages/{id}/events", get(messages::events))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
-        .route("/v1/messages/{id}/retry", post(messages::retry));
+        .route("/v1/messages/{id}/retry", post(messages::retry))
+        .route("/v1/audit", get(audit::audit));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }

@@ -92,6 +92,8 @@ fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Faul
     copy_table(from, to, table::PERSON_HASHES)?;
     copy_table(from, to, table::BY_PERSON)?;
     copy_table(from, to, table::MASTERS)?;
+    copy_table(from, to, table::ACTORS)?;
+    copy_table(from, to, table::ACTOR_NAMES)?;
     copy_table(from, to, table::TIMERS)?;
     copy_table(from, to, table::LANES)?;
     copy_table(from, to, table::ORPHANS)?;

@@ -140,7 +140,8 @@ impl Life {
         carrier: &Carrier,
     ) -> Result<(), String> {
         let over = self.ended.is_some();
-        let epilogue = matches!(event, Event::RetriedAs { .. } | Event::Contradicted { .. });
+        let epilogue =
+            matches!(event, Event::RetriedAs { .. } | Event::Contradicted { .. } | Event::Remarked { .. });
         must(!over || epilogue, || format!("{event:?} after the end ({:?})", self.ended))?;
         match event {
             Event::Accepted { .. } => Err("accepted twice".into()),
@@ -196,6 +197,7 @@ impl Life {
                 let waited = matches!(self.held, Some((Hold::OutcomeUnknown, until)) if until <= moment.at);
                 must(waited, || format!("given up while {:?}", self.held))
             }
+            Event::Remarked { .. } => Ok(()),
             Event::RetriedAs { .. } => must(over, || "retried as another before its end".into()),
             Event::Contradicted { .. } => must(!self.tries.is_empty(), || "contradicted, never sent".into()),
         }

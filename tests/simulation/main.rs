@@ -43,7 +43,7 @@ const EMPTY_WINDOW: &str =
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 20] = [
     "accepted",
     "held",
     "became_due",
@@ -59,6 +59,7 @@ const EVENTS: [&str; 19] = [
     "canceled",
     "expired",
     "given_up",
+    "remarked",
     "retried_as",
     "contradicted",
     "lane_cooled",

@@ -2,6 +2,7 @@
 //! decide what waits for them.
 
 use dunlin::engine::ask::{Ask, AskError, Claim, Receipt, Retried, Target, Wish};
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, ProviderStatus, Request, State, StateName};
@@ -91,7 +92,7 @@ impl World {
         let wishes = asking.iter().map(|n| self.wording(*n)).collect();
         let (reply, answer) = oneshot::channel();
         self.people.waiting.push(Reply::Accepted(asking, answer));
-        self.ask(Ask::Accept { wishes, source: Source::Api, reply });
+        self.ask(Ask::Accept { wishes, origin: Source::Api.into(), reply });
     }
 
     /// A wish as it is sent, with a new name.
@@ -163,7 +164,9 @@ impl World {
         self.say(|| format!("{command:?} {n}"));
         let (reply, answer) = oneshot::channel();
         self.people.waiting.push(Reply::Done(n, act, answer));
-        self.ask(Ask::Command { target: Target::Id(id), command, source: Source::Api, reply });
+        let (actor, reason) = ("api:3f2a/ada".parse().ok(), "asked by mail".parse().ok());
+        let origin = Origin { source: Source::Api, actor, reason };
+        self.ask(Ask::Command { target: Target::Id(id), command, origin, reply });
     }
 
     fn retry(&mut self, target: Target) {
@@ -173,7 +176,7 @@ impl World {
         self.say(|| format!("retry {target:?} as {id}"));
         let (reply, answer) = oneshot::channel();
         self.people.waiting.push(Reply::Retried(answer));
-        self.ask(Ask::Retry { target, id, expires_at: None, source: Source::Api, reply });
+        self.ask(Ask::Retry { target, id, expires_at: None, origin: Source::Api.into(), reply });
     }
 
     /// People look after what waits for them, and come again in an hour.
