@@ -14,13 +14,14 @@
 mod admission;
 mod answer;
 pub mod ask;
-mod courier;
+pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod progress;
 pub mod provider;
 pub mod rate;
 mod scheduler;
+pub mod stepper;
 pub mod timer_wheel;
 mod turn;
 mod writer;
@@ -101,7 +102,7 @@ impl Engine {
         let (end, ended) = watch::channel(None);
         let admission = Arc::new(Admission::new(config.queue_bytes_max));
         let progress = Arc::new(Progress::default());
-        let courier = Courier::new(provider, asks.clone(), config.questions_max);
+        let courier = Box::new(Courier::new(provider, asks.clone(), config.questions_max));
         let mut writer =
             Writer::recover(store, clock, config, courier, Arc::clone(&admission), Arc::clone(&progress))?;
         thread::Builder::new()

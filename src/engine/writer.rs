@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::engine::admission::Admission;
 use crate::engine::answer::Answers;
 use crate::engine::ask::Ask;
-use crate::engine::courier::Courier;
+use crate::engine::courier::Effects;
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::doubts::Doubts;
 use crate::engine::progress::{Progress, Turned};
@@ -52,7 +52,7 @@ pub(super) struct Writer {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     config: EngineConfig,
-    courier: Courier,
+    effects: Box<dyn Effects>,
     admission: Arc<Admission>,
     progress: Arc<Progress>,
     memory: Memory,
@@ -70,7 +70,7 @@ impl Writer {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
         config: EngineConfig,
-        courier: Courier,
+        effects: Box<dyn Effects>,
         admission: Arc<Admission>,
         progress: Arc<Progress>,
     ) -> Result<Self, StartError> {
@@ -103,7 +103,7 @@ impl Writer {
             store,
             clock,
             config,
-            courier,
+            effects,
             admission,
             progress,
             memory,
@@ -139,12 +139,12 @@ impl Writer {
             if stop {
                 return Ok(());
             }
-            sleep = self.sleep(wait);
+            sleep = self.idle(wait).min(SLEEP_MAX);
         }
     }
 
     /// What was in flight when the last process ended may or may not have been taken.
-    fn lose_in_flight(&mut self) -> Result<(), CommitError<TurnError>> {
+    pub(super) fn lose_in_flight(&mut self) -> Result<(), CommitError<TurnError>> {
         let backlog = std::mem::take(&mut self.backlog);
         for chunk in backlog.chunks(TIMERS_PER_TURN) {
             let mut asks = Vec::new();
@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// One turn: everything that was asked or is due, in one transaction. Returns the rate's wait.
-    fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
+    pub(super) fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let mut fired = std::mem::take(&mut self.backlog);
         // Timers stay on disk until there is room for them, however many are due at once.
@@ -189,13 +189,15 @@ impl Writer {
             if let (Some(message), Some(request)) = (message, request)
                 && let State::Unknown { started_at, since, .. } = message.state
             {
+                // Had the wall clock jumped back in between, the loss would lie before the start, and a
+                // window from one to the other would hold nothing: the text would be sent again.
                 let search = Search {
                     to: request.to,
                     body: request.body,
-                    created_from: started_at.minus(CLOCK_SKEW),
-                    created_until: since.plus(LATE_ACCEPT),
+                    created_from: started_at.min(since).minus(CLOCK_SKEW),
+                    created_until: started_at.max(since).plus(LATE_ACCEPT),
                 };
-                self.courier.find(number, message.attempt, search);
+                self.effects.find(number, message.attempt, search);
             }
         }
         Ok(())
@@ -254,7 +256,7 @@ impl Writer {
             self.housekeeping_due_ms = now_ms.saturating_add(HOUSEKEEPING_MS);
         }
         for submission in submissions {
-            self.courier.submit(submission);
+            self.effects.submit(submission);
         }
         self.publish(now_ms);
         answers.give();
@@ -271,14 +273,14 @@ impl Writer {
         for number in numbers {
             let message = reader.message(*number).map_err(unreadable)?.map(|row| row.message);
             if let Some(sid) = message.and_then(|message| message.sid) {
-                self.courier.fetch(*number, sid);
+                self.effects.fetch(*number, sid);
             }
         }
         Ok(())
     }
 
     /// How long nothing will be due: by a timer, a search, the rate or the lane.
-    fn sleep(&self, rate: Option<Duration>) -> Duration {
+    pub(super) fn idle(&self, rate: Option<Duration>) -> Duration {
         if !self.backlog.is_empty() {
             return Duration::ZERO;
         }
@@ -289,7 +291,7 @@ impl Writer {
         let waiting = self.memory.dispatcher.waiting() > 0;
         let lane =
             (waiting && !self.memory.lane.is_open(now)).then(|| self.memory.lane.cool_until.since(now));
-        [timer, search, rate, lane].into_iter().flatten().fold(SLEEP_MAX, Duration::min)
+        [timer, search, rate, lane].into_iter().flatten().fold(Duration::MAX, Duration::min)
     }
 
     fn publish(&self, now_ms: u64) {
