@@ -33,8 +33,9 @@ const SLEEP_MAX: Duration = Duration::from_millis(500);
 const QUESTION_PAUSE: Duration = Duration::from_secs(15);
 /// How long after an outcome was lost the provider may still have created the message.
 const LATE_ACCEPT: Duration = Duration::from_mins(2);
-/// Clock difference to the provider that a search forgives.
-const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// Clock difference to the provider that a search forgives. Generous: what is found too much can only
+/// be an equal text to the same number that another system sent meanwhile, and then nothing is sent twice.
+const CLOCK_SKEW: Duration = Duration::from_mins(10);
 /// How often expired idempotency keys and orphans are removed.
 const HOUSEKEEPING_MS: u64 = 60_000;
 
@@ -195,7 +196,7 @@ impl Writer {
                     to: request.to,
                     body: request.body,
                     created_from: started_at.min(since).minus(CLOCK_SKEW),
-                    created_until: started_at.max(since).plus(LATE_ACCEPT),
+                    created_until: started_at.max(since).plus(LATE_ACCEPT).plus(CLOCK_SKEW),
                 };
                 self.effects.find(number, message.attempt, search);
             }

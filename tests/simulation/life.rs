@@ -33,7 +33,7 @@ impl Moment {
 const LATE_MS: u64 = 1000;
 
 /// Clocks this close together are the same clock.
-const SKEW_MS: u64 = 5_000;
+const SKEW_MS: u64 = 600_000;
 
 /// To whom, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -344,6 +344,12 @@ impl Oracle {
 fn unheard(number: MessageNumber, life: &Life, carrier: &Carrier) -> Option<String> {
     let Some(Try::With { sid }) = life.newest() else { return None };
     let heard = &carrier.of(*sid)?.heard;
+    // What an earlier attempt brought has arrived for good, whatever becomes of a later one.
+    let earlier = carrier.taken.iter().filter(|taken| taken.number == number && taken.sid != *sid);
+    let arrived = earlier.flat_map(|taken| &taken.heard).any(|status| status.is_arrival());
+    if arrived && life.ended == Some("delivered") {
+        return None;
+    }
     let highest = heard.iter().max_by_key(|status| status.rank())?;
     let agrees = match highest {
         ProviderStatus::Delivered | ProviderStatus::Read => life.ended == Some("delivered"),
