@@ -14,6 +14,7 @@ use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
 use crate::config::resolve::{Origin, Values};
@@ -136,6 +137,7 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let edge = Edge {
         engine: engine.clone(),
         store,
+        backups: Backups::new(config.backups.clone(), config.cache_bytes),
         clock,
         ids,
         webhook: WebhookConfig {

@@ -1,5 +1,6 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
 
+pub mod backup;
 pub mod bench;
 pub mod cli;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod http;
 pub mod id_source;
 pub mod keys;
 pub mod replay;
+pub mod restore;
 pub mod sandbox;
 pub mod shutdown;
 pub mod telemetry;

@@ -17,6 +17,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Longest time for one question.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
+/// Longest time for what takes as long as the store is large.
+const PATIENCE: Duration = Duration::from_hours(1);
+
 /// A connection to one daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -100,6 +103,18 @@ impl Client {
             request = request.header("Idempotency-Key", key);
         }
         self.send(request).await
+    }
+
+    /// Posts `body` to `path` and waits as long as it takes. `None` when nobody listens there.
+    ///
+    /// # Errors
+    /// When somebody listens and does not answer.
+    pub(super) async fn post_patiently(&self, path: &str, body: &Value) -> Result<Option<Answer>, Failure> {
+        match self.request(Method::POST, path).json(body).timeout(PATIENCE).send().await {
+            Ok(response) => Answer::read(response).await.map(Some).map_err(|error| self.unreachable(&error)),
+            Err(error) if error.is_connect() => Ok(None),
+            Err(error) => Err(self.unreachable(&error)),
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file answers it.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
 
+mod backup;
 mod bench;
 mod cancel;
 mod client;
@@ -20,6 +21,7 @@ mod message;
 mod offline;
 mod output;
 mod replay;
+mod restore;
 mod retry;
 mod sandbox;
 mod send;
@@ -90,6 +92,10 @@ enum Command {
     Erase(erase::Erase),
     /// Rewrite the store without its free pages
     Compact(compact::Compact),
+    /// Copy the store to a new file, and verify the copy
+    Backup(backup::Backup),
+    /// Put a backup in the place of the store
+    Restore(restore::Restore),
     /// Check that everything the daemon needs is in place
     Doctor(doctor::Doctor),
     /// Show the settings
@@ -152,6 +158,8 @@ impl Command {
             Self::Keys(keys) => keys.run(output),
             Self::Erase(erase) => erase.run(output),
             Self::Compact(compact) => compact.run(output),
+            Self::Backup(backup) => wait_for(backup.run(output)),
+            Self::Restore(restore) => restore.run(output),
             Self::Config(config) => config.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Demo(demo) => wait_for(demo.run(output)),

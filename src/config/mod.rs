@@ -36,6 +36,8 @@ pub struct Config {
     pub keys: KeySources,
     /// The file to which the head of the journal is appended.
     pub heads_file: Option<PathBuf>,
+    /// The directory of backups.
+    pub backups: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where the provider reaches us, without a slash at the end; the listener's own address when `None`.
@@ -149,6 +151,7 @@ impl Config {
         let destination = destination?;
         let live = matches!(destination, Destination::Live(_));
         Some(Self {
+            backups: reader.values.text(Name::Backups).map_or_else(|| data.join("backups"), PathBuf::from),
             data,
             keys,
             heads_file: reader.values.text(Name::HeadsFile).map(PathBuf::from),

@@ -33,6 +33,8 @@ pub enum Name {
     Credentials,
     /// Where the head of the journal is noted.
     HeadsFile,
+    /// Where backups go.
+    Backups,
     /// Where the daemon listens.
     Listen,
     /// Where the world reaches the daemon.
@@ -220,6 +222,13 @@ pub const SETTINGS: &[Setting] = &[
         Unset,
         "path",
         "a file to which the head of the journal is appended at start and stop",
+    ),
+    plain(
+        Name::Backups,
+        &["DUNLIN_BACKUPS"],
+        Depends("DATA/backups"),
+        "path",
+        "the directory of backups; better on another disk than the store",
     ),
     plain(
         Name::Listen,

@@ -6,6 +6,7 @@
 mod accept;
 mod accepted_json;
 mod answer;
+mod backups;
 mod batch;
 mod bearer;
 mod field_errors;
@@ -26,6 +27,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -36,9 +38,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use serve::{ServeLimits, serve};
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::http::answer::{ANSWER_WITHIN, finish};
+use crate::http::answer::{finish, within};
 use crate::http::bearer::Bearer;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
@@ -87,6 +90,8 @@ pub struct Edge {
     pub engine: Engine,
     /// Answers every question that only looks.
     pub store: Arc<Store>,
+    /// Where copies of the store go.
+    pub backups: Backups,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Names new messages.
@@ -120,7 +125,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}", get(messages::show).patch(messages::reschedule))
         .route("/v1/messages/{id}/events", get(messages::events))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
-        .route("/v1/messages/{id}/retry", post(messages::retry));
+        .route("/v1/messages/{id}/retry", post(messages::retry))
+        .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }
@@ -133,7 +139,10 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "see the Allow header"))
         .with_state(app)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(|request, next| finish(request, next, ANSWER_WITHIN)))
+        .layer(from_fn(|request: Request, next| {
+            let within = within(request.uri().path());
+            finish(request, next, within)
+        }))
 }
 
 /// What a request is told that made the edge panic. The panic itself went to standard error.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 26] = [
+const CODES: [(Code, &str, u16, &str); 28] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -28,6 +28,8 @@ const CODES: [(Code, &str, u16, &str); 26] = [
     (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
     (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
+    (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
     (Code::Erased, "erased", 410, "The recipient was erased"),
     (
         Code::IdempotencyInProgress,
@@ -65,6 +67,8 @@ pub enum Code {
     NothingToRetry,
     AlreadyRetried,
     MessageExists,
+    BackupExists,
+    BackupRunning,
     Erased,
     IdempotencyInProgress,
     PayloadTooLarge,

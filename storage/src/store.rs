@@ -165,12 +165,27 @@ impl Store {
         Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&self.keys))))
     }
 
-    /// Copies everything that is durable now to a new file at `path`, while writing goes on.
+    /// Copies everything that is durable now to a new file at `path`, while writing goes on. Gives the
+    /// head of what was copied.
     ///
     /// # Errors
     /// When there is a file already, or it can't be written.
-    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
-        copy(&self.database.begin_read().map_err(Fault::from)?, path, cache_bytes)
+    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+        snapshot_to(&self.database, path, cache_bytes)
+    }
+
+    /// Has callback addresses sealed with another key from the next opening on: what was sealed with the
+    /// one before names nothing any more.
+    ///
+    /// # Errors
+    /// When it can't be written; then the store is poisoned.
+    pub fn renew_callback_key(&self, callback_key: [u8; 32]) -> Result<(), Fault> {
+        let renew = || {
+            let transaction = self.database.begin_write()?;
+            Meta { callback_key, ..self.meta.clone() }.put(&transaction)?;
+            Ok(transaction.commit()?)
+        };
+        renew().inspect_err(|_fault| self.poison())
     }
 
     /// The head of the chain over everything that is durable.
@@ -230,10 +245,25 @@ impl ReadOnlyStore {
         Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, self.keys.clone()))
     }
 
+    /// Copies everything to a new file at `path`. Gives the head of what was copied.
+    ///
+    /// # Errors
+    /// When there is a file already, or it can't be written.
+    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+        snapshot_to(&self.database, path, cache_bytes)
+    }
+
     /// Checks what [`Store::open`] checks.
     pub fn check(&self) -> Result<OpenReport, OpenError> {
         check(&self.reader()?, self.meta.created_at)
     }
+}
+
+/// Copies one snapshot, and gives its head.
+fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+    let snapshot = database.begin_read().map_err(Fault::from)?;
+    copy(&snapshot, path, cache_bytes)?;
+    Ok(Reader::new(snapshot, None).head()?)
 }
 
 /// Repairs the file at `path` if it was not closed cleanly. Needs no keys.

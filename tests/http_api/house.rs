@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use dunlin::backup::Backups;
 use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::{Engine, EngineConfig};
@@ -113,6 +114,7 @@ impl House {
         let edge = Edge {
             engine: engine.clone(),
             store: Arc::clone(&store),
+            backups: Backups::new(dir.path().join("backups"), 1 << 20),
             clock,
             ids: Arc::new(SystemIds),
             webhook,
