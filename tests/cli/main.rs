@@ -6,6 +6,7 @@
     reason = "tests end at the first surprise"
 )]
 
+mod backup; // backups, and the restore drill
 mod demo; // the README's command keeps its promises
 mod import; // files, twice
 mod message; // send, show, list, cancel, retry
