@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use dunlin_storage::recovery::{Problem, verify};
-use dunlin_storage::{Head, OpenError, ReadError, ReadOnlyStore};
+use dunlin_storage::{FaultKind, Head, OpenError, ReadError, ReadOnlyStore};
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::timeline::written;
@@ -109,6 +109,20 @@ pub enum BackupError {
         /// The copy's.
         found: Option<Head>,
     },
+}
+
+impl BackupError {
+    /// What failed below, rather than in what was asked.
+    pub fn fault_kind(&self) -> Option<FaultKind> {
+        match self {
+            Self::Io { source, .. } => Some(FaultKind::of(source)),
+            Self::Copy(error) => error.fault_kind(),
+            Self::Read(error) => error.fault_kind(),
+            Self::Exists { .. } | Self::Running { .. } | Self::Unsound { .. } | Self::OtherHead { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// A name that no backup may have.

@@ -187,7 +187,10 @@ impl Answer {
             (StatusCode::CONFLICT, _) | (_, Some("idempotency_key_reused")) => Exit::Conflict,
             (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Exit::Usage,
             (
-                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::REQUEST_TIMEOUT
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::INSUFFICIENT_STORAGE,
                 _,
             ) => Exit::Unreachable,
             _ => Exit::Failure,
@@ -199,7 +202,7 @@ impl Answer {
     /// Whether the same question may be answered later.
     pub(super) fn is_busy(&self) -> bool {
         let code = self.body.get("code").and_then(Value::as_str);
-        matches!(self.status, 408 | 429 | 503) || code == Some("idempotency_in_progress")
+        matches!(self.status, 408 | 429 | 503 | 507) || code == Some("idempotency_in_progress")
     }
 }
 

@@ -46,7 +46,8 @@ Examples:
 
 Exit codes:
   0 done   1 failed   2 can't be understood   3 no such message   4 contradicts its state
-  69 daemon or provider unreachable   78 configuration not usable
+  69 daemon or provider unreachable, or without room   74 the disk failed
+  78 configuration not usable
 
 Settings come from flags, then the environment; `dunlin config show` lists them all.";
 

@@ -68,6 +68,8 @@ pub struct Config {
     pub orphan_retention: Duration,
     /// Memory for the store's pages, in bytes.
     pub cache_bytes: usize,
+    /// Bytes of the disk that stay free.
+    pub disk_free_min: u64,
     /// How long a stop waits for requests on the wire.
     pub drain: Duration,
     /// What is logged: a filter in the words of `tracing-subscriber`.
@@ -128,6 +130,7 @@ impl Config {
         let provider_timeout = reader.read(Name::ProviderTimeout, value::duration);
         let queue_bytes = reader.read(Name::QueueBytes, |text| at_least(text, 1 << 20));
         let cache_bytes = reader.read(Name::CacheBytes, |text| at_least(text, 1 << 20));
+        let disk_free_min = reader.read(Name::DiskFreeMin, value::bytes);
         let timer_horizon = reader.read(Name::TimerHorizon, value::duration);
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
@@ -170,6 +173,7 @@ impl Config {
             idempotency_retention: idempotency_retention?,
             orphan_retention: orphan_retention?,
             cache_bytes: cache_bytes?,
+            disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
             log: log?,
         })

@@ -77,6 +77,8 @@ pub enum Name {
     OrphanRetention,
     /// The store's cache.
     CacheBytes,
+    /// How much of the disk stays free.
+    DiskFreeMin,
     /// How long a stop waits for requests on the wire.
     Drain,
     /// What is logged.
@@ -364,6 +366,13 @@ pub const SETTINGS: &[Setting] = &[
         Text("32MiB"),
         "bytes, KiB, MiB or GiB",
         "memory for the store's pages",
+    ),
+    plain(
+        Name::DiskFreeMin,
+        &["DUNLIN_DISK_FREE_MIN"],
+        Text("64MiB"),
+        "bytes, KiB, MiB or GiB",
+        "with less room on the disk no new texts are taken (507), and what becomes of the others is still recorded",
     ),
     plain(
         Name::Drain,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use dunlin_storage::{BatchError, CommitError, LaneNumber, ReadError, Reader, Store};
+use dunlin_storage::{BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
@@ -141,6 +141,11 @@ impl Writer {
             }
             sleep = self.sleep(wait);
         }
+    }
+
+    /// What made it end.
+    pub(super) fn failure(&self, error: &CommitError<TurnError>) -> FaultKind {
+        self.store.failure().or(error.fault_kind()).unwrap_or(FaultKind::Engine)
     }
 
     /// What was in flight when the last process ended may or may not have been taken.

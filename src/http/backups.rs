@@ -1,15 +1,18 @@
 //! `/v1/backups`: taking one, and what there is.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
+use dunlin_storage::FaultKind;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::backup::{BackupError, BackupName, Listed};
+use crate::engine::ROOM_AFTER;
 use crate::http::App;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::instant;
@@ -52,10 +55,11 @@ pub(super) async fn take(
     JsonBody(body): JsonBody<BODY_MAX>,
 ) -> Result<(StatusCode, Json<TakenJson>), Problem> {
     let name = named(&body)?.unwrap_or_else(|| BackupName::of(app.edge.clock.wall()));
+    let on_duty = app.on_duty()?;
     // Copies and reads a whole file: not on a thread that answers others. Goes on when the caller leaves.
     let taking = tokio::task::spawn_blocking(move || {
-        let store = Arc::clone(&app.edge.store);
-        let taken = app.edge.backups.take(name, move |path, cache_bytes| store.copy_to(path, cache_bytes));
+        let copy = move |path: &Path, cache_bytes| on_duty.store.copy_to(path, cache_bytes);
+        let taken = app.edge.backups.take(name, copy);
         match &taken {
             Ok(backup) => tracing::info!(
                 name = %backup.name, bytes = backup.bytes, records = backup.records, head = %backup.head,
@@ -120,6 +124,9 @@ impl From<BackupError> for Problem {
     fn from(error: BackupError) -> Self {
         let detail = error.to_string();
         match error {
+            _ if error.fault_kind() == Some(FaultKind::NoRoom) => {
+                Self::new(Code::NoRoom, detail).after(ROOM_AFTER)
+            }
             BackupError::Exists { .. } => Self::new(Code::BackupExists, detail),
             BackupError::Running { .. } => {
                 Self::new(Code::BackupRunning, detail).after(Duration::from_secs(5))

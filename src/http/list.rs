@@ -52,11 +52,11 @@ pub(super) async fn list(
 ) -> Result<Json<Page>, Problem> {
     let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
     // A page may read thousands of rows: not on a thread that answers others.
-    let read = tokio::task::spawn_blocking(move || wanted.page(&app.edge.store.reader()?));
+    let read = tokio::task::spawn_blocking(move || wanted.page(&app.reader()?).map_err(Problem::from));
     let page = read.await.map_err(|_panicked_or_stopped| {
         Problem::new(Code::Internal, "the page could not be read to its end; the operator's log says more")
     })?;
-    page.map(Json).map_err(Problem::from)
+    page.map(Json)
 }
 
 impl Wanted {

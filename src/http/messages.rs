@@ -29,7 +29,7 @@ pub(super) async fn show(
     Extract(app): Extract<Arc<App>>,
     name: MessageName,
 ) -> Result<Json<MessageJson>, Problem> {
-    let reader = app.edge.store.reader()?;
+    let reader = app.reader()?;
     let number = name.find(&reader)?;
     message(&reader, number).map(Json)
 }
@@ -39,7 +39,7 @@ pub(super) async fn events(
     Extract(app): Extract<Arc<App>>,
     name: MessageName,
 ) -> Result<Json<Value>, Problem> {
-    let reader = app.edge.store.reader()?;
+    let reader = app.reader()?;
     let number = name.find(&reader)?;
     let life = reader.life(number)?;
     let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
@@ -87,10 +87,11 @@ pub(super) async fn retry(
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
     let expires_at = if body.is_empty() { None } else { given(&body, "expires_at", Missing::MeansNull)? };
-    let number = name.find(&app.edge.store.reader()?)?;
+    app.room()?;
+    let number = name.find(&app.reader()?)?;
     let fresh = app.edge.ids.message_id();
-    let retried = app.edge.engine.retry(Target::Number(number), fresh, expires_at, Source::Api).await?;
-    let reader = app.edge.store.reader()?;
+    let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, Source::Api).await?;
+    let reader = app.reader()?;
     let (number, is_new) = match retried {
         Retried::Same(_) => (number, false),
         Retried::As(receipt) => (reader.number_of_id(receipt.id)?.ok_or_else(not_found)?, true),
@@ -103,9 +104,9 @@ pub(super) async fn retry(
 }
 
 async fn carry_out(app: &App, name: MessageName, command: Command) -> Result<Json<MessageJson>, Problem> {
-    let number = name.find(&app.edge.store.reader()?)?;
-    app.edge.engine.command(Target::Number(number), command, Source::Api).await?;
-    message(&app.edge.store.reader()?, number).map(Json)
+    let number = name.find(&app.reader()?)?;
+    app.on_duty()?.engine.command(Target::Number(number), command, Source::Api).await?;
+    message(&app.reader()?, number).map(Json)
 }
 
 fn message(reader: &Reader, number: MessageNumber) -> Result<MessageJson, Problem> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 28] = [
+const CODES: [(Code, &str, u16, &str); 29] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -44,6 +44,7 @@ const CODES: [(Code, &str, u16, &str); 28] = [
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
+    (Code::NoRoom, "no_room", 507, "There is no room on the disk"),
     (Code::Internal, "internal", 500, "Something went wrong inside"),
 ];
 
@@ -78,6 +79,7 @@ pub enum Code {
     NeverSendable,
     Busy,
     Unavailable,
+    NoRoom,
     Internal,
 }
 
@@ -216,6 +218,7 @@ impl From<AskError> for Problem {
             AskError::Erased => Self::new(Code::Erased, detail),
             AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
+            AskError::NoRoom { retry_after } => Self::new(Code::NoRoom, detail).after(retry_after),
             AskError::Stopping => Self::new(Code::Unavailable, detail).after(Duration::from_secs(2)),
         }
     }
@@ -233,6 +236,9 @@ fn rejected(rejection: &Rejection) -> Code {
 
 impl From<dunlin_storage::ReadError> for Problem {
     fn from(error: dunlin_storage::ReadError) -> Self {
+        if matches!(error, dunlin_storage::ReadError::Poisoned) {
+            return Self::new(Code::Unavailable, error.to_string()).after(Duration::from_secs(2));
+        }
         tracing::error!(%error, "the store can't be read");
         Self::new(Code::Internal, "the store can't be read; the operator's log says why")
     }

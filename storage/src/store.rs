@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend};
@@ -13,6 +13,7 @@ use crate::chain::Head;
 use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
+use crate::fault::FaultKind;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
@@ -48,7 +49,8 @@ pub struct Store {
     keys: Arc<Keyring>,
     entropy: Entropy,
     head: Mutex<Head>,
-    poisoned: AtomicBool,
+    /// What failed first.
+    failure: OnceLock<FaultKind>,
 }
 
 /// A stopped engine's store, for looking only. Needs a file that was closed cleanly.
@@ -113,7 +115,7 @@ impl Store {
         drop(reader);
         use_master(&database, keys.current())?;
         let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        Ok((Self { database, meta, keys, entropy, head, poisoned: AtomicBool::new(false) }, report))
+        Ok((Self { database, meta, keys, entropy, head, failure: OnceLock::new() }, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -133,21 +135,21 @@ impl Store {
         let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
             Ok(batch) => batch,
             Err(error) => {
-                self.poison();
+                self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
                 return Err(CommitError::Batch(error.into()));
             }
         };
         let decided = decide(&mut batch);
-        if batch.is_faulty() {
-            self.poison();
+        if let Some(fault) = batch.fault() {
+            self.poison(fault);
         }
         let answer = decided.map_err(CommitError::Refused)?;
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let head = batch.flush().map_err(|(error, faulty)| {
-            if faulty {
-                self.poison();
+        let head = batch.flush().map_err(|(error, fault)| {
+            if let Some(fault) = fault {
+                self.poison(fault);
             }
             CommitError::Batch(error)
         })?;
@@ -185,7 +187,7 @@ impl Store {
             Meta { callback_key, ..self.meta.clone() }.put(&transaction)?;
             Ok(transaction.commit()?)
         };
-        renew().inspect_err(|_fault| self.poison())
+        renew().inspect_err(|fault: &Fault| self.poison(fault.kind()))
     }
 
     /// The head of the chain over everything that is durable.
@@ -198,9 +200,15 @@ impl Store {
         &self.meta.callback_key
     }
 
-    /// Whether a commit failed, so that the process should end.
+    /// Whether a commit failed, so that nothing more can be read or written through this store.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+        self.failure().is_some()
+    }
+
+    /// What failed, if a commit did: after [`FaultKind::NoRoom`] the store can be dropped and opened
+    /// again in the same process once there is room.
+    pub fn failure(&self) -> Option<FaultKind> {
+        self.failure.get().copied()
     }
 
     /// Closes the file, so that the next opening needs no repair. Dropping the store does the same
@@ -209,12 +217,13 @@ impl Store {
         Ok(self.database.close()?)
     }
 
-    fn poison(&self) {
-        self.poisoned.store(true, Ordering::Release);
+    /// The first failure is the cause, later ones follow from it.
+    fn poison(&self, failure: FaultKind) {
+        self.failure.get_or_init(|| failure);
     }
 
     fn ambiguous<E>(&self, fault: Fault) -> CommitError<E> {
-        self.poison();
+        self.poison(fault.kind());
         CommitError::Ambiguous(fault)
     }
 }

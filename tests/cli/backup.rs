@@ -1,101 +1,16 @@
 //! The restore drill: a backup in the middle of everything, a dead daemon, and the backup in its place.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::stage::{PATIENCE, Stage, send, show, until_delivered};
 use crate::world::{Daemon, run};
-
-const ACCOUNT: (&str, &str) = ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef");
-const TOKEN: (&str, &str) = ("TWILIO_AUTH_TOKEN", "hush");
-/// Longest time until something that must come has come.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A carrier that outlives the daemon, and the daemon's files.
-struct Stage {
-    dir: tempfile::TempDir,
-    carrier: Daemon,
-}
-
-impl Stage {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), carrier: Daemon::carrier(&[ACCOUNT, TOKEN]) }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
-    }
-
-    fn backup(&self, name: &str) -> PathBuf {
-        self.data().join("backups").join(name)
-    }
-
-    fn daemon(&self) -> Daemon {
-        let variables = [
-            ACCOUNT,
-            TOKEN,
-            ("TWILIO_FROM", "+15005550006"),
-            ("TWILIO_API_BASE_URL", self.carrier.url.as_str()),
-            ("DUNLIN_SENDER_RATE", "unlimited"),
-            ("DUNLIN_UNKNOWN_LOOKUPS", "200ms,1s,3s"),
-            ("DUNLIN_POLL_AFTER", "1s,2s,3s,5s,8s,13s,21s,34s"),
-        ];
-        Daemon::start(&self.data(), &variables)
-    }
-
-    /// Runs an offline command; no daemon listens where it looks for one.
-    fn offline(&self, arguments: &[&str]) -> (i32, String, String) {
-        let data = self.data();
-        run(arguments, &[("DUNLIN_DATA", data.to_str().unwrap()), ("DUNLIN_URL", "http://127.0.0.1:9")])
-    }
-
-    /// How often the carrier took each text.
-    fn taken(&self) -> BTreeMap<String, u32> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let url = format!("{}/sandbox/ledger", self.carrier.url);
-        let ledger = runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-        let ledger: Value = serde_json::from_str(&ledger).unwrap();
-        let mut taken = BTreeMap::<String, u32>::new();
-        for entry in ledger.as_array().unwrap() {
-            let times = taken.entry(entry["body"].as_str().unwrap().to_owned()).or_default();
-            *times = times.saturating_add(1);
-        }
-        taken
-    }
-}
-
-fn send(daemon: &Daemon, body: &str, more: &[&str]) -> String {
-    let arguments = [&["send", "+15551234567", body, "--json"][..], more].concat();
-    let (code, out, talk) = daemon.ask(&arguments);
-    assert_eq!(code, 0, "{talk}");
-    let accepted: Value = serde_json::from_str(out.trim()).unwrap();
-    accepted["id"].as_str().unwrap().to_owned()
-}
-
-fn show(daemon: &Daemon, id: &str) -> Value {
-    let (code, out, talk) = daemon.ask(&["show", id, "--json"]);
-    assert_eq!(code, 0, "{talk}");
-    let shown: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
-    shown.get("message").unwrap_or(&shown).clone()
-}
-
-fn until_delivered(daemon: &Daemon, id: &str) {
-    let started = Instant::now();
-    loop {
-        let message = show(daemon, id);
-        if message["state"] == "delivered" {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "{message}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
 
 fn restored(out: &str) -> Value {
     serde_json::from_str(out.trim()).unwrap()
