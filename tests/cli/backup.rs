@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::stage::{PATIENCE, Stage, send, show, until_delivered};
+use crate::stage::{PATIENCE, Stage, send, show, until, until_delivered};
 use crate::world::{Daemon, run};
 
 fn restored(out: &str) -> Value {
@@ -20,7 +20,7 @@ fn restored(out: &str) -> Value {
 fn backup_under_load(daemon: &Daemon, before: &mut Vec<String>) {
     let (acknowledged, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
     let count = || acknowledged.lock().unwrap().len();
-    let until = |enough: usize| {
+    let until_count = |enough: usize| {
         let started = Instant::now();
         while count() < enough {
             assert!(started.elapsed() < PATIENCE, "{} texts", count());
@@ -37,14 +37,14 @@ fn backup_under_load(daemon: &Daemon, before: &mut Vec<String>) {
                 acknowledged.lock().unwrap().push(id);
             }
         });
-        until(5);
+        until_count(5);
         before.extend(acknowledged.lock().unwrap().iter().cloned());
         let (code, out, talk) = daemon.ask(&["backup", "drill.redb"]);
         assert!(
             code == 0 && out.starts_with("drill.redb: ") && out.contains("verified; head "),
             "{out} {talk}"
         );
-        until(count().saturating_add(3));
+        until_count(count().saturating_add(3));
         stop.store(true, Ordering::Relaxed);
     });
 }
@@ -90,6 +90,24 @@ fn restored_backup_holds_all_that_was_acknowledged_before_it_and_sends_nothing_t
     let taken = stage.taken();
     assert!(taken.values().all(|times| *times == 1), "{taken:?}");
     assert!(!taken.contains_key("far") && (0..3).all(|n| taken.contains_key(&format!("soon {n}"))));
+}
+
+#[test]
+fn text_that_nobody_can_find_waits_for_a_person_after_a_restore() {
+    let stage = Stage::new();
+    let daemon = stage.daemon_with(&[("SMS_SENDING_ENABLED", "false")]);
+    let id = send(&daemon, "unsent", &[]);
+    assert_eq!(daemon.ask(&["backup", "quiet"]).0, 0);
+    daemon.stop();
+    let backup = stage.backup("quiet");
+    let (code, out, talk) = stage.offline(&["restore", backup.to_str().unwrap(), "--replace", "--json"]);
+    assert_eq!((code, restored(&out)["in_doubt"].as_u64()), (0, Some(1)), "{talk}");
+    let daemon = stage.daemon();
+    until(&daemon, &id, |message| message["hold"]["reason"] == "outcome_unknown");
+    assert!(stage.taken().is_empty());
+    assert_eq!(daemon.ask(&["retry", &id]).0, 0);
+    until_delivered(&daemon, &id);
+    assert_eq!(stage.taken()["unsent"], 1);
 }
 
 #[test]

@@ -115,6 +115,21 @@ fn file_that_can_not_grow_keeps_all_that_was_acknowledged() {
 }
 
 #[test]
+fn stop_while_the_disk_is_full_is_in_order_and_the_next_start_has_it_all() {
+    let stage = Stage::new();
+    let daemon = stage.daemon();
+    let first = send(&daemon, "first", &[]);
+    until_delivered(&daemon, &first);
+    daemon.limit_files(Some(64 << 10));
+    refusal(&daemon.ask(&["send", "+15551234567", "second", "--json"]));
+    until_readiness(&daemon, 503, "no room on the disk");
+    let (code, log) = daemon.stop();
+    assert!(code == 0 && log.contains("stopped while the disk was full"), "{code}: {log}");
+    let daemon = stage.daemon();
+    assert_eq!(show(&daemon, &first)["state"], "delivered");
+}
+
+#[test]
 fn little_room_refuses_new_texts_and_still_records_what_becomes_of_others() {
     let stage = Stage::new();
     let daemon = stage.daemon();

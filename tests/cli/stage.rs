@@ -85,10 +85,15 @@ pub(crate) fn show(daemon: &Daemon, id: &str) -> Value {
 }
 
 pub(crate) fn until_delivered(daemon: &Daemon, id: &str) {
+    until(daemon, id, |message| message["state"] == "delivered");
+}
+
+/// Waits until the message is so.
+pub(crate) fn until(daemon: &Daemon, id: &str, is_so: impl Fn(&Value) -> bool) {
     let started = Instant::now();
     loop {
         let message = show(daemon, id);
-        if message["state"] == "delivered" {
+        if is_so(&message) {
             return;
         }
         assert!(started.elapsed() < PATIENCE, "{message}");
