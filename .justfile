@@ -37,9 +37,12 @@ snap:
 crash KILLS="22" MESSAGES="2000":
     DUNLIN_CRASH_KILLS={{KILLS}} DUNLIN_CRASH_MESSAGES={{MESSAGES}} cargo nextest run --release --test crash --no-capture
 
-# Feed hostile input to TARGET (phone_number, body, record, callback); wants nightly and cargo-fuzz
+# Feed hostile input to TARGET (a folder of fuzz/corpus) for SECONDS; wants cargo-fuzz. What it finds is in fuzz/found
 fuzz TARGET SECONDS="60":
-    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+    mkdir -p fuzz/found/{{TARGET}}
+    cargo +stable fuzz run --sanitizer none {{TARGET}} fuzz/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- \
+        -max_total_time={{SECONDS}} -max_len=4096 -use_value_profile=1 -rss_limit_mb=1024 \
+        $(test ! -f fuzz/dictionaries/{{TARGET}}.dict || printf %s -dict=fuzz/dictionaries/{{TARGET}}.dict)
 
 # Measure commits and turns in-process
 bench *ARGS:

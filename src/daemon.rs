@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, FaultKind, Head, OpenError, OpenOptions, OpenReport, Store};
+use dunlin_storage::{Entropy, FaultKind, Head, OpenError, OpenOptions, OpenReport, Store, compact};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -216,14 +216,18 @@ fn open(
         entropy: Entropy::system(),
         check_integrity: false,
     };
-    let (store, report) = Store::open(&path, &options).map_err(|error| {
-        if let OpenError::InUse { path } = error {
-            DaemonError::InUse { path }
-        } else {
-            DaemonError::Open(error)
-        }
-    })?;
-    Ok((store, report, options))
+    let (store, report) = Store::open(&path, &options).map_err(refused)?;
+    let Some(format) = report.upgraded_from else { return Ok((store, report, options)) };
+    // The upgrade freed pages that may hold what an older format kept in clear.
+    tracing::info!(from = format, "the store was upgraded; it is rewritten once, without its free pages");
+    store.close().map_err(|fault| DaemonError::Open(fault.into()))?;
+    compact(&path, config.cache_bytes).map_err(refused)?;
+    let (store, report) = Store::open(&path, &options).map_err(refused)?;
+    Ok((store, OpenReport { upgraded_from: Some(format), ..report }, options))
+}
+
+fn refused(error: OpenError) -> DaemonError {
+    if let OpenError::InUse { path } = error { DaemonError::InUse { path } } else { DaemonError::Open(error) }
 }
 
 /// Starts an engine on the store, and whoever gets another one when the disk was full.

@@ -48,7 +48,7 @@ const ROOT_FILES: [&str; 10] = [
 const ROOT_FOLDERS: [&str; 7] = ["benches", "fuzz", "src", "storage", "sync", "tests", "workflows"];
 
 /// Folders that are made, not written.
-const MADE_FOLDERS: [&str; 6] = [".git", "artifacts", "corpus", "dunlin-data", "node_modules", "target"];
+const MADE_FOLDERS: [&str; 6] = [".git", "artifacts", "dunlin-data", "found", "node_modules", "target"];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", "misc", "manager", "types"];

@@ -1,9 +1,4 @@
-//! No form panics the callback parser.
+//! Feeds `bodies/callback.rs`.
 #![no_main]
 
-use dunlin::twilio::callback::StatusCallback;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|form: &[u8]| {
-    drop(StatusCallback::parse(form));
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| dunlin_fuzz::callback::callback(input));

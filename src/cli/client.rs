@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::actor::{ActorName, Reason};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<SecretString>,
+    actor: Option<String>,
+    reason: Option<String>,
 }
 
 /// What the daemon answered.
@@ -48,7 +51,8 @@ impl Client {
     /// # Errors
     /// When `DUNLIN_URL` or `DUNLIN_API_TOKEN` is not usable.
     pub(super) fn from_environment() -> Result<Self, Failure> {
-        let values = Values::resolve(&[], &Environment::of_process());
+        let environment = Environment::of_process();
+        let values = Values::resolve(&[], &environment);
         let ours = |setting| matches!(setting, Some(Name::Url | Name::ApiToken));
         if let Some(problem) = values.problems.iter().find(|problem| ours(problem.setting)) {
             return Err(Failure::new(Exit::Configuration, problem.what.clone()));
@@ -56,7 +60,18 @@ impl Client {
         let base = value::base_url(values.text(Name::Url).unwrap_or_default()).map_err(|why| {
             Failure::new(Exit::Configuration, format!("{}: {why}", values.named(Name::Url)))
         })?;
-        Self::new(base, values.text(Name::ApiToken).map(SecretString::from))
+        let mut client = Self::new(base, values.text(Name::ApiToken).map(SecretString::from))?;
+        client.actor = values.text(Name::Actor).map(str::to_owned).or_else(|| {
+            let user = environment.get("USER").or_else(|| environment.get("LOGNAME"))?;
+            Some(format!("cli:{user}")).filter(|name| name.parse::<ActorName>().is_ok())
+        });
+        Ok(client)
+    }
+
+    /// The same client, which gives this reason for whatever it asks.
+    pub(super) fn because(mut self, reason: Option<Reason>) -> Self {
+        self.reason = reason.map(|reason| reason.as_str().to_owned());
+        self
     }
 
     /// A client for the daemon at `base`, without a slash at its end.
@@ -74,7 +89,7 @@ impl Client {
             .map_err(|error| {
                 Failure::new(Exit::Failure, format!("the HTTP client can't be set up: {error}"))
             })?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, actor: None, reason: None })
     }
 
     /// Asks for `path`.
@@ -118,7 +133,13 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(actor) = &self.actor {
+            request = request.header("Dunlin-Actor", actor);
+        }
+        if let Some(reason) = &self.reason {
+            request = request.header("Dunlin-Reason", reason);
+        }
         match &self.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,

@@ -1,7 +1,8 @@
 //! `dunlin erase`: makes a person's number and texts unreadable for good.
 
 use clap::Args;
-use dunlin_storage::{Content, Filter, Store};
+use dunlin_storage::{By, Content, Filter, Store};
+use dunlin_workflows::actor::{ActorName, Reason};
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Command, Context, Message, UserId, decide, timer};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -31,25 +32,21 @@ pub(super) struct Erase {
     user: Option<UserId>,
     /// Who asks for it; goes on record
     #[arg(long, value_name = "NAME")]
-    by: String,
+    by: ActorName,
     /// Why; goes on record
-    #[arg(long, value_name = "WORDS", default_value = "")]
-    reason: String,
+    #[arg(long, value_name = "WORDS")]
+    reason: Option<Reason>,
 }
 
 impl Erase {
     pub(super) fn run(self, output: Output) -> Ended {
         let offline = Offline::read()?;
-        if self.by.trim().is_empty() || self.by.len() > REMARK_MAX || self.reason.len() > REMARK_MAX {
-            let words =
-                format!("--by names somebody, and both --by and --reason have at most {REMARK_MAX} bytes");
-            return Err(Failure::new(Exit::Usage, words));
-        }
         let store = offline.open()?;
         let persons = self.persons(&store, &offline)?;
         let mut withdrawn = 0_usize;
         for person in &persons {
-            withdrawn = withdrawn.saturating_add(erase(&store, *person, &self.by, &self.reason, &offline)?);
+            withdrawn =
+                withdrawn.saturating_add(erase(&store, *person, &self.by, self.reason.as_ref(), &offline)?);
         }
         store.close().map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
         offline.compact()?;
@@ -82,9 +79,6 @@ impl Erase {
     }
 }
 
-/// Longest name or reason, in bytes.
-const REMARK_MAX: usize = dunlin_storage::record::REMARK_BYTES_MAX;
-
 /// Every person to whom a text was sent for `user`.
 fn persons_of(store: &Store, user: &UserId) -> Result<Vec<PersonNumber>, Failure> {
     let reader = store.reader()?;
@@ -111,8 +105,8 @@ fn persons_of(store: &Store, user: &UserId) -> Result<Vec<PersonNumber>, Failure
 fn erase(
     store: &Store,
     person: PersonNumber,
-    by: &str,
-    reason: &str,
+    by: &ActorName,
+    reason: Option<&Reason>,
     offline: &Offline,
 ) -> Result<usize, Failure> {
     let open = open_messages(store, person)?;
@@ -136,11 +130,12 @@ fn erase(
     }
     store
         .commit(|batch| {
+            let by = By { source: Source::Cli, actor: batch.actor(by)? };
             for (number, events, after) in &decided {
                 let timer = timer(after, &offline.rules);
-                batch.record(*number, now, Source::Cli, events, after, timer)?;
+                batch.record(*number, now, by, events, after, timer)?;
             }
-            batch.erase(person, now, Source::Cli, by, reason)
+            batch.erase(person, now, by, reason)
         })
         .map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
     Ok(decided.len())

@@ -3,13 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::Client;
-use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::exit::{Ended, Failure};
 use crate::cli::message::Message;
 use crate::cli::output::{Form, Output, Tone};
-
-/// Most messages asked for at once.
-const PAGE: usize = 250;
+use crate::cli::pages;
 
 /// List messages.
 #[derive(Debug, Args)]
@@ -36,43 +33,14 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, output: Output) -> Ended {
-        let client = Client::from_environment()?;
-        let mut left = self.limit;
-        let mut cursor = None;
-        while left > 0 {
-            let page = client.get(&self.path(left.min(PAGE), cursor.as_deref())).await?;
-            let data = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
-            for value in data.iter().take(left) {
-                row(output, value)?;
-            }
-            left = left.saturating_sub(data.len());
-            cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-            if cursor.is_none() {
-                return Ok(Exit::Success);
-            }
-        }
-        output.talk(format_args!("more than {} fit; --limit shows more", self.limit));
-        Ok(Exit::Success)
-    }
-
-    fn path(&self, limit: usize, cursor: Option<&str>) -> String {
-        let limit = limit.to_string();
         let filters = [
             ("status", self.status.as_deref()),
             ("state", self.state.as_deref()),
             ("to", self.to.as_deref()),
             ("user_id", self.user_id.as_deref()),
             ("priority", self.priority.as_deref()),
-            ("limit", Some(limit.as_str())),
-            ("cursor", cursor),
         ];
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in filters {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        format!("/v1/messages?{}", query.finish())
+        pages::show(output, "/v1/messages", &filters, self.limit, row).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file answers it.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
 
+mod audit;
 mod backup;
 mod bench;
 mod cancel;
@@ -13,13 +14,14 @@ mod doctor;
 mod erase;
 mod exit;
 mod export;
-mod import;
+pub mod import;
 mod instant;
 mod keys;
 mod list;
 mod message;
 mod offline;
 mod output;
+mod pages;
 mod replay;
 mod restore;
 mod retry;
@@ -86,6 +88,8 @@ enum Command {
     Replay(replay::Replay),
     /// Check that a store is what its journal says
     Verify(verify::Verify),
+    /// Who did what, newest first
+    Audit(audit::Audit),
     /// The keys that seal numbers and texts
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -149,6 +153,7 @@ impl Command {
             Self::Send(send) => wait_for(send.run(output)),
             Self::Show(show) => wait_for(show.run(output)),
             Self::List(list) => wait_for(list.run(output)),
+            Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),
             Self::Retry(retry) => wait_for(retry.run(output)),
             Self::Import(import) => wait_for(import.run(output)),

@@ -1,6 +1,7 @@
 //! `dunlin retry`: tries a message again, at once while it waits, else as a new message.
 
 use clap::Args;
+use dunlin_workflows::actor::Reason;
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
@@ -17,6 +18,9 @@ pub(super) struct Retry {
     /// The message: its id, or the provider's SID
     #[arg(value_parser = name)]
     id: String,
+    /// Why; goes on record
+    #[arg(long, value_name = "WORDS")]
+    reason: Option<Reason>,
     /// Not at or after this instant: RFC 3339, or +DURATION from now
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<Instant>,
@@ -24,7 +28,7 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) async fn run(self, output: Output) -> Ended {
-        let client = Client::from_environment()?;
+        let client = Client::from_environment()?.because(self.reason);
         let now = SystemClock::start().wall();
         let expires_at = self.expires_at.map(|instant| written(instant.seen_at(now)));
         let body = expires_at.map_or_else(|| json!({}), |instant| json!({"expires_at": instant}));

@@ -41,6 +41,8 @@ pub enum Name {
     PublicUrl,
     /// What callers of the API must show.
     ApiToken,
+    /// What the command line calls whoever uses it.
+    Actor,
     /// Where the command line finds the daemon.
     Url,
     /// The country of numbers written without one.
@@ -247,6 +249,13 @@ pub const SETTINGS: &[Setting] = &[
         "where the provider reaches the daemon; signatures are checked against it",
     ),
     secret(Name::ApiToken, &["DUNLIN_API_TOKEN"], "what callers of /v1 show as a bearer token"),
+    plain(
+        Name::Actor,
+        &["DUNLIN_ACTOR"],
+        Depends("cli:USER"),
+        "1 to 64 visible ASCII characters",
+        "who uses the command line, for the audit",
+    ),
     plain(
         Name::Url,
         &["DUNLIN_URL"],

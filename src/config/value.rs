@@ -97,11 +97,16 @@ pub fn switch(text: &str) -> Result<bool, String> {
 
 /// `http(s)://HOST[:PORT][/PREFIX]`, without the slash at its end.
 ///
+/// The text itself is used further, so it must be spelled like that: a URL parser takes `http:HOST` and
+/// `HTTP://HOST` for the same, and drops line breaks, which others that read the text do not.
+///
 /// # Errors
 /// What was expected instead.
 pub fn base_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("\"{text}\" is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+    let spelled = text.starts_with("http://") || text.starts_with("https://");
+    let odd = |letter: char| letter.is_control() || letter.is_whitespace();
+    if !spelled || text.contains(odd) || !url.has_host() {
         return Err(format!("\"{text}\" is not an http or https URL"));
     }
     if url.query().is_some()
@@ -183,6 +188,11 @@ mod tests {
             "ftp://127.0.0.1",
             "127.0.0.1:9",
             "https://u:p@h",
+            "HTTP://api.twilio.com",
+            "http:api.twilio.com",
+            "http:/api.twilio.com",
+            "http:\\\\api.twilio.com",
+            "ht\ntp://api.twilio.com",
         ] {
             assert!(guarded_url(wrong).is_err(), "{wrong}");
         }

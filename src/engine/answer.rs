@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{Idempotency, JournalSeq, record};
+use dunlin_storage::{By, Idempotency, JournalSeq, record};
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
 use dunlin_workflows::source::Source;
@@ -34,19 +35,20 @@ impl Answers {
         pause: Duration,
     ) -> Result<(), TurnError> {
         match ask {
-            Ask::Accept { wishes, source, reply } => {
+            Ask::Accept { wishes, origin, reply } => {
+                let by = turn.by(&origin)?;
                 let mut receipts = Vec::with_capacity(wishes.len());
                 for wish in wishes {
-                    receipts.push(said(accept(turn, &wish, source))?);
+                    receipts.push(said(accept(turn, &wish, by))?);
                 }
                 self.ready.push(Ready::Accepted(reply, receipts));
             }
-            Ask::Command { target, command, source, reply } => {
-                let state = locate(turn, target).and_then(|number| turn.carry_out(number, &command, source));
+            Ask::Command { target, command, origin, reply } => {
+                let state = locate(turn, target).and_then(|number| turn.asked(number, &command, &origin));
                 self.ready.push(Ready::Done(reply, said(state)?));
             }
-            Ask::Retry { target, id, expires_at, source, reply } => {
-                let retried = retry(turn, target, id, expires_at, source);
+            Ask::Retry { target, id, expires_at, origin, reply } => {
+                let retried = retry(turn, target, id, expires_at, &origin);
                 self.ready.push(Ready::Retried(reply, said(retried)?));
             }
             Ask::Callback { named, report, reply } => {
@@ -104,7 +106,7 @@ fn locate(turn: &mut Turn<'_, '_>, target: Target) -> Result<MessageNumber, Turn
     }
 }
 
-fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, source: Source) -> Result<Receipt, TurnError> {
+fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnError> {
     if let Some(claim) = wish.claim
         && let Some(claimed) = turn.batch.idempotency(&claim.key)?
     {
@@ -113,7 +115,7 @@ fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, source: Source) -> Result<Receip
         }
         return first_receipt(turn, claimed.first);
     }
-    let (number, message) = turn.accept(&wish.request, source)?;
+    let (number, message) = turn.accept(&wish.request, by)?;
     if let Some(claim) = wish.claim {
         let answered = Idempotency { fingerprint: claim.fingerprint, first: number, count: 1, at: turn.now };
         turn.batch.set_idempotency(&claim.key, &answered)?;
@@ -164,14 +166,15 @@ fn retry(
     target: Target,
     id: MessageId,
     expires_at: Option<Timestamp>,
-    source: Source,
+    origin: &Origin,
 ) -> Result<Retried, TurnError> {
     let number = locate(turn, target)?;
     let message = turn.load(number)?.ok_or(TurnError::NotFound)?;
     let finalized = next(&message, turn.rules) == Next::Nothing;
     if !finalized {
-        return Ok(Retried::Same(turn.carry_out(number, &Command::Retry { id }, source)?));
+        return Ok(Retried::Same(turn.asked(number, &Command::Retry { id }, origin)?));
     }
+    let by = turn.by(origin)?;
     turn.would_retry(&message, id)?;
     let old = turn.batch.request(number)?.ok_or(TurnError::Erased)?;
     let request = Request {
@@ -181,7 +184,7 @@ fn retry(
         retry_of: Some(old.id),
         ..old
     };
-    let receipt = accept(turn, &Wish { request, claim: None }, source)?;
-    turn.carry_out(number, &Command::Retry { id }, source)?;
+    let receipt = accept(turn, &Wish { request, claim: None }, by)?;
+    turn.asked(number, &Command::Retry { id }, origin)?;
     Ok(Retried::As(receipt))
 }

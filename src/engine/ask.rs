@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State};
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
@@ -60,20 +60,20 @@ pub enum Target {
 pub(super) enum Ask {
     Accept {
         wishes: Vec<Wish>,
-        source: Source,
+        origin: Origin,
         reply: oneshot::Sender<Vec<Result<Receipt, AskError>>>,
     },
     Command {
         target: Target,
         command: Command,
-        source: Source,
+        origin: Origin,
         reply: oneshot::Sender<Result<State, AskError>>,
     },
     Retry {
         target: Target,
         id: MessageId,
         expires_at: Option<Timestamp>,
-        source: Source,
+        origin: Origin,
         reply: oneshot::Sender<Result<Retried, AskError>>,
     },
     Callback {

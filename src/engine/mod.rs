@@ -32,10 +32,10 @@ use std::thread;
 use std::time::Duration;
 
 use dunlin_storage::{FaultKind, Store};
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State};
 use dunlin_workflows::rules::Rules;
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::{oneshot, watch};
 
@@ -135,19 +135,26 @@ impl Engine {
     pub async fn accept(
         &self,
         wishes: Vec<Wish>,
-        source: Source,
+        origin: impl Into<Origin>,
     ) -> Result<Vec<Result<Receipt, AskError>>, AskError> {
         let bytes =
             wishes.iter().map(|wish| 256_usize.saturating_add(wish.request.body.as_str().len())).sum();
-        self.ask(bytes, |reply| Ask::Accept { wishes, source, reply }).await
+        let origin = origin.into();
+        self.ask(bytes, |reply| Ask::Accept { wishes, origin, reply }).await
     }
 
     /// Carries out one command. Answered after its events are durable.
     ///
     /// # Errors
     /// [`AskError::Rejected`] when the domain says no, [`AskError::NotFound`], and as [`Engine::accept`].
-    pub async fn command(&self, target: Target, command: Command, source: Source) -> Result<State, AskError> {
-        self.ask(256, |reply| Ask::Command { target, command, source, reply }).await?
+    pub async fn command(
+        &self,
+        target: Target,
+        command: Command,
+        origin: impl Into<Origin>,
+    ) -> Result<State, AskError> {
+        let origin = origin.into();
+        self.ask(256, |reply| Ask::Command { target, command, origin, reply }).await?
     }
 
     /// Tries a message again: the same one while it waits, else as a new message named `id`.
@@ -159,9 +166,10 @@ impl Engine {
         target: Target,
         id: MessageId,
         expires_at: Option<Timestamp>,
-        source: Source,
+        origin: impl Into<Origin>,
     ) -> Result<Retried, AskError> {
-        self.ask(256, |reply| Ask::Retry { target, id, expires_at, source, reply }).await?
+        let origin = origin.into();
+        self.ask(256, |reply| Ask::Retry { target, id, expires_at, origin, reply }).await?
     }
 
     /// Takes in what a signed callback says. Answered after it is durable, also when it says nothing new.

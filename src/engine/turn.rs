@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{Batch, BatchError, LaneNumber, Orphan};
+use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
+use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
-use dunlin_workflows::lane::Lane;
+use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
-    self, Command, Context, Event, Failure, Message, Next, Outcome, Rejection, Report, Request, State,
-    StateName, Via,
+    self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
@@ -25,7 +25,15 @@ pub(super) struct Memory {
     pub(super) scheduler: Scheduler,
     pub(super) doubts: Doubts,
     pub(super) lane: Lane,
+    pub(super) silence: Silence,
     pub(super) jitter: fastrand::Rng,
+}
+
+impl Memory {
+    /// Whether one request is finding out if the provider listens again.
+    pub(super) fn awaits_probe(&self) -> bool {
+        self.lane.is_probing() && self.dispatcher.in_flight() > 0
+    }
 }
 
 /// One turn: the open transaction, the time, and what is to leave once it is durable.
@@ -67,7 +75,7 @@ impl Turn<'_, '_> {
     pub(super) fn accept(
         &mut self,
         request: &Request,
-        source: Source,
+        by: By,
     ) -> Result<(MessageNumber, Message), TurnError> {
         let id = request.id;
         if self.batch.number_of_id(id)?.is_some() {
@@ -84,24 +92,57 @@ impl Turn<'_, '_> {
         }
         let message = message.ok_or(TurnError::NotFound)?;
         let timer = message::timer(&message, self.rules);
-        let number = self.batch.create(self.now, source, request, &events, &message, timer)?;
+        let number = self.batch.create(self.now, by, request, &events, &message, timer)?;
         self.route(number, None, &message)?;
         Ok((number, message))
     }
 
-    /// Carries out a command on one message; returns its state afterwards.
+    /// On whose behalf something is recorded.
+    pub(super) fn by(&mut self, origin: &Origin) -> Result<By, TurnError> {
+        let actor = match &origin.actor {
+            Some(name) => self.batch.actor(name)?,
+            None => ActorNumber::NOBODY,
+        };
+        Ok(By { source: origin.source, actor })
+    }
+
+    /// Carries out a command of ours on one message; returns its state afterwards.
     pub(super) fn carry_out(
         &mut self,
         number: MessageNumber,
         command: &Command,
         source: Source,
     ) -> Result<State, TurnError> {
+        self.obey(number, command, source.into(), None)
+    }
+
+    /// Carries out what somebody asked for, and keeps who and why; returns the state afterwards.
+    pub(super) fn asked(
+        &mut self,
+        number: MessageNumber,
+        command: &Command,
+        origin: &Origin,
+    ) -> Result<State, TurnError> {
+        let by = self.by(origin)?;
+        self.obey(number, command, by, origin.reason.as_ref())
+    }
+
+    fn obey(
+        &mut self,
+        number: MessageNumber,
+        command: &Command,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<State, TurnError> {
         let before = self.load(number)?.ok_or(TurnError::NotFound)?;
-        let events = message::decide(&before, command, &self.context())?;
+        let mut events = message::decide(&before, command, &self.context())?;
         if events.is_empty() {
             return Ok(before.state);
         }
-        let after = self.record(number, &before, &events, source)?;
+        if let Some(reason) = reason {
+            events.insert(0, Event::Remarked { reason: reason.clone() });
+        }
+        let after = self.record(number, &before, &events, by)?;
         let state = after.state;
         self.claim_orphans(number, &before, after)?;
         Ok(state)
@@ -119,14 +160,14 @@ impl Turn<'_, '_> {
         number: MessageNumber,
         before: &Message,
         events: &[Event],
-        source: Source,
+        by: impl Into<By>,
     ) -> Result<Message, TurnError> {
         let mut after = before.clone();
         for event in events {
             after.apply(event, self.now)?;
         }
         let timer = message::timer(&after, self.rules);
-        self.batch.record(number, self.now, source, events, &after, timer)?;
+        self.batch.record(number, self.now, by, events, &after, timer)?;
         self.route(number, Some(before), &after)?;
         Ok(after)
     }
@@ -215,15 +256,9 @@ impl Turn<'_, '_> {
         outcome: Outcome,
     ) -> Result<(), TurnError> {
         self.memory.dispatcher.release(number);
-        let lane = match &outcome {
-            Outcome::Taken { .. } => self.memory.lane.clone().hear(None, &self.context()),
-            Outcome::Refused { cause, detail, retry_after } => {
-                let (failure, _) = Failure::classified(*cause, detail);
-                let retry_after = *retry_after;
-                self.memory.lane.clone().hear(Some((&failure, retry_after)), &self.context())
-            }
-            Outcome::Lost { .. } => None,
-        };
+        let mut silence = self.memory.silence;
+        let lane = self.memory.lane.clone().hear(&outcome, &mut silence, &self.context());
+        self.memory.silence = silence;
         if let Some(event) = lane {
             self.memory.lane.apply(&event);
             self.batch.record_lane(
@@ -281,7 +316,7 @@ impl Turn<'_, '_> {
 
     /// Gives out slots until none is free, nobody is due, or the rate says wait. Returns that wait.
     pub(super) fn dispatch(&mut self) -> Result<Option<Duration>, TurnError> {
-        while self.memory.lane.is_open(self.now) {
+        while self.memory.lane.is_open(self.now) && !self.memory.awaits_probe() {
             match self.memory.dispatcher.next(self.now_ms) {
                 Slot::Go(number) => self.begin(number)?,
                 Slot::After(wait) => return Ok(Some(wait)),

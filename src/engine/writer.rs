@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dunlin_storage::{BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::lane::Lane;
+use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -81,6 +81,7 @@ impl Writer {
             scheduler: Scheduler::new(config.timer_horizon, now),
             doubts: Doubts::new(now_ms),
             lane: Lane::default(),
+            silence: Silence::default(),
             jitter: fastrand::Rng::with_seed(config.seed),
         };
         let reader = store.reader()?;
@@ -165,8 +166,10 @@ impl Writer {
         self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
         self.backlog = fired.split_off(fired.len().min(TIMERS_PER_TURN));
         self.search(now_ms)?;
-        let nobody_goes =
-            self.draining || !self.memory.dispatcher.has_slot() || !self.memory.lane.is_open(now);
+        let nobody_goes = self.draining
+            || !self.memory.dispatcher.has_slot()
+            || !self.memory.lane.is_open(now)
+            || self.memory.awaits_probe();
         let nothing_new = asks.is_empty() && fired.is_empty() && now_ms < self.housekeeping_due_ms;
         if nothing_new && (nobody_goes || self.memory.dispatcher.waiting() == 0) {
             self.publish(now_ms);

@@ -7,11 +7,11 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::id::MessageId;
-use dunlin_workflows::source::Source;
 
 use crate::engine::ask::{AskError, Wish};
 use crate::http::App;
 use crate::http::accepted_json::AcceptedJson;
+use crate::http::asker::Asker;
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::wish::{Reading, read};
@@ -24,6 +24,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Takes in one wish. 202 only after it is durable.
 pub(super) async fn one(
     Extract(app): Extract<Arc<App>>,
+    Asker(asker): Asker,
     headers: HeaderMap,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
@@ -31,7 +32,7 @@ pub(super) async fn one(
     let answering = app.in_flight.enter(&headers, "/v1/messages", &body)?;
     let request = read(&body, app.reading(), "")?;
     let wish = Wish { request, claim: answering.claim() };
-    let receipts = app.on_duty()?.engine.accept(vec![wish], Source::Api).await?;
+    let receipts = app.on_duty()?.engine.accept(vec![wish], asker).await?;
     let receipt = receipts.into_iter().next().unwrap_or(Err(AskError::Stopping))?;
     let body = serde_json::to_vec(&AcceptedJson::new(&receipt)).unwrap_or_default();
     let mut response = (StatusCode::ACCEPTED, body).into_response();

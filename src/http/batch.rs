@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
-use dunlin_workflows::source::Source;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::engine::ask::Wish;
 use crate::http::App;
 use crate::http::accepted_json::AcceptedJson;
+use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::problem::{Code, Problem};
 use crate::http::whole_body::JsonBody;
@@ -65,6 +65,7 @@ enum Outcome {
 /// rows apart.
 pub(super) async fn batch(
     Extract(app): Extract<Arc<App>>,
+    Asker(asker): Asker,
     headers: HeaderMap,
     JsonBody(body): JsonBody<BATCH_MAX>,
 ) -> Result<Json<BatchAnswer>, Problem> {
@@ -84,7 +85,7 @@ pub(super) async fn batch(
         }
     }
     if !wishes.is_empty() {
-        let receipts = app.on_duty()?.engine.accept(wishes, Source::Api).await?;
+        let receipts = app.on_duty()?.engine.accept(wishes, asker).await?;
         data.extend(places.into_iter().zip(receipts).map(|(index, receipt)| {
             let outcome = match receipt {
                 Ok(receipt) => {
@@ -106,7 +107,10 @@ fn refused(problem: &Problem) -> Outcome {
 }
 
 /// The rows of a batch; one that is no batch is explained.
-fn rows(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+///
+/// # Errors
+/// A [`Problem`] that says why it is none, or that it has too few rows or too many.
+pub fn rows(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let rows = match serde_json::from_slice::<BatchJson<'_>>(body) {
         Ok(batch) if is_object => batch.messages,

@@ -22,6 +22,13 @@ impl Bearer {
         Self { digest: Sha256::digest(token.expose_secret()).into() }
     }
 
+    /// The key's public name: it tells keys apart and does not tell the token.
+    pub(super) fn name(&self) -> String {
+        let name: [u8; 32] = Sha256::digest(self.digest).into();
+        let [a, b, c, d, ..] = name;
+        format!("key:{:08x}", u32::from_be_bytes([a, b, c, d]))
+    }
+
     /// Whether this `Authorization` shows the token. The scheme's case does not matter (RFC 9110, 11.1).
     fn fits(&self, authorization: &[u8]) -> bool {
         let Some((scheme, token)) = authorization.split_at_checked(7) else { return false };

@@ -1,6 +1,6 @@
 //! Instants on the wire: RFC 3339, UTC, milliseconds.
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike as _, SecondsFormat};
 use dunlin_workflows::timestamp::Timestamp;
 
 /// Longest refused text that is shown back, in characters.
@@ -21,11 +21,16 @@ pub fn format(at: Timestamp) -> String {
 /// Reads an instant with its offset.
 ///
 /// # Errors
-/// [`InstantError`]; an instant without an offset is refused, not guessed.
+/// [`InstantError`]; an instant without an offset is refused, not guessed. So is one whose year in UTC
+/// does not have four digits: it could not be written back.
 pub fn read(text: &str) -> Result<Timestamp, InstantError> {
     DateTime::parse_from_rfc3339(text)
+        .ok()
+        // A leap second becomes the next one, so the year is looked at afterwards.
+        .and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()))
+        .filter(|at| (0..=9999).contains(&at.year()))
         .map(|at| Timestamp::from_millis(at.timestamp_millis()))
-        .map_err(|_not_rfc3339| InstantError(text.chars().take(SHOWN_MAX).collect()))
+        .ok_or_else(|| InstantError(text.chars().take(SHOWN_MAX).collect()))
 }
 
 #[cfg(test)]
@@ -45,6 +50,9 @@ mod tests {
     #[test]
     fn an_offset_is_converted_and_its_absence_refused() {
         assert_eq!(read("2026-12-24T08:00:00-06:00"), read("2026-12-24T14:00:00Z"));
+        for text in ["9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+00:01"] {
+            assert!(read(text).is_err(), "{text} has no year of four digits in UTC");
+        }
         for text in ["2026-12-24T14:00:00", "2026-12-24", "tomorrow", "1766584800", ""] {
             assert!(read(text).is_err(), "{text}");
         }

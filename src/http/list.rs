@@ -12,17 +12,11 @@ use serde::Serialize;
 
 use crate::http::App;
 use crate::http::message_json::MessageJson;
-use crate::http::problem::{Code, Problem};
-
-/// Most messages on a page, and how many without a wish.
-const LIMIT_MAX: usize = 250;
-const LIMIT_DEFAULT: usize = 50;
+use crate::http::paging::{self, Paging};
+use crate::http::problem::Problem;
 
 /// Most messages that one page looks at; a page may end early because of it.
 const LOOKED_AT_MAX: usize = 5_000;
-
-/// Longest refused value that is shown back, in characters.
-const SHOWN_MAX: usize = 64;
 
 /// One page.
 #[derive(Debug, Serialize)]
@@ -36,8 +30,7 @@ pub(super) struct Page {
 /// What a list lets through. Values of one filter add up, filters narrow each other down.
 #[derive(Debug, Default)]
 struct Wanted {
-    limit: usize,
-    before: Option<MessageNumber>,
+    paging: Paging,
     recipient: Option<PhoneNumber>,
     states: Vec<StateName>,
     statuses: Vec<PublicStatus>,
@@ -51,12 +44,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page>, Problem> {
     let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
-    // A page may read thousands of rows: not on a thread that answers others.
-    let read = tokio::task::spawn_blocking(move || wanted.page(&app.reader()?).map_err(Problem::from));
-    let page = read.await.map_err(|_panicked_or_stopped| {
-        Problem::new(Code::Internal, "the page could not be read to its end; the operator's log says more")
-    })?;
-    page.map(Json)
+    paging::read(app, move |reader| Ok(wanted.page(reader)?)).await.map(Json)
 }
 
 impl Wanted {
@@ -67,7 +55,7 @@ impl Wanted {
         };
         let mut looked_at = 0_usize;
         let next = loop {
-            filter.limit = self.limit.saturating_sub(data.len());
+            filter.limit = self.paging.limit.saturating_sub(data.len());
             let page = reader.list(&filter)?;
             looked_at = looked_at.saturating_add(page.messages.len());
             for (number, row) in &page.messages {
@@ -76,12 +64,12 @@ impl Wanted {
                 }
             }
             filter.before = page.next;
-            let is_enough = data.len() >= self.limit || looked_at >= LOOKED_AT_MAX;
+            let is_enough = data.len() >= self.paging.limit || looked_at >= LOOKED_AT_MAX;
             if page.next.is_none() || page.messages.is_empty() || is_enough {
                 break page.next;
             }
         };
-        let next_cursor = next.map(|number| format!("{:x}", number.get()));
+        let next_cursor = next.map(|number| paging::cursor(number.get()));
         Ok(Page { data, has_more: next_cursor.is_some(), next_cursor })
     }
 
@@ -102,7 +90,12 @@ impl Wanted {
         if person == Some(None) {
             return Ok(None);
         }
-        Ok(Some(Filter { states, person: person.flatten(), before: self.before, ..Filter::default() }))
+        Ok(Some(Filter {
+            states,
+            person: person.flatten(),
+            before: self.paging.before.map(MessageNumber::new),
+            ..Filter::default()
+        }))
     }
 
     /// What is in a message that the store let through, if it fits in everything else too.
@@ -128,7 +121,7 @@ impl Wanted {
     }
 
     fn parse(query: &str, region: Option<Region>) -> Result<Self, Problem> {
-        let mut wanted = Self { limit: LIMIT_DEFAULT, ..Self::default() };
+        let mut wanted = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             wanted.take(&name, &value, region)?;
         }
@@ -136,21 +129,11 @@ impl Wanted {
     }
 
     fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {
-        let refuse = |why: &dyn std::fmt::Display| {
-            let shown: String = value.chars().take(SHOWN_MAX).collect();
-            Problem::new(Code::InvalidFilter, format!("{name}=\"{shown}\": {why}"))
-        };
+        if self.paging.take(name, value)? {
+            return Ok(());
+        }
+        let refuse = |why: &dyn std::fmt::Display| paging::refused(name, value, why);
         match name {
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                self.limit = limit.ok_or_else(|| refuse(&format_args!("expected 1 to {LIMIT_MAX}")))?;
-            }
-            "cursor" => {
-                let before = u64::from_str_radix(value, 16).map(MessageNumber::new);
-                self.before = Some(before.map_err(|_not_hexadecimal| {
-                    Problem::new(Code::InvalidCursor, "use next_cursor of the page before, as it is")
-                })?);
-            }
             "state" => {
                 self.states.push(StateName::parse(value).ok_or_else(|| refuse(&"there is no such state"))?);
             }
@@ -163,9 +146,7 @@ impl Wanted {
             "user_id" => self.user_id = Some(value.parse().map_err(|error| refuse(&error))?),
             unknown => {
                 let known = "limit, cursor, state, status, priority, to, user_id";
-                let shown: String = unknown.chars().take(SHOWN_MAX).collect();
-                let detail = format!("there is no filter \"{shown}\"; known: {known}");
-                return Err(Problem::new(Code::InvalidFilter, detail));
+                return Err(paging::unknown(unknown, known));
             }
         }
         Ok(())

@@ -18,6 +18,15 @@ pub(super) enum MessageName {
 }
 
 impl MessageName {
+    /// What `text` calls a message; `None` when it is no name of one.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match (text.parse(), text.parse()) {
+            (Ok(id), _) => Some(Self::Id(id)),
+            (_, Ok(sid)) => Some(Self::Sid(sid)),
+            _neither => None,
+        }
+    }
+
     /// The message that is called so.
     ///
     /// # Errors
@@ -36,11 +45,7 @@ impl<S: Sync> FromRequestParts<S> for MessageName {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let Path(name) = parts.extract::<Path<String>>().await.map_err(|_not_utf8| not_found())?;
-        match (name.parse(), name.parse()) {
-            (Ok(id), _) => Ok(Self::Id(id)),
-            (_, Ok(sid)) => Ok(Self::Sid(sid)),
-            _neither => Err(not_found()),
-        }
+        Self::parse(&name).ok_or_else(not_found)
     }
 }
 

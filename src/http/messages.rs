@@ -6,16 +6,17 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use dunlin_storage::{Entry, Reader};
+use dunlin_storage::{Entry, ReadError, Reader};
+use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::Command;
 use dunlin_workflows::rules::Rules;
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::engine::ask::{Retried, Target};
 use crate::http::accept::{MESSAGE_MAX, locate};
+use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::message_json::MessageJson;
 use crate::http::message_name::{MessageName, not_found};
@@ -45,44 +46,51 @@ pub(super) async fn events(
     let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
     let recipient = Recipient::of(&content);
     let timeline = Timeline::of(&life, &recipient, app.edge.clock.wall(), &Rules::default());
-    let told = life.iter().zip(&timeline.steps).map(|(entry, step)| event_json(entry, step));
-    Ok(Json(json!({"data": told.collect::<Vec<_>>(), "next": timeline.next})))
+    let told = life.iter().zip(&timeline.steps).map(|(entry, step)| event_json(&reader, entry, step));
+    let told = told.collect::<Result<Vec<_>, ReadError>>()?;
+    Ok(Json(json!({"data": told, "next": timeline.next})))
 }
 
 /// One thing that happened: `type` names it, as in an export; `event` is the same word.
-fn event_json(entry: &Entry, step: &Step) -> Map<String, Value> {
+fn event_json(reader: &Reader, entry: &Entry, step: &Step) -> Result<Map<String, Value>, ReadError> {
     let mut row = event_fields::of_message(&entry.event);
     row.insert("seq".to_owned(), json!(entry.seq.get()));
     row.insert("at".to_owned(), json!(instant::format(entry.at)));
     row.insert("source".to_owned(), json!(entry.source.as_str()));
+    if let Some(actor) = reader.actor_name(entry.actor)? {
+        row.insert("actor".to_owned(), json!(actor.as_str()));
+    }
     row.insert("type".to_owned(), json!(entry.event.name()));
     row.insert("event".to_owned(), json!(entry.event.name()));
     row.insert("words".to_owned(), json!(step.words));
     row.insert("more".to_owned(), json!(step.more));
-    row
+    Ok(row)
 }
 
 /// `POST /v1/messages/{id}/cancel`.
 pub(super) async fn cancel(
     Extract(app): Extract<Arc<App>>,
+    Asker(asker): Asker,
     name: MessageName,
 ) -> Result<Json<MessageJson>, Problem> {
-    carry_out(&app, name, Command::Cancel).await
+    carry_out(&app, name, Command::Cancel, asker).await
 }
 
 /// `PATCH /v1/messages/{id}` with `scheduled_for`: an instant, or null for at once.
 pub(super) async fn reschedule(
     Extract(app): Extract<Arc<App>>,
+    Asker(asker): Asker,
     name: MessageName,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Json<MessageJson>, Problem> {
     let scheduled_for = given(&body, "scheduled_for", Missing::IsWrong)?;
-    carry_out(&app, name, Command::Reschedule { scheduled_for }).await
+    carry_out(&app, name, Command::Reschedule { scheduled_for }, asker).await
 }
 
 /// `POST /v1/messages/{id}/retry`, with `expires_at` for the new message when the old one's has passed.
 pub(super) async fn retry(
     Extract(app): Extract<Arc<App>>,
+    Asker(asker): Asker,
     name: MessageName,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
@@ -90,7 +98,7 @@ pub(super) async fn retry(
     app.room()?;
     let number = name.find(&app.reader()?)?;
     let fresh = app.edge.ids.message_id();
-    let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, Source::Api).await?;
+    let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, asker).await?;
     let reader = app.reader()?;
     let (number, is_new) = match retried {
         Retried::Same(_) => (number, false),
@@ -103,9 +111,14 @@ pub(super) async fn retry(
     Ok(response)
 }
 
-async fn carry_out(app: &App, name: MessageName, command: Command) -> Result<Json<MessageJson>, Problem> {
+async fn carry_out(
+    app: &App,
+    name: MessageName,
+    command: Command,
+    asker: Origin,
+) -> Result<Json<MessageJson>, Problem> {
     let number = name.find(&app.reader()?)?;
-    app.on_duty()?.engine.command(Target::Number(number), command, Source::Api).await?;
+    app.on_duty()?.engine.command(Target::Number(number), command, asker).await?;
     message(&app.reader()?, number).map(Json)
 }
 

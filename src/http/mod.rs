@@ -6,8 +6,10 @@
 mod accept;
 mod accepted_json;
 mod answer;
+mod asker;
+mod audit;
 mod backups;
-mod batch;
+pub mod batch;
 mod bearer;
 mod field_errors;
 mod health;
@@ -17,11 +19,12 @@ mod list;
 pub mod message_json;
 mod message_name;
 mod messages;
+mod paging;
 pub mod problem;
 mod serve;
 mod webhook;
 mod whole_body;
-mod wish;
+pub mod wish;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -115,6 +118,8 @@ pub(crate) struct App {
     edge: Arc<Edge>,
     verifier: Verifier,
     in_flight: InFlight,
+    /// What callers are called who give no name: the key that they show.
+    key_name: String,
 }
 
 impl App {
@@ -167,7 +172,8 @@ impl From<Away> for Problem {
 pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
     let bearer = edge.api_token.as_ref().map(Bearer::new);
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default() });
+    let key_name = bearer.as_ref().map_or_else(|| "local".to_owned(), Bearer::name);
+    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), key_name });
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
@@ -175,6 +181,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}/events", get(messages::events))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
         .route("/v1/messages/{id}/retry", post(messages::retry))
+        .route("/v1/audit", get(audit::audit))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));

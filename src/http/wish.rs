@@ -20,11 +20,11 @@ const FIELDS: [&str; 9] =
 
 /// What a wish is read with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub struct Reading {
     /// Name of the message, should the wish give none.
-    pub(super) fresh: MessageId,
+    pub fresh: MessageId,
     /// Where numbers without a country code belong.
-    pub(super) region: Option<Region>,
+    pub region: Option<Region>,
 }
 
 /// The fields of a wish, still as text. Strings are borrowed from the body where they hold no escapes.
@@ -64,7 +64,7 @@ impl Text<'_> {
 ///
 /// # Errors
 /// A [`Problem`] that names every field that is wrong, with its JSON pointer under `prefix`.
-pub(super) fn read(json: &[u8], reading: Reading, prefix: &str) -> Result<Request, Problem> {
+pub fn read(json: &[u8], reading: Reading, prefix: &str) -> Result<Request, Problem> {
     let mut wrong = FieldErrors::under(prefix);
     // An array of nine would do for serde, but is no object.
     let is_object = json.trim_ascii_start().starts_with(b"{");

@@ -62,8 +62,8 @@ impl Visitor for Gathering {
             self.lives.entry(*number).or_insert(Life { id: terms.id, number: *number, entries: Vec::new() });
         }
         if let Some(life) = self.lives.get_mut(number) {
-            let (seq, at, source) = (record.seq, record.at, record.source);
-            life.entries.push(Entry { seq, at, source, event: event.clone() });
+            let Record { seq, at, source, actor, .. } = *record;
+            life.entries.push(Entry { seq, at, source, actor, event: event.clone() });
         }
     }
 

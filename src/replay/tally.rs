@@ -228,6 +228,7 @@ impl Counting {
             | message::Event::Expired
             | message::Event::GivenUp
             | message::Event::RetriedAs { .. }
+            | message::Event::Remarked { .. }
             | message::Event::Contradicted { .. } => {}
         }
     }

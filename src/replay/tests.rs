@@ -13,7 +13,7 @@ use dunlin_storage::{
 };
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
-use dunlin_workflows::lane::Lane;
+use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
     self, Cause, Command, Context, Failure, Message, OnUnknown, Outcome, Priority, ProviderStatus, Report,
     Request, StateName, Via,
@@ -93,7 +93,13 @@ impl Town {
 
     fn lane(&mut self, refusal: Option<&Failure>) {
         let lane = self.store.reader().unwrap().lane(LaneNumber::FIRST).unwrap();
-        let heard = lane.hear(refusal.map(|failure| (failure, None)), &self.context()).unwrap();
+        let outcome = match refusal {
+            Some(failure) => {
+                Outcome::Refused { cause: failure.cause, detail: failure.detail.clone(), retry_after: None }
+            }
+            None => Outcome::Taken { sid: sid(9), status: ProviderStatus::Queued },
+        };
+        let heard = lane.hear(&outcome, &mut Silence::default(), &self.context()).unwrap();
         let mut after: Lane = lane;
         after.apply(&heard);
         let record = |batch: &mut dunlin_storage::Batch<'_>| -> Result<(), BatchError> {

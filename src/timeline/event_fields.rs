@@ -1,6 +1,7 @@
 //! What is in an event, as fields of JSON. They hold nothing about a person but a number of ours.
 
 use dunlin_storage::PersonEvent;
+use dunlin_workflows::actor::Reason;
 use dunlin_workflows::lane;
 use dunlin_workflows::message::{Counts, Event, Failure, Terms, Verdict};
 use dunlin_workflows::timestamp::Timestamp;
@@ -39,6 +40,7 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
         }),
         Event::Polled { polls } => json!({"polls": polls}),
         Event::Rescheduled { scheduled_for } => json!({"scheduled_for": scheduled_for.map(instant)}),
+        Event::Remarked { reason } => json!({"reason_given": reason.as_str()}),
         Event::RetriedAs { id } => json!({"retried_as": id.to_string()}),
         Event::Contradicted { sid, status } => {
             json!({"provider_sid": sid.as_str(), "provider_status": status.as_str()})
@@ -78,7 +80,9 @@ fn failure(failure: &Failure) -> Value {
 /// The fields of a person's event.
 pub fn of_person(event: &PersonEvent) -> Map<String, Value> {
     match event {
-        PersonEvent::Erased { by, reason } => object(json!({"by": by, "reason": reason})),
+        PersonEvent::Erased { reason } => {
+            object(json!({"reason_given": reason.as_ref().map(Reason::as_str)}))
+        }
     }
 }
 

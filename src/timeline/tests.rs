@@ -1,6 +1,6 @@
 //! Whole lives, as they are told.
 
-use dunlin_storage::JournalSeq;
+use dunlin_storage::{ActorNumber, JournalSeq};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber};
 use dunlin_workflows::message::{
@@ -18,7 +18,13 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn life(events: Vec<(i64, Source, Event)>) -> Vec<Entry> {
-    let place = |(seq, (ms, source, event))| Entry { seq: JournalSeq::new(seq), at: at(ms), source, event };
+    let place = |(seq, (ms, source, event))| Entry {
+        seq: JournalSeq::new(seq),
+        at: at(ms),
+        source,
+        actor: ActorNumber::NOBODY,
+        event,
+    };
     (1..).zip(events).map(place).collect()
 }
 

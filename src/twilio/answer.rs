@@ -16,7 +16,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// One message, as the API describes it. Numbers come as text; most fields can be null.
 #[derive(Debug, Deserialize)]
-pub(super) struct MessageAnswer {
+pub struct MessageAnswer {
     pub(super) sid: Option<String>,
     pub(super) status: Option<String>,
     pub(super) error_code: Option<u32>,
@@ -39,8 +39,9 @@ pub(super) struct CreatedAnswer<'a> {
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct PageAnswer {
-    pub(super) messages: Vec<MessageAnswer>,
+pub struct PageAnswer {
+    /// The messages on it.
+    pub messages: Vec<MessageAnswer>,
     pub(super) next_page_uri: Option<String>,
 }
 
@@ -52,12 +53,12 @@ pub(super) struct ErrorAnswer {
 
 impl MessageAnswer {
     /// When the provider created it.
-    pub(super) fn created_at(&self) -> Option<Timestamp> {
+    pub fn created_at(&self) -> Option<Timestamp> {
         self.date_created.as_deref().and_then(mail_date)
     }
 
     /// When the provider sent it; `None` while it waits.
-    pub(super) fn sent_at(&self) -> Option<Timestamp> {
+    pub fn sent_at(&self) -> Option<Timestamp> {
         self.date_sent.as_deref().and_then(mail_date)
     }
 }

@@ -133,7 +133,8 @@ impl Twilio {
     }
 }
 
-fn created(body: &[u8]) -> SubmitOutcome {
+/// What a creation that was answered with 201 came to. Whatever is not understood is unknown.
+pub fn created(body: &[u8]) -> SubmitOutcome {
     let Ok(answer) = serde_json::from_slice::<CreatedAnswer<'_>>(body) else {
         return SubmitOutcome::Unknown {
             detail: "HTTP 201 with an answer that is not as documented".to_owned(),
@@ -147,7 +148,10 @@ fn created(body: &[u8]) -> SubmitOutcome {
 }
 
 /// What the engine needs to know of a message.
-pub(super) fn candidate(message: &MessageAnswer) -> Result<Candidate, String> {
+///
+/// # Errors
+/// Which of it the provider does not say, or says in words that we do not know.
+pub fn candidate(message: &MessageAnswer) -> Result<Candidate, String> {
     let sid = message
         .sid
         .as_deref()

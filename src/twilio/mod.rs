@@ -3,10 +3,10 @@
 //! One call, one request: redirects, retries and proxies of the HTTP client are off, every time
 //! limit is set, and only an answer that was read in full counts as one.
 
-mod answer;
+pub mod answer;
 pub mod callback;
 mod client;
-mod messages;
+pub mod messages;
 mod same_text;
 mod search;
 pub mod signature;

@@ -107,6 +107,8 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::PERSON_HASHES)?
         .table(table::BY_PERSON)?
         .table(table::MASTERS)?
+        .table(table::ACTORS)?
+        .table(table::ACTOR_NAMES)?
         .table(table::TIMERS)?
         .table(table::LANES)?
         .table(table::ORPHANS)?

@@ -10,6 +10,8 @@
 //! A store has one writer. Offline tools look at a stopped one through [`ReadOnlyStore`]; a running one
 //! answers through its API.
 
+mod actor;
+mod audit;
 mod batch;
 mod chain;
 mod copy;
@@ -38,6 +40,8 @@ mod store;
 mod table;
 mod upgrade;
 
+pub use actor::{ACTORS_MAX, ActorNumber, By};
+pub use audit::{AuditFilter, AuditPage, RECORDS_LOOKED_AT_MAX};
 pub use batch::Batch;
 pub use chain::{Head, HeadError};
 pub use copy::compact;

@@ -4,13 +4,14 @@
 //! with the data key. Their texts are sealed with it too. When the row is gone, all of that is
 //! unreadable for good, and the journal stays what it was.
 
+use dunlin_workflows::actor::Reason;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Request, Terms, Text};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::ReadableTable;
 
+use crate::actor::By;
 use crate::batch::Batch;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::journal::JournalSeq;
@@ -198,16 +199,15 @@ impl Batch<'_> {
         &mut self,
         person: PersonNumber,
         at: Timestamp,
-        source: Source,
-        by: &str,
-        reason: &str,
+        by: impl Into<By>,
+        reason: Option<&Reason>,
     ) -> Result<(), BatchError> {
         let Some(to) = self.open_person(person)?.map(|open| open.to) else {
             return Err(BatchError::UnknownPerson { person });
         };
         let hash = self.keyring.blind(to);
-        let event = PersonEvent::Erased { by: by.to_owned(), reason: reason.to_owned() };
-        self.record_person(person, at, source, &event)?;
+        let event = PersonEvent::Erased { reason: reason.cloned() };
+        self.record_person(person, at, by.into(), &event)?;
         let removed = self.forget(person, &hash);
         self.noted(removed)?;
         self.persons.remove(&person);

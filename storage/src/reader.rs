@@ -10,6 +10,7 @@ use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableHandle, Value};
 
+use crate::actor::ActorNumber;
 use crate::chain::{self, Head};
 use crate::error::{Fault, ReadError};
 use crate::idempotency::{self, Idempotency, KeyHash};
@@ -34,8 +35,10 @@ pub struct Entry {
     pub seq: JournalSeq,
     /// When it happened.
     pub at: Timestamp,
-    /// Who asked.
+    /// Which way it came.
     pub source: Source,
+    /// On whose behalf.
+    pub actor: ActorNumber,
     /// What happened.
     pub event: message::Event,
 }
@@ -121,7 +124,8 @@ impl Reader {
             next = record.previous;
             match record.event {
                 record::Event::Message { number: owner, event } if owner == number => {
-                    entries.push(Entry { seq, at: record.at, source: record.source, event });
+                    let Record { at, source, actor, .. } = record;
+                    entries.push(Entry { seq, at, source, actor, event });
                 }
                 record::Event::Message { .. } | record::Event::Lane { .. } | record::Event::Person { .. } => {
                     return Err(ReadError::Foreign { seq, number });

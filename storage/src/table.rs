@@ -39,6 +39,12 @@ pub(crate) const PERSON_HASHES: Table<&[u8; 16], u64> = TableDefinition::new("pe
 /// (person number, message number): every message, once.
 pub(crate) const BY_PERSON: Table<(u64, u64), ()> = TableDefinition::new("by_person");
 
+/// Number of an actor, sequential from 1, to the name.
+pub(crate) const ACTORS: Table<u32, &str> = TableDefinition::new("actors");
+
+/// Name of an actor to the number.
+pub(crate) const ACTOR_NAMES: Table<&str, u32> = TableDefinition::new("actor_names");
+
 /// Ids of the master keys that wrap some person's data key.
 pub(crate) const MASTERS: Table<u32, ()> = TableDefinition::new("masters");
 

@@ -92,6 +92,7 @@ fn seal_record(
     let terms = Terms { encoding, segments, ..request.terms(number) };
     codec::put(&AcceptedV2::new(&terms, &sealed), &mut payload)?;
     let mut new = Vec::new();
+    // The header is written in its newest layout; nobody was named then.
     Header { type_version: 2, ..header }.put(seq.get(), &payload, &mut new)?;
     Ok(Some(new))
 }

@@ -176,7 +176,7 @@ fn erased_person_can_not_be_read_and_history_still_continues_the_noted_head() {
     let (code, out, talk) = place.ask(&["verify", "--expect", &before]);
     assert!(code == 0 && out.contains("sound"), "{out} {talk}");
     let (_, export, _) = place.ask(&["export"]);
-    assert!(export.contains("person_erased") && export.contains("\"by\":\"ada\""), "{export}");
+    assert!(export.contains("person_erased") && export.contains("asked by mail"), "{export}");
 
     let daemon = place.daemon(&[]);
     let shown = |id: &str| -> Value {
@@ -210,4 +210,61 @@ fn head_that_the_journal_does_not_continue_is_refused() {
     assert!(code == 1 && out.contains("history was rewritten"), "{out}");
     let (code, _, talk) = run(&["verify", "--expect", "nonsense"], &[]);
     assert!(code == 2 && talk.contains("64 hexadecimal digits"), "{talk}");
+}
+
+#[test]
+fn audit_tells_who_did_what_and_why() {
+    let place = Place::new();
+    let daemon = place.daemon(&[("DUNLIN_API_TOKEN", "hush")]);
+    let ask = |actor: &str, arguments: &[&str]| {
+        run(
+            arguments,
+            &[("DUNLIN_URL", daemon.url.as_str()), ("DUNLIN_API_TOKEN", "hush"), ("DUNLIN_ACTOR", actor)],
+        )
+    };
+    let later = ["send", NUMBER, BODY, "--at", "2030-01-01T00:00:00Z", "--json"];
+    let (_, out, talk) = ask("ada", &later);
+    let sent: Value = serde_json::from_str(out.lines().last().unwrap_or(&talk)).unwrap();
+    let id = sent["id"].as_str().unwrap();
+    assert_eq!(ask("bob", &["cancel", id, "--reason", "wrong person"]).0, 0);
+    let records = |arguments: &[&str]| -> Vec<Value> {
+        let (code, out, talk) = ask("eve", &[&["audit", "--json"], arguments].concat());
+        assert_eq!(code, 0, "{talk}");
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let told = |records: &[Value]| -> Vec<(String, String)> {
+        let word = |record: &Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        records.iter().map(|record| (word(record, "type"), word(record, "actor"))).collect()
+    };
+    let all = records(&[]);
+    let types: Vec<String> = told(&all).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(types, ["canceled", "remarked", "held", "accepted"]);
+    let bob = all[0]["actor"].as_str().unwrap();
+    assert!(bob.starts_with("key:") && bob.ends_with("/bob"), "{bob}");
+    assert_eq!(all[1]["reason_given"], "wrong person");
+    assert!(all[3]["actor"].as_str().unwrap().ends_with("/ada"));
+    assert_eq!(told(&records(&["--actor", bob])), told(&all[..2]));
+    assert_eq!(told(&records(&["--message", id, "--to", NUMBER])), told(&all));
+    assert_eq!(records(&["--to", "+15558675310"]), Vec::<Value>::new());
+    assert_eq!(records(&["--until", "2020-01-01T00:00:00Z"]), Vec::<Value>::new());
+    let (code, _, talk) = ask("two words", &["cancel", id]);
+    assert!(code != 0 && talk.contains("dunlin-actor"), "{talk}");
+    let (_, log) = daemon.stop();
+    assert_no_canary("the log", log.as_bytes());
+}
+
+#[test]
+fn store_of_format_1_is_sealed_and_rewritten_by_the_first_start() {
+    let place = Place::new();
+    fs::create_dir(place.data()).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("storage/tests/fixtures/store-v1.redb");
+    let store = place.data().join("dunlin.redb");
+    fs::copy(fixture, &store).unwrap();
+    let clear = b"Your table is ready, guest";
+    assert!(holds(&fs::read(&store).unwrap(), clear));
+    let (code, log) = place.daemon(&[("SMS_SENDING_ENABLED", "false")]).stop();
+    assert!(code == 0 && log.contains("the store was upgraded"), "{log}");
+    assert!(!holds(&fs::read(&store).unwrap(), clear));
+    let (code, out, talk) = place.ask(&["verify"]);
+    assert!(code == 0 && out.contains("sound"), "{out} {talk}");
 }

@@ -7,6 +7,7 @@
 //! [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
 //! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
 
+pub mod actor;
 pub mod body;
 pub mod id;
 pub mod lane;

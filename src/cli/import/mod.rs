@@ -4,7 +4,7 @@
 //! daemon remembers keys per row. After a crash of either side, the same command picks up where it was.
 
 mod rejected;
-mod rows;
+pub mod rows;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};

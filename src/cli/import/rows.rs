@@ -1,7 +1,6 @@
 //! The rows of an import file, one at a time: JSON lines, or CSV with a header.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 
 use serde_json::{Map, Value};
 use strsim::damerau_levenshtein;
@@ -15,16 +14,16 @@ const COLUMNS: [&str; 9] =
 
 /// One row.
 #[derive(Debug, PartialEq)]
-pub(super) struct Row {
+pub struct Row {
     /// Its line in the file, from 1.
-    pub(super) line: u64,
+    pub line: u64,
     /// What it asks for, or why it can't be read.
-    pub(super) request: Result<Map<String, Value>, String>,
+    pub request: Result<Map<String, Value>, String>,
 }
 
 /// In which form rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// One JSON object per line
     Jsonl,
     /// Comma-separated values with a header
@@ -32,29 +31,33 @@ pub(super) enum Format {
 }
 
 /// Reads rows in order. Holds one row at a time, whatever the size of the file.
-pub(super) enum Rows {
-    Jsonl { reader: BufReader<File>, line: u64 },
-    Csv { reader: Box<csv::Reader<BufReader<File>>>, columns: Vec<String> },
+#[derive(Debug)]
+pub struct Rows<F>(Reader<F>);
+
+#[derive(Debug)]
+enum Reader<F> {
+    Jsonl { reader: BufReader<F>, line: u64 },
+    Csv { reader: Box<csv::Reader<BufReader<F>>>, columns: Vec<String> },
 }
 
-impl Rows {
+impl<F: Read> Rows<F> {
     /// Starts at the beginning of `file`; a byte order mark there is skipped.
     ///
     /// # Errors
     /// When the file can't be read, or its CSV header names a column that we do not know.
-    pub(super) fn start(file: File, format: Format) -> Result<Self, String> {
+    pub fn start(file: F, format: Format) -> Result<Self, String> {
         let mut reader = BufReader::new(file);
         if reader.fill_buf().map_err(|error| error.to_string())?.starts_with(b"\xef\xbb\xbf") {
             reader.consume(3);
         }
         match format {
-            Format::Jsonl => Ok(Self::Jsonl { reader, line: 0 }),
+            Format::Jsonl => Ok(Self(Reader::Jsonl { reader, line: 0 })),
             Format::Csv => {
                 let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
                 let header = reader.headers().map_err(|error| error.to_string())?;
                 let columns: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
                 check_columns(&columns)?;
-                Ok(Self::Csv { reader: Box::new(reader), columns })
+                Ok(Self(Reader::Csv { reader: Box::new(reader), columns }))
             }
         }
     }
@@ -80,19 +83,19 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
     }
 }
 
-impl Iterator for Rows {
+impl<F: Read> Iterator for Rows<F> {
     type Item = io::Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Jsonl { reader, line } => next_json(reader, line).transpose(),
-            Self::Csv { reader, columns } => next_csv(reader, columns),
+        match &mut self.0 {
+            Reader::Jsonl { reader, line } => next_json(reader, line).transpose(),
+            Reader::Csv { reader, columns } => next_csv(reader, columns),
         }
     }
 }
 
 /// The next line that is not blank.
-fn next_json(reader: &mut BufReader<File>, line: &mut u64) -> io::Result<Option<Row>> {
+fn next_json<F: Read>(reader: &mut BufReader<F>, line: &mut u64) -> io::Result<Option<Row>> {
     loop {
         let mut bytes = Vec::new();
         reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)?;
@@ -118,7 +121,7 @@ fn next_json(reader: &mut BufReader<File>, line: &mut u64) -> io::Result<Option<
     }
 }
 
-fn next_csv(reader: &mut csv::Reader<BufReader<File>>, columns: &[String]) -> Option<io::Result<Row>> {
+fn next_csv<F: Read>(reader: &mut csv::Reader<BufReader<F>>, columns: &[String]) -> Option<io::Result<Row>> {
     let mut record = csv::StringRecord::new();
     let read = reader.read_record(&mut record);
     let line = record.position().map_or_else(|| reader.position().line(), csv::Position::line);

@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use dunlin_workflows::actor::ActorName;
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{self, Message, Request, StateName};
-use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
+use crate::actor::{ActorNumber, By};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::fault::FaultKind;
@@ -46,6 +47,8 @@ pub struct Batch<'txn> {
     pub(crate) entropy: Entropy,
     /// The head of the chain before this batch; after its end, with it.
     head: Head,
+    /// Actors whose number was looked up.
+    pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
     /// Persons whose number was looked up, by its hash.
@@ -82,6 +85,7 @@ impl<'txn> Batch<'txn> {
             keyring: Arc::clone(keyring),
             entropy: entropy.clone(),
             head,
+            actors: BTreeMap::new(),
             persons: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),
@@ -162,7 +166,7 @@ impl<'txn> Batch<'txn> {
     pub fn create(
         &mut self,
         at: Timestamp,
-        source: Source,
+        by: impl Into<By>,
         request: &Request,
         events: &[message::Event],
         after: &Message,
@@ -184,7 +188,7 @@ impl<'txn> Batch<'txn> {
             return Err(BatchError::UnknownPerson { person });
         };
         let sealed = recipient.seal(person, accepted_seq, request)?;
-        let last_seq = self.append(number, None, at, source, events, &sealed)?;
+        let last_seq = self.append(number, None, at, by.into(), events, &sealed)?;
         self.last_number = Some(number);
         self.created.insert(id, number);
         let now = Projection { message: after.clone(), accepted_seq, last_seq, timer };
@@ -200,14 +204,14 @@ impl<'txn> Batch<'txn> {
         &mut self,
         number: MessageNumber,
         at: Timestamp,
-        source: Source,
+        by: impl Into<By>,
         events: &[message::Event],
         after: &Message,
         timer: Option<Timestamp>,
     ) -> Result<(), BatchError> {
         let Some(before) = self.load(number)? else { return Err(BatchError::UnknownMessage { number }) };
         let previous = before.last_seq;
-        let last_seq = self.append(number, Some(previous), at, source, events, &[])?;
+        let last_seq = self.append(number, Some(previous), at, by.into(), events, &[])?;
         if let Some(touched) = self.messages.get_mut(&number) {
             touched.now.message.clone_from(after);
             touched.now.last_seq = last_seq;
@@ -223,13 +227,13 @@ impl<'txn> Batch<'txn> {
         number: MessageNumber,
         mut previous: Option<JournalSeq>,
         at: Timestamp,
-        source: Source,
+        by: By,
         events: &[message::Event],
         sealed: &[u8],
     ) -> Result<JournalSeq, BatchError> {
         let start = self.pending.last();
         for event in events {
-            let place = Place { seq: start, previous, at, source };
+            let place = Place { seq: start, previous, at, by };
             let appended = self
                 .pending
                 .append(place, |place, payload, out| put_message(place, number, event, sealed, payload, out));
@@ -270,12 +274,12 @@ impl<'txn> Batch<'txn> {
         &mut self,
         lane: LaneNumber,
         at: Timestamp,
-        source: Source,
+        by: impl Into<By>,
         event: &lane::Event,
         after: &Lane,
     ) -> Result<(), BatchError> {
         let previous = self.lane_row(lane)?.map(|row| row.last_seq);
-        let place = Place { seq: JournalSeq::START, previous, at, source };
+        let place = Place { seq: JournalSeq::START, previous, at, by: by.into() };
         let last_seq =
             self.pending.append(place, |place, payload, out| put_lane(place, lane, event, payload, out))?;
         self.lanes.insert(lane, LaneProjection { lane: after.clone(), last_seq });
@@ -287,10 +291,10 @@ impl<'txn> Batch<'txn> {
         &mut self,
         person: PersonNumber,
         at: Timestamp,
-        source: Source,
+        by: By,
         event: &PersonEvent,
     ) -> Result<(), BatchError> {
-        let place = Place { seq: JournalSeq::START, previous: None, at, source };
+        let place = Place { seq: JournalSeq::START, previous: None, at, by };
         self.pending.append(place, |place, payload, out| put_person(place, person, event, payload, out))?;
         Ok(())
     }

@@ -38,6 +38,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) persons: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) person_hashes: Lazy<'txn, &'static [u8; 16], u64>,
     pub(crate) by_person: Lazy<'txn, (u64, u64), ()>,
+    pub(crate) actors: Lazy<'txn, u32, &'static str>,
+    pub(crate) actor_names: Lazy<'txn, &'static str, u32>,
     pub(crate) masters: Lazy<'txn, u32, ()>,
     pub(crate) heads: Lazy<'txn, u8, &'static [u8]>,
     pub(crate) timers: Lazy<'txn, (i64, u64), ()>,
@@ -61,6 +63,8 @@ impl<'txn> Tables<'txn> {
             persons: Lazy::new(transaction, table::PERSONS),
             person_hashes: Lazy::new(transaction, table::PERSON_HASHES),
             by_person: Lazy::new(transaction, table::BY_PERSON),
+            actors: Lazy::new(transaction, table::ACTORS),
+            actor_names: Lazy::new(transaction, table::ACTOR_NAMES),
             masters: Lazy::new(transaction, table::MASTERS),
             heads: Lazy::new(transaction, table::HEADS),
             timers: Lazy::new(transaction, table::TIMERS),
@@ -89,6 +93,8 @@ impl<'txn> Tables<'txn> {
         self.persons.open()?;
         self.person_hashes.open()?;
         self.by_person.open()?;
+        self.actors.open()?;
+        self.actor_names.open()?;
         self.masters.open()?;
         self.heads.open()?;
         self.timers.open()?;

@@ -47,6 +47,16 @@ pub enum RecordError {
         /// The version.
         version: u8,
     },
+    /// A form that is read only while a store is upgraded.
+    #[error(
+        "version {version} of \"{name}\" is in clear; start the daemon on the store once, which seals it, and export again"
+    )]
+    InClear {
+        /// Name of the event.
+        name: &'static str,
+        /// The version.
+        version: u8,
+    },
     /// A word that this version does not know.
     #[error("{what} {tag} is unknown; written by a newer dunlin: upgrade")]
     UnknownTag {

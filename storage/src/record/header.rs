@@ -7,10 +7,13 @@
 use super::RecordError;
 
 /// Bytes of the header.
-pub const HEADER_BYTES: usize = 38;
+pub const HEADER_BYTES: usize = 42;
 
-/// The only header layout so far.
-pub const HEADER_VERSION: u8 = 1;
+/// Bytes of the first header layout, which named no actor.
+const HEADER_BYTES_V1: usize = 38;
+
+/// The newest header layout.
+pub const HEADER_VERSION: u8 = 2;
 
 /// The payload is wincode, which is bincode's legacy configuration byte for byte.
 pub(crate) const CODEC_WINCODE: u8 = 1;
@@ -25,7 +28,7 @@ pub(crate) const KIND_LANE: u8 = 2;
 pub(crate) const KIND_PERSON: u8 = 3;
 
 /// Every field of the header: name, offset, bytes. `FORMAT.md` prints the same table.
-pub const FIELDS: [(&str, usize, usize); 11] = [
+pub const FIELDS: [(&str, usize, usize); 12] = [
     ("format_version", 0, 1),
     ("kind", 1, 1),
     ("record_type", 2, 1),
@@ -35,12 +38,13 @@ pub const FIELDS: [(&str, usize, usize); 11] = [
     ("at_ms", 6, 8),
     ("number", 14, 8),
     ("previous", 22, 8),
-    ("payload_length", 30, 4),
-    ("checksum", 34, 4),
+    ("actor", 30, 4),
+    ("payload_length", 34, 4),
+    ("checksum", 38, 4),
 ];
 
-/// Offset of the checksum, which everything before it is part of.
-const CHECKSUM_AT: usize = 34;
+/// Bytes of the checksum, which everything before it is part of.
+const CHECKSUM_BYTES: usize = 4;
 
 /// A header without what follows from its place and payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub(crate) struct Header {
     pub(crate) number: u64,
     /// Position of the previous record of the same message or lane; 0 when there is none.
     pub(crate) previous: u64,
+    /// Number of whoever asked; 0 when nobody with a name did.
+    pub(crate) actor: u32,
 }
 
 impl Header {
@@ -81,6 +87,7 @@ impl Header {
         out.extend_from_slice(&self.at_ms.to_le_bytes());
         out.extend_from_slice(&self.number.to_le_bytes());
         out.extend_from_slice(&self.previous.to_le_bytes());
+        out.extend_from_slice(&self.actor.to_le_bytes());
         out.extend_from_slice(&length.to_le_bytes());
         let checksum = checksum(seq, out.get(start..).unwrap_or_default(), payload);
         out.extend_from_slice(&checksum.to_le_bytes());
@@ -90,11 +97,13 @@ impl Header {
 
     /// Reads the header of the record at position `seq`, checks everything, and gives its payload.
     pub(crate) fn take(seq: u64, bytes: &[u8]) -> Result<(Self, &[u8]), RecordError> {
-        let short = || RecordError::TooShort { length: bytes.len(), envelope: HEADER_BYTES };
-        let (head, payload) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(short)?;
+        let names_actor = bytes.first() != Some(&1);
+        let envelope = if names_actor { HEADER_BYTES } else { HEADER_BYTES_V1 };
+        let short = || RecordError::TooShort { length: bytes.len(), envelope };
+        let (head, payload) = bytes.split_at_checked(envelope).ok_or_else(short)?;
         let mut fields = Fields(head);
         let format = fields.byte().ok_or_else(short)?;
-        if format != HEADER_VERSION {
+        if !(1..=HEADER_VERSION).contains(&format) {
             return Err(RecordError::Unknown { what: "record format", number: format });
         }
         let kind = fields.byte().ok_or_else(short)?;
@@ -105,19 +114,21 @@ impl Header {
         let at_ms = i64::from_le_bytes(fields.array().ok_or_else(short)?);
         let number = u64::from_le_bytes(fields.array().ok_or_else(short)?);
         let previous = u64::from_le_bytes(fields.array().ok_or_else(short)?);
+        let actor = if names_actor { u32::from_le_bytes(fields.array().ok_or_else(short)?) } else { 0 };
         let promised = u32::from_le_bytes(fields.array().ok_or_else(short)?);
         let stored = u32::from_le_bytes(fields.array().ok_or_else(short)?);
         if usize::try_from(promised) != Ok(payload.len()) {
             return Err(RecordError::WrongLength { promised, found: payload.len() });
         }
-        let computed = checksum(seq, head.get(..CHECKSUM_AT).unwrap_or_default(), payload);
+        let computed =
+            checksum(seq, head.get(..envelope.saturating_sub(CHECKSUM_BYTES)).unwrap_or_default(), payload);
         if stored != computed {
             return Err(RecordError::WrongChecksum { stored, computed });
         }
         if codec != CODEC_WINCODE {
             return Err(RecordError::Unknown { what: "codec", number: codec });
         }
-        Ok((Self { kind, record_type, type_version, source, at_ms, number, previous }, payload))
+        Ok((Self { kind, record_type, type_version, source, at_ms, number, previous, actor }, payload))
     }
 }
 
@@ -153,6 +164,7 @@ mod tests {
         at_ms: -5,
         number: 6,
         previous: 7,
+        actor: 8,
     };
 
     #[test]
@@ -162,7 +174,7 @@ mod tests {
             at + bytes
         });
         assert_eq!(end, HEADER_BYTES);
-        assert!(FIELDS.contains(&("checksum", CHECKSUM_AT, 4)));
+        assert!(FIELDS.contains(&("checksum", HEADER_BYTES - CHECKSUM_BYTES, CHECKSUM_BYTES)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::header::Header;
 use super::lane::CooledV1;
 use super::message::{
     AttemptFailedV1, AttemptStartedV1, ContradictedV1, EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1,
-    PolledV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1,
+    PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1,
 };
 use super::person::ErasedV1;
 use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
@@ -45,6 +45,7 @@ fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (1, 11) => agrees::<RescheduledV1>(payload),
         (1, 15) => agrees::<RetriedAsV1>(payload),
         (1, 16) => agrees::<ContradictedV1>(payload),
+        (1, 18) => agrees::<RemarkedV1>(payload),
         (2, 1) => agrees::<CooledV1>(payload),
         (3, 1) => agrees::<ErasedV1>(payload),
         (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
@@ -54,7 +55,8 @@ fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
 
 /// The bytes of a record of this type and version with this payload, checksum right.
 fn forged(record_type: u8, type_version: u8, payload: &[u8]) -> Vec<u8> {
-    let header = Header { kind: 1, record_type, type_version, source: 1, at_ms: 0, number: 1, previous: 0 };
+    let header =
+        Header { kind: 1, record_type, type_version, source: 1, at_ms: 0, number: 1, previous: 0, actor: 0 };
     let mut bytes = Vec::new();
     header.put(1, payload, &mut bytes).unwrap();
     bytes

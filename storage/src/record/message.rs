@@ -64,12 +64,15 @@ forms! {
     /// `RetriedAs`, first form.
     RetriedAsV1 { id: [u8; 16] }
 
+    /// `Remarked`, first form.
+    RemarkedV1 { reason: String }
+
     /// `Contradicted`, first form.
     ContradictedV1 { sid: [u8; 34], status: u8 }
 }
 
 /// Every record type of a message: number and name of its event.
-pub const MESSAGE_RECORD_TYPES: [(u8, &str); 17] = [
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 18] = [
     (1, "accepted"),
     (2, "held"),
     (3, "became_due"),
@@ -87,6 +90,7 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 17] = [
     (15, "retried_as"),
     (16, "contradicted"),
     (17, "unconfirmed"),
+    (18, "remarked"),
 ];
 
 /// Newest form of each event's payload; 1 unless it is listed here.
@@ -141,6 +145,7 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
             (16, put(&ContradictedV1 { sid: *sid.as_bytes(), status: status.tag() }, out))
         }
         Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
+        Event::Remarked { reason } => (18, put(&RemarkedV1 { reason: reason.as_str().to_owned() }, out)),
     };
     written.map(|()| (record_type, newest(record_type)))
 }
@@ -154,6 +159,9 @@ pub(super) fn take_event(
     let Some((_, name)) = MESSAGE_RECORD_TYPES.into_iter().find(|(number, _)| *number == record_type) else {
         return Err(RecordError::Unknown { what: "message record type", number: record_type });
     };
+    if (record_type, version) == (1, 1) {
+        return Err(RecordError::InClear { name, version });
+    }
     if version != newest(record_type) {
         return Err(RecordError::UnknownVersion { name, version });
     }
@@ -180,6 +188,7 @@ pub(super) fn take_event(
         15 => take(payload).map(|row: RetriedAsV1| Event::RetriedAs { id: MessageId::from_bytes(row.id) }),
         16 => take::<ContradictedV1>(payload)?.try_into(),
         17 => take(payload).map(|EmptyV1 {}| Event::Unconfirmed),
+        18 => take::<RemarkedV1>(payload)?.try_into(),
         number => Err(RecordError::Unknown { what: "message record type", number }),
     };
     event.map(|event| (event, Vec::new()))
@@ -253,6 +262,15 @@ impl TryFrom<StatusReportedV1> for Event {
 impl From<RescheduledV1> for Event {
     fn from(row: RescheduledV1) -> Self {
         Self::Rescheduled { scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis) }
+    }
+}
+
+impl TryFrom<RemarkedV1> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: RemarkedV1) -> Result<Self, Self::Error> {
+        let reason = row.reason.parse().map_err(|_not_a_reason| RecordError::Value { what: "reason" })?;
+        Ok(Self::Remarked { reason })
     }
 }
 

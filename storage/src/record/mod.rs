@@ -28,8 +28,9 @@ pub use codec::PAYLOAD_BYTES_MAX;
 pub use error::RecordError;
 pub use header::{FIELDS, HEADER_BYTES, HEADER_VERSION};
 pub use message::MESSAGE_RECORD_TYPES;
-pub use person::{PERSON_RECORD_TYPES, PersonEvent, REMARK_BYTES_MAX};
+pub use person::{PERSON_RECORD_TYPES, PersonEvent};
 
+use crate::actor::{ActorNumber, By};
 use crate::journal::{JournalSeq, LaneNumber};
 use header::{Header, KIND_LANE, KIND_MESSAGE, KIND_PERSON};
 use tag::{Tagged, word};
@@ -43,8 +44,10 @@ pub struct Record {
     pub previous: Option<JournalSeq>,
     /// When it happened.
     pub at: Timestamp,
-    /// Who asked.
+    /// Which way it came.
     pub source: Source,
+    /// On whose behalf.
+    pub actor: ActorNumber,
     /// What happened, and to whom.
     pub event: Event,
     /// The text of an accepted message, sealed; empty for every other event.
@@ -83,7 +86,7 @@ pub(crate) struct Place {
     pub(crate) seq: JournalSeq,
     pub(crate) previous: Option<JournalSeq>,
     pub(crate) at: Timestamp,
-    pub(crate) source: Source,
+    pub(crate) by: By,
 }
 
 /// Appends the record of a message's event. `payload` is scratch space, reused between calls.
@@ -132,7 +135,8 @@ impl Place {
             kind,
             record_type,
             type_version,
-            source: self.source.tag(),
+            source: self.by.source.tag(),
+            actor: self.by.actor.get(),
             at_ms: self.at.as_millis(),
             number,
             previous: self.previous.map_or(0, JournalSeq::get),
@@ -172,6 +176,7 @@ impl Record {
             previous: (header.previous > 0).then(|| JournalSeq::new(header.previous)),
             at: Timestamp::from_millis(header.at_ms),
             source: word(header.source)?,
+            actor: ActorNumber::new(header.actor),
             event,
             sealed,
         })
@@ -182,7 +187,8 @@ impl Record {
     /// # Errors
     /// [`RecordError::TooLong`] when the event holds more than [`PAYLOAD_BYTES_MAX`] bytes.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        let place = Place { seq: self.seq, previous: self.previous, at: self.at, source: self.source };
+        let by = By { source: self.source, actor: self.actor };
+        let place = Place { seq: self.seq, previous: self.previous, at: self.at, by };
         let (mut payload, mut out) = (Vec::new(), Vec::new());
         match &self.event {
             Event::Message { number, event } => {

@@ -1,5 +1,6 @@
 //! The persisted forms of what happens to a person, one per event.
 
+use dunlin_workflows::actor::Reason;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
@@ -10,22 +11,16 @@ use super::codec::{put, take};
 pub enum PersonEvent {
     /// Their data key was destroyed: their number and texts can't be read any more.
     Erased {
-        /// Who asked for it, as they called themselves.
-        by: String,
-        /// Why, as they said.
-        reason: String,
+        /// Why, when somebody said so.
+        reason: Option<Reason>,
     },
 }
-
-/// Most bytes of a name or a reason.
-pub const REMARK_BYTES_MAX: usize = 200;
 
 /// `PersonEvent::Erased`, first form.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct ErasedV1 {
-    by: String,
-    reason: String,
+    reason: Option<String>,
 }
 
 impl PersonEvent {
@@ -43,8 +38,9 @@ pub const PERSON_RECORD_TYPES: [(u8, &str); 1] = [(1, "person_erased")];
 /// Appends the payload of `event`; gives its record type and type version.
 pub(super) fn put_event(event: &PersonEvent, out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
     match event {
-        PersonEvent::Erased { by, reason } => {
-            put(&ErasedV1 { by: by.clone(), reason: reason.clone() }, out).map(|()| (1, 1))
+        PersonEvent::Erased { reason } => {
+            let reason = reason.as_ref().map(|reason| reason.as_str().to_owned());
+            put(&ErasedV1 { reason }, out).map(|()| (1, 1))
         }
     }
 }
@@ -52,7 +48,12 @@ pub(super) fn put_event(event: &PersonEvent, out: &mut Vec<u8>) -> Result<(u8, u
 /// Reads the event that a payload of this type and version holds.
 pub(super) fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result<PersonEvent, RecordError> {
     match (record_type, version) {
-        (1, 1) => take(payload).map(|row: ErasedV1| PersonEvent::Erased { by: row.by, reason: row.reason }),
+        (1, 1) => {
+            let row: ErasedV1 = take(payload)?;
+            let reason = row.reason.map(|reason| reason.parse()).transpose();
+            let reason = reason.map_err(|_not_a_reason| RecordError::Value { what: "reason" })?;
+            Ok(PersonEvent::Erased { reason })
+        }
         (1, version) => Err(RecordError::UnknownVersion { name: "person_erased", version }),
         (number, _) => Err(RecordError::Unknown { what: "person record type", number }),
     }

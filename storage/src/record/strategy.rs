@@ -15,6 +15,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::actor::ActorNumber;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::record::{Event, PersonEvent, Record};
@@ -142,6 +143,7 @@ pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
         Just(E::GivenUp),
         Just(E::Unconfirmed),
         id().prop_map(|id| E::RetriedAs { id }),
+        "[!-~]{1,60}".prop_map(|reason| E::Remarked { reason: reason.parse().unwrap() }),
         (sid(), status()).prop_map(|(sid, status)| E::Contradicted { sid, status }),
     ]
 }
@@ -159,16 +161,16 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let event = prop_oneof![
         8 => (any::<u64>(), message_event())
             .prop_map(|(number, event)| Event::Message { number: MessageNumber::new(number), event }),
-        1 => (any::<u64>(), "\\PC{0,40}", "\\PC{0,40}").prop_map(|(person, by, reason)| Event::Person {
+        1 => (any::<u64>(), option::of("[!-~]{1,60}")).prop_map(|(person, reason)| Event::Person {
             person: PersonNumber::new(person),
-            event: PersonEvent::Erased { by, reason },
+            event: PersonEvent::Erased { reason: reason.map(|reason| reason.parse().unwrap()) },
         }),
         1 => (any::<u64>(), lane_event())
             .prop_map(|(lane, event)| Event::Lane { lane: LaneNumber::new(lane), event }),
     ];
     let sealed = prop::collection::vec(any::<u8>(), 0..80);
-    (1_u64.., any::<u64>(), at(), source(), event, sealed).prop_map(
-        |(seq, previous, at, source, event, sealed)| {
+    (1_u64.., any::<u64>(), at(), (source(), any::<u32>()), event, sealed).prop_map(
+        |(seq, previous, at, (source, actor), event, sealed)| {
             let begins = matches!(event, Event::Message { event: message::Event::Accepted { .. }, .. });
             let previous = previous.checked_rem(seq).unwrap_or(0);
             Record {
@@ -176,6 +178,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 previous: (previous > 0).then_some(JournalSeq::new(previous)),
                 at,
                 source,
+                actor: ActorNumber::new(actor),
                 event,
                 sealed: if begins { sealed } else { Vec::new() },
             }

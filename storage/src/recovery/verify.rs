@@ -186,6 +186,7 @@ impl<P> Walk<P> {
             | message::Event::Expired
             | message::Event::GivenUp
             | message::Event::RetriedAs { .. }
+            | message::Event::Remarked { .. }
             | message::Event::Contradicted { .. } => return,
         };
         match found {

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use dunlin_storage::{
-    BatchError, Content, Entropy, Keyring, OpenError, OpenOptions, ReadOnlyStore, Store, compact,
+    BatchError, By, Content, Entropy, Keyring, OpenError, OpenOptions, ReadOnlyStore, Store, compact,
 };
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::source::Source;
@@ -109,7 +109,11 @@ fn erased_person_is_gone_from_the_file_and_everything_else_still_verifies() {
     assert_eq!(store.reader().unwrap().person_of(recipient(2)).unwrap(), Some(second));
     let head = store.head();
     let erase = |store: &Store| {
-        store.commit(|batch| batch.erase(second, at(200), Source::Cli, "ada", "asked by mail"))
+        store.commit(|batch| {
+            let actor = batch.actor(&"ada".parse().unwrap())?;
+            let by = By { source: Source::Cli, actor };
+            batch.erase(second, at(200), by, Some(&"asked by mail".parse().unwrap()))
+        })
     };
     erase(&store).unwrap();
     assert_ne!(store.head(), head, "the erasure itself is on record");
@@ -145,7 +149,7 @@ fn wrapped_key_of_an_erased_person_is_nowhere_in_the_compacted_file() {
     let wrapped = &row[row.len() - 80..row.len() - 40];
     assert!(holds(&fs::read(&path).unwrap(), wrapped));
     let (store, _) = Store::open(&path, &options()).unwrap();
-    store.commit(|batch| batch.erase(PersonNumber::new(2), at(200), Source::Cli, "ada", "")).unwrap();
+    store.commit(|batch| batch.erase(PersonNumber::new(2), at(200), Source::Cli, None)).unwrap();
     store.close().unwrap();
     compact(&path, CACHE_BYTES).unwrap();
     assert!(!holds(&fs::read(&path).unwrap(), wrapped));
@@ -187,6 +191,6 @@ fn copy_of_a_store_that_goes_on_is_a_store() {
     let (copy, report) = Store::open(&backup, &options()).unwrap();
     assert_eq!((report.head, report.repaired), (head, false));
     assert_sound(&copy.reader().unwrap());
-    let unknown = copy.commit(|batch| batch.erase(PersonNumber::new(99), at(1), Source::Cli, "x", ""));
+    let unknown = copy.commit(|batch| batch.erase(PersonNumber::new(99), at(1), Source::Cli, None));
     assert!(matches!(unknown, Err(dunlin_storage::CommitError::Refused(BatchError::UnknownPerson { .. }))));
 }

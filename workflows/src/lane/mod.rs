@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::message::{Cause, Context, Failure};
+use crate::message::{Cause, Context, Failure, Outcome};
 use crate::provider_error::Retry;
 use crate::timestamp::Timestamp;
 
@@ -22,6 +22,12 @@ pub struct Lane {
 
 /// Refusals that ask for the same wait this close together are one burst: they were on the wire together.
 const BURST: Duration = Duration::from_secs(1);
+
+/// Requests in a row without a usable answer that cool the lane.
+const SILENT_MAX: u32 = 5;
+
+/// Longest rest after silence: an outage ends without telling.
+const SILENT_REST_MAX: Duration = Duration::from_mins(5);
 
 /// What happened to a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,26 +54,33 @@ impl Event {
 }
 
 impl Lane {
-    /// What an answer of the provider means for the lane, if anything.
+    /// What an outcome means for the lane, if anything.
     ///
-    /// `refusal` is the failure and the provider's own `Retry-After`; `None` means it took a message.
     /// Of many requests in flight only the first refusal of a cool-down counts: the others were on
-    /// the wire before anyone knew. One that asks for a clearly longer wait is heard.
-    pub fn hear(
-        &self,
-        refusal: Option<(&Failure, Option<Duration>)>,
-        context: &Context<'_>,
-    ) -> Option<Event> {
-        let Some((failure, retry_after)) = refusal else {
-            let over = self.streak > 0 && self.cool_until <= context.now;
-            return over.then_some(Event::Warmed);
-        };
-        let rest = rest(failure)?;
+    /// the wire before anyone knew. One that asks for a clearly longer wait is heard. When nobody
+    /// answers several times in a row, the lane cools too, so that an outage puts few texts in doubt;
+    /// an answer about one message shows that the provider listens again.
+    pub fn hear(&self, outcome: &Outcome, silence: &mut Silence, context: &Context<'_>) -> Option<Event> {
+        let sense = Sense::of(outcome);
+        silence.0 = if matches!(sense, Sense::Silent(_)) { silence.0.saturating_add(1) } else { 0 };
         let backoff = context.rules.retry.backoff(self.streak.saturating_add(1), context.jitter);
-        let until = context.now.plus(retry_after.unwrap_or(rest.max(backoff)));
-        let later = retry_after.is_some() && until > self.cool_until.plus(BURST);
-        let extends = self.is_open(context.now) || later;
-        extends.then(|| Event::Cooled { until, failure: failure.clone() })
+        match sense {
+            Sense::Answered => {
+                let over = self.streak > 0 && self.is_open(context.now);
+                over.then_some(Event::Warmed)
+            }
+            Sense::Refused { failure, rest, retry_after } => {
+                let until = context.now.plus(retry_after.unwrap_or(rest.max(backoff)));
+                let later = retry_after.is_some() && until > self.cool_until.plus(BURST);
+                let extends = self.is_open(context.now) || later;
+                extends.then_some(Event::Cooled { until, failure })
+            }
+            Sense::Silent(failure) => {
+                let long = silence.0 >= SILENT_MAX || self.is_probing();
+                let until = context.now.plus(backoff.min(SILENT_REST_MAX));
+                (long && self.is_open(context.now)).then_some(Event::Cooled { until, failure })
+            }
+        }
     }
 
     /// Folds one more event into the lane.
@@ -82,19 +95,49 @@ impl Lane {
         }
     }
 
+    /// Whether it cooled and no answer has come since: then one request at a time finds out.
+    pub fn is_probing(&self) -> bool {
+        self.streak > 0
+    }
+
     /// Whether anything may be submitted at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.cool_until <= now
     }
 }
 
-/// How long the lane rests at least after a refusal that means all of it, by the table of provider
-/// errors; `None` when the refusal is about one message.
-fn rest(failure: &Failure) -> Option<Duration> {
-    match (failure.cause, Failure::classified(failure.cause, "").1) {
-        (Cause::Refused { .. }, Retry::LaneCooldown { after }) => Some(after),
-        (Cause::Refused { .. } | Cause::Reported { .. } | Cause::NotConnected | Cause::OutcomeUnknown, _) => {
-            None
+/// Requests in a row to which no usable answer came. Kept in memory alone: after a restart the count
+/// begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Silence(u32);
+
+/// What an outcome tells about the lane.
+enum Sense {
+    /// The provider answered about one message.
+    Answered,
+    /// It refused and means everybody, for at least this long by the table of provider errors.
+    Refused { failure: Failure, rest: Duration, retry_after: Option<Duration> },
+    /// It was not reached, or its answer leaves open what became of the request.
+    Silent(Failure),
+}
+
+impl Sense {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Taken { .. } => Self::Answered,
+            Outcome::Lost { detail } => Self::Silent(Failure::classified(Cause::OutcomeUnknown, detail).0),
+            Outcome::Refused { cause, detail, retry_after } => {
+                let (failure, retry) = Failure::classified(*cause, detail);
+                match (cause, retry) {
+                    (Cause::NotConnected | Cause::OutcomeUnknown, _) | (_, Retry::Lookup) => {
+                        Self::Silent(failure)
+                    }
+                    (Cause::Refused { .. }, Retry::LaneCooldown { after }) => {
+                        Self::Refused { failure, rest: after, retry_after: *retry_after }
+                    }
+                    (Cause::Refused { .. } | Cause::Reported { .. }, _) => Self::Answered,
+                }
+            }
         }
     }
 }

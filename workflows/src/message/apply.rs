@@ -53,7 +53,7 @@ impl Message {
         }
         self.changed_at = at;
         match event {
-            Event::Accepted { .. } | Event::Contradicted { .. } => {}
+            Event::Accepted { .. } | Event::Contradicted { .. } | Event::Remarked { .. } => {}
             Event::Held { hold, until } => self.state = State::Held { hold: *hold, until: *until },
             Event::BecameDue => self.state = State::Due { since: at },
             Event::AttemptStarted { attempt } => self.start(*attempt, at),
@@ -200,6 +200,7 @@ impl Message {
             Event::Polled { .. } | Event::Unconfirmed => with_provider,
             Event::Rescheduled { .. } | Event::Canceled | Event::Expired => unsent,
             Event::GivenUp => parked,
+            Event::Remarked { .. } => true,
             Event::RetriedAs { .. } => state.is_final() && self.retried_as.is_none(),
             Event::Contradicted { .. } => self.attempt != Attempt::NONE,
         }

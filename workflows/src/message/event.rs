@@ -1,5 +1,6 @@
 //! What happened to a message. Events are journaled, in the past tense, added to and never renamed.
 
+use crate::actor::Reason;
 use crate::id::{Attempt, MessageId, ProviderSid};
 use crate::message::{Failure, Hold, ProviderStatus, Terms};
 use crate::timestamp::Timestamp;
@@ -87,6 +88,11 @@ pub enum Event {
     Expired,
     /// Given up: it is not known whether the provider took it, and nobody decided in time.
     GivenUp,
+    /// Somebody said why they ask for what comes next.
+    Remarked {
+        /// In their words.
+        reason: Reason,
+    },
     /// A new message tries this finalized one again.
     RetriedAs {
         /// The new message.
@@ -170,6 +176,7 @@ impl Event {
             Self::Canceled => "canceled",
             Self::Expired => "expired",
             Self::GivenUp => "given_up",
+            Self::Remarked { .. } => "remarked",
             Self::RetriedAs { .. } => "retried_as",
             Self::Contradicted { .. } => "contradicted",
         }

@@ -195,6 +195,7 @@ impl Reading<'_> {
             | Event::Rescheduled { .. }
             | Event::GivenUp
             | Event::RetriedAs { .. }
+            | Event::Remarked { .. }
             | Event::Contradicted { .. } => return,
         };
         self.facts.tries.entry(before.attempt.next()).or_default().waits.push(wait);
@@ -266,6 +267,7 @@ impl Reading<'_> {
             | Event::Expired
             | Event::GivenUp
             | Event::RetriedAs { .. }
+            | Event::Remarked { .. }
             | Event::Contradicted { .. } => None,
         }
     }
@@ -301,6 +303,7 @@ impl Reading<'_> {
             | Event::Expired
             | Event::GivenUp
             | Event::RetriedAs { .. }
+            | Event::Remarked { .. }
             | Event::Contradicted { .. } => None,
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use dunlin_workflows::lane::{Event, Lane};
-use dunlin_workflows::message::{Cause, Context, Failure};
+use dunlin_workflows::lane::{Event, Lane, Silence};
+use dunlin_workflows::message::{Cause, Context, Failure, Outcome, ProviderStatus};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
-use crate::samples::{T, at};
+use crate::samples::{T, at, lost, not_connected, sid, taken};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -25,14 +25,17 @@ fn refuse(
     now: Timestamp,
 ) -> Option<Duration> {
     let rules = Rules::default();
-    let event = lane.hear(Some((failure, retry_after)), &Context { now, rules: &rules, jitter: 0 })?;
+    let outcome = Outcome::Refused { cause: failure.cause, detail: failure.detail.clone(), retry_after };
+    let context = Context { now, rules: &rules, jitter: 0 };
+    let event = lane.hear(&outcome, &mut Silence::default(), &context)?;
     lane.apply(&event);
     Some(lane.cool_until.since(now))
 }
 
 fn succeed(lane: &mut Lane, now: Timestamp) -> Option<Event> {
     let rules = Rules::default();
-    let event = lane.hear(None, &Context { now, rules: &rules, jitter: 0 });
+    let context = Context { now, rules: &rules, jitter: 0 };
+    let event = lane.hear(&taken(sid(1), ProviderStatus::Queued), &mut Silence::default(), &context);
     if let Some(event) = &event {
         lane.apply(event);
     }
@@ -103,5 +106,57 @@ fn refusal_that_means_one_message_leaves_the_lane_open() {
     for cause in [Cause::NotConnected, Cause::OutcomeUnknown, Cause::Reported { code: Some(30002) }] {
         let mut lane = Lane::default();
         assert_eq!(refuse(&mut lane, &Failure::classified(cause, "no").0, None, T), None, "{cause:?}");
+    }
+}
+
+/// Lets the lane hear `outcome` and remembers the silence; says whether the lane cooled or warmed.
+fn listen(lane: &mut Lane, silence: &mut Silence, outcome: &Outcome, now: Timestamp) -> Option<Event> {
+    let rules = Rules::default();
+    let event = lane.hear(outcome, silence, &Context { now, rules: &rules, jitter: 0 });
+    if let Some(event) = &event {
+        lane.apply(event);
+    }
+    event
+}
+
+fn answered_503() -> Outcome {
+    let cause = Cause::Refused { http_status: 503, code: None };
+    Outcome::Refused { cause, detail: "unavailable".into(), retry_after: None }
+}
+
+#[test]
+fn outage_cools_the_lane_after_a_few_requests_and_one_at_a_time_finds_its_end() {
+    for outcome in [lost(), not_connected(), answered_503()] {
+        let (mut lane, mut silence, mut now) = (Lane::default(), Silence::default(), T);
+        for _ in 0..4 {
+            assert_eq!(listen(&mut lane, &mut silence, &outcome, now), None);
+        }
+        assert!(listen(&mut lane, &mut silence, &outcome, now).is_some());
+        assert_eq!(listen(&mut lane, &mut silence, &outcome, now), None, "it was on the wire before");
+        assert!(lane.is_probing() && !lane.is_open(now));
+        let mut rests = Vec::new();
+        for _ in 0..12 {
+            rests.push(lane.cool_until.since(now));
+            now = lane.cool_until;
+            assert!(listen(&mut lane, &mut silence, &outcome, now).is_some(), "a probe is enough");
+        }
+        assert!(rests.is_sorted() && rests.last() == Some(&Duration::from_mins(5)), "{rests:?}");
+        let answer = Outcome::Refused {
+            cause: Cause::Refused { http_status: 400, code: Some(21211) },
+            detail: "no such number".into(),
+            retry_after: None,
+        };
+        let now = lane.cool_until;
+        assert_eq!(listen(&mut lane, &mut silence, &answer, now), Some(Event::Warmed), "it listens");
+        assert!(!lane.is_probing());
+    }
+}
+
+#[test]
+fn answers_between_failures_keep_the_lane_open() {
+    let (mut lane, mut silence) = (Lane::default(), Silence::default());
+    for n in 0..40 {
+        let outcome = if n % 4 == 3 { taken(sid(n), ProviderStatus::Queued) } else { lost() };
+        assert_eq!(listen(&mut lane, &mut silence, &outcome, T), None, "{n}");
     }
 }

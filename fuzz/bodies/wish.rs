@@ -1,0 +1,71 @@
+//! Wishes as callers of the API write them, one or a batch.
+
+use dunlin::http::batch::rows;
+use dunlin::http::problem::Problem;
+use dunlin::http::wish::{Reading, read};
+use dunlin_workflows::id::MessageId;
+use dunlin_workflows::message::{Request, UserId};
+use dunlin_workflows::phone_number::PhoneNumber;
+use serde_json::{Map, Value};
+
+/// Fields that a wish may have.
+const FIELDS: [&str; 9] =
+    ["id", "to", "body", "priority", "scheduled_for", "expires_at", "on_unknown", "user_id", "metadata"];
+
+/// A wish that is taken says what stands there, and one that is not is told every field that is wrong.
+pub fn wish(input: &[u8]) {
+    judge(input, read);
+    match rows(input) {
+        Ok(rows) => {
+            assert!((1..=1000).contains(&rows.len()), "{} rows", rows.len());
+            for row in rows {
+                judge(row.get().as_bytes(), read);
+            }
+        }
+        Err(problem) => explained(&problem, ""),
+    }
+}
+
+/// Judges a reader of wishes by one body.
+pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading, &str) -> Result<Request, Problem>) {
+    let reading = Reading { fresh: MessageId::from_bytes([7; 16]), region: "US".parse().ok() };
+    let request = match read(json, reading, "/messages/0") {
+        Ok(request) => request,
+        Err(problem) => return explained(&problem, "/messages/0"),
+    };
+    let Ok(there) = serde_json::from_slice::<Map<String, Value>>(json) else {
+        // Notes are kept as they come, also where numbers or nesting go beyond what is read here.
+        return assert!(request.metadata.is_some(), "a wish was read from no object");
+    };
+    let text = |name: &str| there.get(name).and_then(Value::as_str);
+    assert!(there.keys().all(|name| FIELDS.contains(&name.as_str())), "a field was ignored");
+    assert_eq!(Some(request.body.as_str()), text("body"));
+    assert_eq!(PhoneNumber::parse(text("to").expect("a recipient"), reading.region), Ok(request.to));
+    assert_eq!(request.id, text("id").map_or(reading.fresh, |id| id.parse().expect("an id")));
+    assert_eq!(request.priority.as_str(), text("priority").unwrap_or("normal"));
+    assert_eq!(request.on_unknown.as_str(), text("on_unknown").unwrap_or("hold"));
+    assert_eq!(request.user_id.as_ref().map(UserId::as_str), text("user_id"));
+    assert_eq!(request.scheduled_for.is_some(), text("scheduled_for").is_some());
+    assert_eq!(request.expires_at.is_some(), text("expires_at").is_some());
+    let kept =
+        request.metadata.as_ref().map(|notes| serde_json::from_str::<Value>(notes.as_str()).expect("JSON"));
+    assert_eq!(kept.as_ref(), there.get("metadata").filter(|notes| !notes.is_null()));
+    let written = serde_json::to_vec(&there).expect("JSON");
+    let again = read(&written, reading, "").expect("it was taken before");
+    assert_eq!(Request { metadata: None, ..again }, Request { metadata: None, ..request });
+}
+
+/// A problem has a code that callers may test, and names fields only under where it looked.
+fn explained(problem: &Problem, prefix: &str) {
+    let told = problem.to_json();
+    let code = told.get("code").and_then(Value::as_str).unwrap_or_default();
+    let errors = told.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    assert!(matches!(code, "invalid_json" | "invalid_request"), "{told}");
+    assert_eq!(code == "invalid_request", !errors.is_empty(), "{told}");
+    let mut pointers: Vec<&str> =
+        errors.iter().filter_map(|error| error.get("pointer").and_then(Value::as_str)).collect();
+    assert!(pointers.iter().all(|pointer| pointer.starts_with(&format!("{prefix}/"))), "{told}");
+    pointers.sort_unstable();
+    pointers.dedup();
+    assert_eq!(pointers.len(), errors.len(), "a field is told twice: {told}");
+}

@@ -1,0 +1,4 @@
+//! Feeds `bodies/answer.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| dunlin_fuzz::answer::answer(input));

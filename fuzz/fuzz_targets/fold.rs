@@ -1,0 +1,4 @@
+//! Feeds `bodies/fold.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| dunlin_fuzz::fold::fold(input));
