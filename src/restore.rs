@@ -5,13 +5,13 @@
 //! else happens to it, as after a lost answer. And what the backup would call its next message may have
 //! had an earlier bearer, so addresses given out for callbacks before name nothing any more.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use dunlin_storage::{
-    BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store,
+    BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store, compact,
 };
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Event, Hold, IllegalEvent, Message, State, StateName, timer};
@@ -157,9 +157,10 @@ pub fn restore(restore: &Restore<'_>) -> Result<Restored, RestoreError> {
 /// Copies the backup to `draft`, verifies it, and makes it safe to go on with.
 fn prepare(restore: &Restore<'_>, draft: &Path) -> Result<Restored, RestoreError> {
     let options = restore.options;
-    let backup = ReadOnlyStore::open(restore.backup, options.cache_bytes, None)?;
-    let backup_head = backup.copy_to(draft, options.cache_bytes)?;
-    drop(backup);
+    let backup_head = match ReadOnlyStore::open(restore.backup, options.cache_bytes, None) {
+        Err(OpenError::OlderFormat { .. }) => upgraded(restore.backup, draft, options)?,
+        backup => backup?.copy_to(draft, options.cache_bytes)?,
+    };
     let records = check(draft, backup_head, options.cache_bytes)?;
     let (store, _) = Store::open(draft, options)?;
     let in_doubt = match restore.unsent {
@@ -171,6 +172,17 @@ fn prepare(restore: &Restore<'_>, draft: &Path) -> Result<Restored, RestoreError
     store.close()?;
     check(draft, head, options.cache_bytes)?;
     Ok(Restored { backup_head, head, records, in_doubt, put_aside: None })
+}
+
+/// Copies a backup of an older format to `draft`, brings it up to today's, and leaves nothing of the older
+/// one in free pages.
+fn upgraded(backup: &Path, draft: &Path, options: &OpenOptions) -> Result<Head, RestoreError> {
+    fs::copy(backup, draft).map_err(failed(draft))?;
+    fs::set_permissions(draft, Permissions::from_mode(0o600)).map_err(failed(draft))?;
+    let (store, report) = Store::open(draft, options)?;
+    store.close()?;
+    compact(draft, options.cache_bytes)?;
+    Ok(report.head)
 }
 
 /// Journals for every text that may have been sent since the backup an attempt whose outcome is lost.
@@ -254,4 +266,42 @@ fn beside(store: &Path, suffix: &str) -> PathBuf {
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> RestoreError {
     let path = path.to_owned();
     |source| RestoreError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dunlin_storage::{Entropy, Keyring};
+
+    use super::*;
+
+    #[test]
+    fn backup_of_the_first_format_is_restored_in_todays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("data/dunlin.redb");
+        let options = OpenOptions {
+            now: Timestamp::EPOCH,
+            cache_bytes: 1 << 20,
+            callback_key: [9; 32],
+            keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
+            entropy: Entropy::seeded(1),
+            check_integrity: false,
+        };
+        let wanted = Restore {
+            backup: Path::new("storage/tests/fixtures/store-v1.redb"),
+            store: &store,
+            replace: false,
+            unsent: Unsent::LookUp,
+            rules: &Rules::default(),
+            options: &options,
+        };
+        let restored = restore(&wanted).unwrap();
+        assert!(restored.records > 0 && restored.put_aside.is_none(), "{restored:?}");
+        let (opened, report) = Store::open(&store, &options).unwrap();
+        assert_eq!((report.head, report.upgraded_from), (restored.head, None));
+        assert_eq!(opened.callback_key(), &[9; 32]);
+        let again = restore(&wanted);
+        assert!(matches!(again, Err(RestoreError::Exists { .. })), "{again:?}");
+    }
 }
