@@ -37,6 +37,14 @@ snap:
 crash KILLS="22" MESSAGES="2000":
     DUNLIN_CRASH_KILLS={{KILLS}} DUNLIN_CRASH_MESSAGES={{MESSAGES}} cargo nextest run --release --test crash --no-capture
 
+# Live through the world of one SEED and tell every line of it
+sim SEED:
+    DUNLIN_SIM_SEED={{SEED}} cargo nextest run --test simulation --no-capture promises_hold
+
+# Live through N worlds, from seed FIRST on
+sims N="2000" FIRST="0":
+    DUNLIN_SIM_SEEDS={{N}} DUNLIN_SIM_FIRST={{FIRST}} cargo test --test simulation -- --nocapture promises_hold
+
 # Feed hostile input to TARGET (a folder of fuzz/corpus) for SECONDS; wants cargo-fuzz. What it finds is in fuzz/found
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/found/{{TARGET}}

@@ -84,11 +84,15 @@ pub struct Run {
     pub doubled: u64,
 }
 
+/// What the carrier counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-struct Stats {
-    accepted: u64,
-    callbacks_taken: u64,
-    callbacks_failed: u64,
+pub struct Stats {
+    /// Texts it took.
+    pub accepted: u64,
+    /// Callbacks that were answered with 2xx.
+    pub callbacks_taken: u64,
+    /// Callbacks that were given up.
+    pub callbacks_failed: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,7 +165,10 @@ pub async fn live(
 }
 
 /// Waits until every text's callbacks were answered with 2xx, which the daemon gives after its commit.
-async fn all_called_back(carrier: SocketAddr, count: u64) -> Result<Stats, BenchError> {
+///
+/// # Errors
+/// [`BenchError`]; also when callbacks stay away.
+pub async fn all_called_back(carrier: SocketAddr, count: u64) -> Result<Stats, BenchError> {
     let mut request = Vec::new();
     write_request(&mut request, "GET", "/sandbox/stats", "", "");
     let mut connection = Connection::open(carrier).await?;
@@ -184,7 +191,10 @@ async fn all_called_back(carrier: SocketAddr, count: u64) -> Result<Stats, Bench
 }
 
 /// How many texts the carrier got more than once. Each text has a body of its own.
-async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError> {
+///
+/// # Errors
+/// [`BenchError`]; also when it did not get `count` different texts.
+pub async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError> {
     let (_, body) = connection::get(carrier, "/sandbox/ledger").await?;
     let ledger: Vec<Entry> = serde_json::from_slice(&body).map_err(std::io::Error::from)?;
     let distinct: HashSet<&str> = ledger.iter().map(|entry| entry.body.as_str()).collect();

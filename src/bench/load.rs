@@ -48,13 +48,28 @@ impl Load {
 /// # Errors
 /// When a connection breaks or an answer is neither 202 nor 503.
 pub async fn drive(address: SocketAddr, connections: u32, count: u32, write: Write) -> io::Result<Load> {
-    let plan = Rc::new(Plan { next: Cell::new(0), count, busy: Cell::new(0), write });
+    drive_at(address, connections, count, None, write).await
+}
+
+/// The same, but with no request before its time: `rate` of them each second, evenly, when it is given.
+///
+/// # Errors
+/// As [`drive`].
+pub async fn drive_at(
+    address: SocketAddr,
+    connections: u32,
+    count: u32,
+    rate: Option<u32>,
+    write: Write,
+) -> io::Result<Load> {
+    let every = rate.and_then(|rate| Duration::from_secs(1).checked_div(rate)).unwrap_or_default();
+    let started = Instant::now();
+    let plan = Rc::new(Plan { next: Cell::new(0), count, busy: Cell::new(0), every, started, write });
     let latencies = Rc::new(RefCell::new(Vec::with_capacity(usize::try_from(count).unwrap_or_default())));
     let mut opened = Vec::new();
     for _ in 0..connections {
         opened.push(Connection::open(address).await?);
     }
-    let started = Instant::now();
     let callers = LocalSet::new();
     let tasks: Vec<_> = opened
         .into_iter()
@@ -75,6 +90,9 @@ struct Plan {
     next: Cell<u32>,
     count: u32,
     busy: Cell<u32>,
+    /// Time between two requests; zero when there is no rate.
+    every: Duration,
+    started: Instant,
     write: Write,
 }
 
@@ -92,6 +110,10 @@ async fn call(
         plan.next.set(number.saturating_add(1));
         request.clear();
         (plan.write)(number, &mut request);
+        let turn = plan.every.saturating_mul(number).saturating_sub(plan.started.elapsed());
+        if !turn.is_zero() {
+            tokio::time::sleep(turn).await;
+        }
         let asked = Instant::now();
         loop {
             let answer = connection.exchange(&request).await?;

@@ -20,4 +20,5 @@ pub mod report;
 pub mod restart;
 pub mod stand;
 pub mod text;
+pub mod timers;
 pub mod usage;

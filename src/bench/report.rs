@@ -10,6 +10,7 @@ use crate::bench::figure::{float, grouped, ratio};
 use crate::bench::lives::Lives;
 use crate::bench::machine::Machine;
 use crate::bench::restart::Restart;
+use crate::bench::timers::Timers;
 
 /// The best peer that was measured doing the same work on a like machine (2 vCPU, `ext4`, 2026-11-23):
 /// `BullMQ` on Redis with `appendfsync always`.
@@ -31,6 +32,10 @@ const AIM: Aim = Aim {
     cpu_seconds_per_1000: 0.2,
     resident_mb: 80.0,
     restart_seconds: 2.0,
+    schedules_mb: 64.0,
+    schedules_restart_seconds: 10.0,
+    lateness_p99_ms: 50,
+    urgent_p99_ms: 250,
 };
 
 /// With more than this share of the machine used by others, figures mean little.
@@ -44,6 +49,10 @@ struct Aim {
     cpu_seconds_per_1000: f64,
     resident_mb: f64,
     restart_seconds: f64,
+    schedules_mb: f64,
+    schedules_restart_seconds: f64,
+    lateness_p99_ms: u32,
+    urgent_p99_ms: u32,
 }
 
 /// The figures of one run. What was not measured is absent.
@@ -67,6 +76,9 @@ pub struct Report {
     /// A restart after a crash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
+    /// Messages scheduled far ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timers: Option<Timers>,
 }
 
 /// One line of the table.
@@ -135,7 +147,8 @@ impl Report {
         let accepts = self.accepts.iter().map(|accepts| accepts.others);
         let lives = self.lives.iter().map(|lives| lives.others);
         let exchanges = self.exchanges.iter().map(|exchanges| exchanges.others);
-        accepts.chain(lives).chain(exchanges).fold(0.0, f64::max)
+        let timers = self.timers.iter().map(|timers| timers.lateness.others);
+        accepts.chain(lives).chain(exchanges).chain(timers).fold(0.0, f64::max)
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -144,6 +157,7 @@ impl Report {
         rows.extend(self.lives.iter().flat_map(life_rows));
         rows.extend(self.exchanges.iter().map(|exchanges| exchange_row(exchanges, self.lives.as_ref())));
         rows.extend(self.restart.iter().flat_map(restart_rows));
+        rows.extend(self.timers.iter().flat_map(timer_rows));
         rows
     }
 }
@@ -236,6 +250,53 @@ fn restart_rows(restart: &Restart) -> Vec<Row> {
     ]
 }
 
+fn timer_rows(timers: &Timers) -> Vec<Row> {
+    let mb = |bytes: u64| float(bytes) / 1_000_000.0;
+    let Timers { none, full, lateness, burst, .. } = timers;
+    let above = mb(timers.resident_above_none());
+    let schedules = f64::from(timers.schedules);
+    let lives = grouped(lateness.lives_per_second);
+    vec![
+        Row::new(format!("{} schedules, memory above none", grouped(schedules)), format!("{above:.1} MB"))
+            .aim("64 MB", above <= AIM.schedules_mb)
+            .beside(format!("{:.1} MB against {:.1} MB", mb(full.resident_max), mb(none.resident_max))),
+        Row::new("- restart after kill -9", format!("{:.2} s", full.seconds))
+            .aim("10 s", full.seconds < AIM.schedules_restart_seconds)
+            .beside(format!("{:.2} s with none", none.seconds)),
+        Row::new("- on disk", format!("{} B/schedule", grouped(ratio(float(timers.file_bytes), schedules))))
+            .beside(format!(
+                "file {:.0} MB, filled in {:.0} s",
+                mb(timers.file_bytes),
+                timers.filled_seconds
+            )),
+        Row::new(
+            format!("- timers late at {lives} lives/s, half / 99 %"),
+            format!("{} / {} ms", lateness.fired_p50_ms, lateness.fired_p99_ms),
+        )
+        .aim("99 %: 50 ms", lateness.fired_p99_ms < AIM.lateness_p99_ms)
+        .beside(format!(
+            "latest {} ms; 99 % begun after {}, taken after {} ms",
+            lateness.fired_max_ms, lateness.begun_p99_ms, lateness.taken_p99_ms
+        )),
+        Row::new(
+            format!("- {} due in one second", grouped(f64::from(burst.due))),
+            format!("{:.1} s", burst.drained_seconds),
+        )
+        .beside(format!(
+            "{}/s; all fired after {:.1} s; memory {:.0} MB",
+            grouped(burst.per_second),
+            burst.fired_seconds,
+            mb(burst.resident_max)
+        )),
+        Row::new(
+            "- urgent ones meanwhile sent after, half / 99 %",
+            format!("{} / {} ms", burst.urgent_p50_ms, burst.urgent_p99_ms),
+        )
+        .aim("99 %: 250 ms", burst.urgent_p99_ms < AIM.urgent_p99_ms)
+        .beside(format!("{} of them; 99 % accepted within {:.0} ms", burst.urgent, burst.accept_p99_ms)),
+    ]
+}
+
 fn versus(ours: f64, theirs: f64, whom: &str) -> String {
     format!("{:.1}x {whom}", ratio(ours, theirs))
 }
@@ -264,6 +325,7 @@ mod tests {
                 file_bytes: 50_000_000,
                 resident_max: 40_000_000,
             }),
+            timers: None,
         }
     }
 

@@ -47,7 +47,8 @@ pub async fn measure(stand: &Stand, connections: u32, open: u32) -> Result<Resta
     Ok(Restart { open, seconds, file_bytes, resident_max })
 }
 
-async fn ready(address: SocketAddr, since: Instant) -> Result<(), BenchError> {
+/// Waits until the daemon says that it is ready.
+pub(super) async fn ready(address: SocketAddr, since: Instant) -> Result<(), BenchError> {
     while since.elapsed() < START_MAX {
         if let Ok((200, _)) = connection::get(address, "/readyz").await {
             return Ok(());

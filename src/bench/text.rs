@@ -5,6 +5,9 @@ use crate::bench::connection::write_request;
 /// Most texts of one run: each has a recipient of its own.
 pub const TEXTS_MAX: u32 = 9_000_000;
 
+/// Where the row of urgent texts begins.
+const URGENT_FROM: u32 = 8_000_000;
+
 /// Asks for text `number`, to be sent at once.
 pub fn immediate(number: u32, request: &mut Vec<u8>) {
     write_request(request, "POST", "/v1/messages", "", &body(number, ""));
@@ -25,6 +28,22 @@ pub fn scheduled(number: u32, request: &mut Vec<u8>) {
         "",
         &body(number, r#","scheduled_for":"2099-12-24T08:00:00Z""#),
     );
+}
+
+/// Asks for text `number` of another row, before all others.
+pub fn urgent(number: u32, request: &mut Vec<u8>) {
+    let number = number.saturating_add(URGENT_FROM);
+    write_request(request, "POST", "/v1/messages", "", &body(number, r#","priority":"urgent""#));
+}
+
+/// The recipient of text `number`, without the `+`.
+pub fn recipient(number: u32) -> u64 {
+    u64::from(number).saturating_add(15_551_000_000)
+}
+
+/// The words of reminder `number`.
+pub fn reminder(number: u32) -> String {
+    format!("Your appointment {number:07} is tomorrow at nine in the morning. Reply STOP to end.")
 }
 
 fn body(number: u32, more: &str) -> String {
@@ -51,5 +70,7 @@ mod tests {
             }
         }
         assert_ne!(body(1, ""), body(2, ""));
+        assert!(body(7, "").contains(&format!("+{}", recipient(7))));
+        assert_eq!(Body::parse(reminder(TEXTS_MAX)).unwrap().segment_count(), 1);
     }
 }

@@ -12,6 +12,8 @@ use crate::bench::figure::ratio;
 pub struct Usage {
     /// Processor time, user and system, of all its threads.
     pub cpu: Duration,
+    /// Memory resident now, in bytes.
+    pub resident: u64,
     /// Most memory resident at once, in bytes.
     pub resident_max: u64,
     /// Its proportional share of resident memory now, in bytes: shared pages are counted in parts.
@@ -29,6 +31,7 @@ impl Usage {
         let maps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
         Ok(Self {
             cpu: cpu(&stat, rustix::param::clock_ticks_per_second()).unwrap_or_default(),
+            resident: bytes(&status, "VmRSS:").unwrap_or_default(),
             resident_max: bytes(&status, "VmHWM:").unwrap_or_default(),
             proportional: bytes(&maps, "Pss:").unwrap_or_default(),
         })

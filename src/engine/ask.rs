@@ -56,52 +56,87 @@ pub enum Target {
 }
 
 /// A question to the single writer.
+///
+/// [`Engine`](crate::engine::Engine) asks for the world, [`Effects`](crate::engine::courier::Effects)
+/// bring what the provider said. Replies are sent after the turn is durable.
 #[derive(Debug)]
-pub(super) enum Ask {
+pub enum Ask {
+    /// Accepts wishes, each for itself.
     Accept {
+        /// What is wanted.
         wishes: Vec<Wish>,
+        /// On whose behalf.
         origin: Origin,
+        /// Where the answers go.
         reply: oneshot::Sender<Vec<Result<Receipt, AskError>>>,
     },
+    /// Carries out one command.
     Command {
+        /// Which message.
         target: Target,
+        /// What to do.
         command: Command,
+        /// On whose behalf.
         origin: Origin,
+        /// Where the answer goes.
         reply: oneshot::Sender<Result<State, AskError>>,
     },
+    /// Tries a message again.
     Retry {
+        /// Which message.
         target: Target,
+        /// The name of the new message, when there must be one.
         id: MessageId,
+        /// Its deadline; that of the old one when `None`.
         expires_at: Option<Timestamp>,
+        /// On whose behalf.
         origin: Origin,
+        /// Where the answer goes.
         reply: oneshot::Sender<Result<Retried, AskError>>,
     },
+    /// Takes in what a signed callback says.
     Callback {
+        /// Which attempt it names.
         named: Option<(MessageNumber, Attempt)>,
+        /// What it says.
         report: Report,
+        /// Where the answer goes.
         reply: oneshot::Sender<()>,
     },
+    /// A submission ended.
     Concluded {
+        /// Which message.
         number: MessageNumber,
+        /// Which attempt.
         attempt: Attempt,
+        /// How.
         outcome: Outcome,
     },
+    /// A search ended.
     Resolved {
+        /// Which message.
         number: MessageNumber,
+        /// Which attempt.
         attempt: Attempt,
+        /// How.
         found: Found,
     },
+    /// A question about one message ended.
     Polled {
+        /// Which message.
         number: MessageNumber,
+        /// Where it is, if that could be learned.
         answer: Option<Report>,
     },
+    /// Start nothing new.
     Drain,
+    /// End after this turn.
     Stop,
 }
 
 /// What a search in the provider's list came to.
 #[derive(Debug)]
-pub(super) enum Found {
+pub enum Found {
     /// Everything that fits, newest first.
     Matches(Vec<Report>),
     /// The question could not be answered.

@@ -1,5 +1,6 @@
 //! Carries effects to the provider and brings the answers back as commands.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -14,6 +15,52 @@ use crate::engine::provider::{
 };
 
 /// Carries effects to the provider. Every effect it is given is durable already.
+///
+/// The answer to each comes back as an [`Ask`], from [`submitted`], [`searched`] or [`polled`].
+pub trait Effects: Debug + Send {
+    /// Submits one committed attempt.
+    fn submit(&self, submission: Submission);
+
+    /// Searches for an attempt whose outcome was lost.
+    fn find(&self, number: MessageNumber, attempt: Attempt, search: Search);
+
+    /// Asks where one message is.
+    fn fetch(&self, number: MessageNumber, sid: ProviderSid);
+}
+
+/// What a submission came to, as a question to the writer.
+pub fn submitted(number: MessageNumber, attempt: Attempt, outcome: SubmitOutcome) -> Ask {
+    Ask::Concluded { number, attempt, outcome: concluded(outcome) }
+}
+
+/// What a search came to, as a question to the writer.
+pub fn searched(number: MessageNumber, attempt: Attempt, outcome: FindOutcome) -> Ask {
+    let found = match outcome {
+        FindOutcome::Matches(matches) => {
+            Found::Matches(matches.into_iter().map(|found| said(&found, Via::Lookup)).collect())
+        }
+        FindOutcome::Unavailable { detail } => {
+            tracing::warn!(number = number.get(), detail, "search in the provider's list failed");
+            Found::Unavailable
+        }
+    };
+    Ask::Resolved { number, attempt, found }
+}
+
+/// Where the provider says a message is, as a question to the writer.
+pub fn polled(number: MessageNumber, outcome: FetchOutcome) -> Ask {
+    let answer = match outcome {
+        FetchOutcome::Found(candidate) => Some(said(&candidate, Via::Poll)),
+        FetchOutcome::NotFound => None,
+        FetchOutcome::Unavailable { detail } => {
+            tracing::warn!(number = number.get(), detail, "question about a message failed");
+            None
+        }
+    };
+    Ask::Polled { number, answer }
+}
+
+/// The courier of the daemon: one task per effect.
 #[derive(Debug, Clone)]
 pub(super) struct Courier {
     provider: Arc<dyn Provider>,
@@ -29,56 +76,40 @@ impl Courier {
         Self { provider, asks, questions, runtime: Handle::current() }
     }
 
-    /// Submits one committed attempt.
-    pub(super) fn submit(&self, submission: Submission) {
-        let courier = self.clone();
-        self.runtime.spawn(async move {
-            let (number, attempt) = (submission.message, submission.attempt);
-            let outcome = concluded(courier.provider.submit(submission).await);
-            courier.bring(Ask::Concluded { number, attempt, outcome });
-        });
-    }
-
-    /// Searches for an attempt whose outcome was lost.
-    pub(super) fn find(&self, number: MessageNumber, attempt: Attempt, search: Search) {
-        let courier = self.clone();
-        self.runtime.spawn(async move {
-            let _turn = courier.questions.acquire().await;
-            let found = match courier.provider.find(search).await {
-                FindOutcome::Matches(matches) => {
-                    Found::Matches(matches.into_iter().map(|found| said(&found, Via::Lookup)).collect())
-                }
-                FindOutcome::Unavailable { detail } => {
-                    tracing::warn!(number = number.get(), detail, "search in the provider's list failed");
-                    Found::Unavailable
-                }
-            };
-            courier.bring(Ask::Resolved { number, attempt, found });
-        });
-    }
-
-    /// Asks where one message is.
-    pub(super) fn fetch(&self, number: MessageNumber, sid: ProviderSid) {
-        let courier = self.clone();
-        self.runtime.spawn(async move {
-            let _turn = courier.questions.acquire().await;
-            let answer = match courier.provider.fetch(sid).await {
-                FetchOutcome::Found(candidate) => Some(said(&candidate, Via::Poll)),
-                FetchOutcome::NotFound => None,
-                FetchOutcome::Unavailable { detail } => {
-                    tracing::warn!(number = number.get(), detail, "question about a message failed");
-                    None
-                }
-            };
-            courier.bring(Ask::Polled { number, answer });
-        });
-    }
-
     /// A writer that is gone needs no answers: the restart re-derives what is open.
     fn bring(&self, ask: Ask) {
         if self.asks.send(ask).is_err() {
             tracing::debug!("an answer of the provider came after the writer had stopped");
         }
+    }
+}
+
+impl Effects for Courier {
+    fn submit(&self, submission: Submission) {
+        let courier = self.clone();
+        self.runtime.spawn(async move {
+            let (number, attempt) = (submission.message, submission.attempt);
+            let outcome = courier.provider.submit(submission).await;
+            courier.bring(submitted(number, attempt, outcome));
+        });
+    }
+
+    fn find(&self, number: MessageNumber, attempt: Attempt, search: Search) {
+        let courier = self.clone();
+        self.runtime.spawn(async move {
+            let _turn = courier.questions.acquire().await;
+            let outcome = courier.provider.find(search).await;
+            courier.bring(searched(number, attempt, outcome));
+        });
+    }
+
+    fn fetch(&self, number: MessageNumber, sid: ProviderSid) {
+        let courier = self.clone();
+        self.runtime.spawn(async move {
+            let _turn = courier.questions.acquire().await;
+            let outcome = courier.provider.fetch(sid).await;
+            courier.bring(polled(number, outcome));
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who goes next: due messages by priority and age, within slots, rate and one at a time per recipient.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
@@ -31,7 +31,8 @@ pub struct Dispatcher {
     limits: DispatchLimits,
     bucket: SegmentBucket,
     queue: BTreeMap<Place, Waiting>,
-    places: HashMap<u64, Place>,
+    /// Everybody who waits, in the queue or behind somebody.
+    waiting: HashSet<u64>,
     in_flight: HashMap<u64, PersonNumber>,
     /// Recipients with a request on the wire, and who waits behind it. One at a time per recipient
     /// keeps a lost outcome recognizable in the provider's list.
@@ -71,7 +72,7 @@ impl Dispatcher {
             limits,
             bucket: SegmentBucket::new(limits.segments_per_second, now_ms),
             queue: BTreeMap::new(),
-            places: HashMap::new(),
+            waiting: HashSet::new(),
             in_flight: HashMap::new(),
             busy: HashMap::new(),
         }
@@ -84,10 +85,10 @@ impl Dispatcher {
             .find(|(priority, _)| *priority == message.priority)
             .map_or(0, |(_, handicap)| *handicap);
         let place = Place { rank_ms: now_ms.saturating_add(handicap), number: number.get() };
-        if self.in_flight.contains_key(&place.number) || self.places.contains_key(&place.number) {
+        if self.in_flight.contains_key(&place.number) || self.waiting.contains(&place.number) {
             return;
         }
-        self.places.insert(place.number, place);
+        self.waiting.insert(place.number);
         let waiting = Waiting { person: message.person, segments: message.segments, since_ms: now_ms };
         self.queue.insert(place, waiting);
     }
@@ -106,7 +107,7 @@ impl Dispatcher {
                 self.queue.insert(place, waiting);
                 return Turn::After(Duration::from_millis(wait_ms));
             }
-            self.places.remove(&place.number);
+            self.waiting.remove(&place.number);
             self.in_flight.insert(place.number, waiting.person);
             self.busy.insert(waiting.person, Vec::new());
             return Turn::Go(MessageNumber::new(place.number));
@@ -136,7 +137,7 @@ impl Dispatcher {
 
     /// Due messages without a slot.
     pub fn waiting(&self) -> usize {
-        self.places.len()
+        self.waiting.len()
     }
 
     /// How long the message that would go next has waited, in milliseconds.

@@ -14,7 +14,7 @@
 mod admission;
 mod answer;
 pub mod ask;
-mod courier;
+pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod duty;
@@ -22,6 +22,7 @@ pub mod progress;
 pub mod provider;
 pub mod rate;
 mod scheduler;
+pub mod stepper;
 pub mod timer_wheel;
 mod turn;
 mod writer;
@@ -110,7 +111,7 @@ impl Engine {
         let (end, ended) = watch::channel(None);
         let admission = Arc::new(Admission::new(config.queue_bytes_max));
         let progress = Arc::new(Progress::default());
-        let courier = Courier::new(provider, asks.clone(), config.questions_max);
+        let courier = Box::new(Courier::new(provider, asks.clone(), config.questions_max));
         let mut writer =
             Writer::recover(store, clock, config, courier, Arc::clone(&admission), Arc::clone(&progress))?;
         thread::Builder::new()

@@ -9,13 +9,12 @@ use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
 use dunlin_workflows::source::Source;
-use dunlin_workflows::timestamp::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
 use crate::engine::answer::Answers;
 use crate::engine::ask::Ask;
-use crate::engine::courier::Courier;
+use crate::engine::courier::Effects;
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::doubts::Doubts;
 use crate::engine::progress::{Progress, Turned};
@@ -43,9 +42,9 @@ const HOUSEKEEPING_MS: u64 = 60_000;
 const RECOVERED_AT_ONCE: usize = 4096;
 /// Most idempotency keys and orphans removed in one transaction.
 const FORGOTTEN_AT_ONCE: usize = 2000;
-/// States in which a message may be open without a timer on disk. The others wait for theirs.
-const OPEN_WITHOUT_TIMER: [StateName; 5] =
-    [StateName::Accepted, StateName::Held, StateName::Due, StateName::Submitting, StateName::Unknown];
+/// States whose next step no timer on disk takes: they are looked through when everything is re-derived.
+/// Those who wait for their hour may be millions, and are not.
+const STEPS_WITHOUT_TIMER: [StateName; 3] = [StateName::Due, StateName::Submitting, StateName::Unknown];
 
 /// The single writer. Whatever it holds in memory is derived from the store.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ pub(super) struct Writer {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     config: EngineConfig,
-    courier: Courier,
+    effects: Box<dyn Effects>,
     admission: Arc<Admission>,
     progress: Arc<Progress>,
     memory: Memory,
@@ -71,14 +70,14 @@ impl Writer {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
         config: EngineConfig,
-        courier: Courier,
+        effects: Box<dyn Effects>,
         admission: Arc<Admission>,
         progress: Arc<Progress>,
     ) -> Result<Self, StartError> {
         let (now, now_ms) = (clock.wall(), clock.monotonic_ms());
         let mut memory = Memory {
             dispatcher: Dispatcher::new(config.limits, now_ms),
-            scheduler: Scheduler::new(config.timer_horizon, now),
+            scheduler: Scheduler::new(config.timer_horizon, now, config.rules.sending),
             doubts: Doubts::new(now_ms),
             lane: Lane::default(),
             silence: Silence::default(),
@@ -87,7 +86,7 @@ impl Writer {
         let reader = store.reader()?;
         memory.lane = reader.lane(LaneNumber::FIRST)?;
         let mut backlog = Vec::new();
-        for state in OPEN_WITHOUT_TIMER {
+        for state in STEPS_WITHOUT_TIMER {
             let mut after = MessageNumber::new(0);
             loop {
                 let numbers = reader.numbers_in(state, after, RECOVERED_AT_ONCE)?;
@@ -104,7 +103,7 @@ impl Writer {
             store,
             clock,
             config,
-            courier,
+            effects,
             admission,
             progress,
             memory,
@@ -140,7 +139,7 @@ impl Writer {
             if stop {
                 return Ok(());
             }
-            sleep = self.sleep(wait);
+            sleep = self.idle(wait).min(SLEEP_MAX);
         }
     }
 
@@ -150,7 +149,7 @@ impl Writer {
     }
 
     /// What was in flight when the last process ended may or may not have been taken.
-    fn lose_in_flight(&mut self) -> Result<(), CommitError<TurnError>> {
+    pub(super) fn lose_in_flight(&mut self) -> Result<(), CommitError<TurnError>> {
         let backlog = std::mem::take(&mut self.backlog);
         for chunk in backlog.chunks(TIMERS_PER_TURN) {
             let mut asks = Vec::new();
@@ -160,10 +159,13 @@ impl Writer {
     }
 
     /// One turn: everything that was asked or is due, in one transaction. Returns the rate's wait.
-    fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
+    pub(super) fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let mut fired = std::mem::take(&mut self.backlog);
-        self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
+        // Timers stay on disk until there is room for them, however many are due at once.
+        if fired.len() < TIMERS_PER_TURN {
+            self.memory.scheduler.advance(&self.store, now, &mut fired).map_err(unreadable)?;
+        }
         self.backlog = fired.split_off(fired.len().min(TIMERS_PER_TURN));
         self.search(now_ms)?;
         let nobody_goes = self.draining
@@ -192,13 +194,15 @@ impl Writer {
             if let (Some(message), Some(request)) = (message, request)
                 && let State::Unknown { started_at, since, .. } = message.state
             {
+                // Had the wall clock jumped back in between, the loss would lie before the start, and a
+                // window from one to the other would hold nothing: the text would be sent again.
                 let search = Search {
                     to: request.to,
                     body: request.body,
-                    created_from: started_at.minus(CLOCK_SKEW),
-                    created_until: since.plus(LATE_ACCEPT),
+                    created_from: started_at.min(since).minus(CLOCK_SKEW),
+                    created_until: started_at.max(since).plus(LATE_ACCEPT),
                 };
-                self.courier.find(number, message.attempt, search);
+                self.effects.find(number, message.attempt, search);
             }
         }
         Ok(())
@@ -257,7 +261,7 @@ impl Writer {
             self.housekeeping_due_ms = now_ms.saturating_add(HOUSEKEEPING_MS);
         }
         for submission in submissions {
-            self.courier.submit(submission);
+            self.effects.submit(submission);
         }
         self.publish(now_ms);
         answers.give();
@@ -274,14 +278,14 @@ impl Writer {
         for number in numbers {
             let message = reader.message(*number).map_err(unreadable)?.map(|row| row.message);
             if let Some(sid) = message.and_then(|message| message.sid) {
-                self.courier.fetch(*number, sid);
+                self.effects.fetch(*number, sid);
             }
         }
         Ok(())
     }
 
     /// How long nothing will be due: by a timer, a search, the rate or the lane.
-    fn sleep(&self, rate: Option<Duration>) -> Duration {
+    pub(super) fn idle(&self, rate: Option<Duration>) -> Duration {
         if !self.backlog.is_empty() {
             return Duration::ZERO;
         }
@@ -292,7 +296,7 @@ impl Writer {
         let waiting = self.memory.dispatcher.waiting() > 0;
         let lane =
             (waiting && !self.memory.lane.is_open(now)).then(|| self.memory.lane.cool_until.since(now));
-        [timer, search, rate, lane].into_iter().flatten().fold(SLEEP_MAX, Duration::min)
+        [timer, search, rate, lane].into_iter().flatten().fold(Duration::MAX, Duration::min)
     }
 
     fn publish(&self, now_ms: u64) {
@@ -330,10 +334,8 @@ fn recover(
                 memory.doubts.open(number, message.person, request.body, after, now_ms);
             }
         }
-        // What no timer holds is looked at once: in flight when the process ended, or held for a
-        // switch that may have been turned.
+        // In flight when the process ended.
         Next::Answer { .. } => backlog.push(number),
-        Next::Wake { at } if at == Timestamp::MAX => backlog.push(number),
         Next::Wake { .. } | Next::Poll { .. } | Next::Nothing => {}
     }
     Ok(())

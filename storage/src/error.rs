@@ -14,6 +14,13 @@ use crate::seal::{EntropyError, KeyId};
 #[error("the database file failed: {0}")]
 pub struct Fault(#[source] Box<redb::Error>);
 
+impl Fault {
+    /// Whether a table was asked for that the file lacks.
+    pub(crate) fn is_absent_table(&self) -> bool {
+        matches!(*self.0, redb::Error::TableDoesNotExist(_))
+    }
+}
+
 /// Reading failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

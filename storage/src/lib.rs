@@ -37,6 +37,7 @@ pub mod recovery;
 mod rotation;
 mod seal;
 mod store;
+mod switch;
 mod table;
 mod upgrade;
 

@@ -18,7 +18,7 @@ use crate::meta::{FORMAT_VERSION, Meta, MetaError};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
-use crate::{table, upgrade};
+use crate::{switch, table, upgrade};
 
 /// How to open a store.
 #[derive(Clone)]
@@ -62,7 +62,8 @@ pub struct ReadOnlyStore {
 
 impl Store {
     /// Opens the store at `path`, or creates it there, and checks it: its format, that the journal
-    /// has no gap, the newest records, and every message that is not finalized.
+    /// has no gap, the newest records, and the rows of the messages that they belong to. What that costs
+    /// does not grow with the file.
     ///
     /// A new file is made beside `path`, synced, and then given its name: a crash while creating
     /// leaves no half file under `path`.
@@ -105,6 +106,7 @@ impl Store {
         if upgraded_from.is_some() {
             upgrade::from_1(&database, &keys, &options.entropy)?;
         }
+        switch::make_if_absent(&database)?;
         let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
         let meta = reader.meta().map_err(|error| refused(path, error))?;
         check_keys(&reader, &meta, &keys)?;

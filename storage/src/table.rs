@@ -54,6 +54,9 @@ pub(crate) const HEADS: Table<u8, &[u8]> = TableDefinition::new("heads");
 /// (due instant in ms, message number): every message that has a timer, once.
 pub(crate) const TIMERS: Table<(i64, u64), ()> = TableDefinition::new("timers");
 
+/// Number of a message that is held while sending is switched off: no clock need release it.
+pub(crate) const SWITCHED_OFF: Table<u64, ()> = TableDefinition::new("switched_off");
+
 /// Lane number to projection.
 pub(crate) const LANES: Table<u64, &[u8]> = TableDefinition::new("lanes");
 

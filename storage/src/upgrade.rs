@@ -22,7 +22,7 @@ use crate::record::accepted::{AcceptedV1, AcceptedV2};
 use crate::record::header::{Header, KIND_MESSAGE};
 use crate::record::{RecordError, codec, row};
 use crate::seal::{Entropy, Keyring};
-use crate::table;
+use crate::{switch, table};
 
 /// Format 1: (digits of the recipient, message number).
 const BY_RECIPIENT: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("by_recipient");
@@ -44,6 +44,7 @@ pub(crate) fn from_1(database: &Database, keys: &Arc<Keyring>, entropy: &Entropy
     let head = seal_journal(&transaction, &mut persons)?;
     rewrite_rows(&transaction, &persons)?;
     persons.write(&transaction)?;
+    switch::fill(&transaction)?;
     let mut heads = transaction.open_table(table::HEADS).map_err(Fault::from)?;
     heads.insert(chain::NEWEST, head.to_bytes().as_slice()).map_err(Fault::from)?;
     drop(heads);

@@ -10,6 +10,7 @@ use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::fault::FaultKind;
 use crate::record::tag::Tagged;
+use crate::switch;
 
 /// Changes of the ordered indexes.
 #[derive(Default)]
@@ -18,6 +19,8 @@ struct Moves {
     states_entered: Vec<(u8, u64)>,
     timers_disarmed: Vec<(i64, u64)>,
     timers_armed: Vec<(i64, u64)>,
+    switched_off: Vec<u64>,
+    switched_on: Vec<u64>,
 }
 
 impl Batch<'_> {
@@ -101,6 +104,12 @@ impl Batch<'_> {
         for key in moves.timers_armed {
             self.tables.timers.open()?.insert(key, ()).map_err(Fault::from)?;
         }
+        for number in moves.switched_off {
+            self.tables.switched_off.open()?.insert(number, ()).map_err(Fault::from)?;
+        }
+        for number in moves.switched_on {
+            self.tables.switched_off.open()?.remove(number).map_err(Fault::from)?;
+        }
         Ok(())
     }
 
@@ -125,7 +134,13 @@ impl Moves {
         let number = number.get();
         let state = touched.now.message.state.name();
         let timer = touched.now.timer;
-        let (old_state, old_timer) = touched.stored.unzip();
+        let (old_state, old_timer) =
+            (touched.stored.map(|old| old.state), touched.stored.map(|old| old.timer));
+        match (touched.stored.is_some_and(|old| old.is_off), switch::is_off(&touched.now.message)) {
+            (false, true) => self.switched_off.push(number),
+            (true, false) => self.switched_on.push(number),
+            (true, true) | (false, false) => {}
+        }
         if old_state != Some(state) {
             self.states_left.extend(old_state.map(|old| (old.tag(), number)));
             self.states_entered.push((state.tag(), number));

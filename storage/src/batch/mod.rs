@@ -28,6 +28,7 @@ use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::{PersonEvent, Place, Record, put_lane, put_message, put_person};
 use crate::seal::{Entropy, Keyring};
+use crate::switch;
 use pending::Pending;
 use tables::Tables;
 
@@ -66,9 +67,17 @@ pub struct Batch<'txn> {
 /// A message that this batch read or changed.
 struct Touched {
     /// What the indexes say about it; `None` for a new message.
-    stored: Option<(StateName, Option<Timestamp>)>,
+    stored: Option<Indexed>,
     now: Projection,
     changed: bool,
+}
+
+/// What the indexes say about a message.
+#[derive(Clone, Copy)]
+struct Indexed {
+    state: StateName,
+    timer: Option<Timestamp>,
+    is_off: bool,
 }
 
 impl<'txn> Batch<'txn> {
@@ -139,8 +148,12 @@ impl<'txn> Batch<'txn> {
         if !self.messages.contains_key(&number) {
             let read = stored_message(&mut self.tables, number);
             let Some(now) = self.noted(read)? else { return Ok(None) };
-            let stored = Some((now.message.state.name(), now.timer));
-            self.messages.insert(number, Touched { stored, now, changed: false });
+            let stored = Indexed {
+                state: now.message.state.name(),
+                timer: now.timer,
+                is_off: switch::is_off(&now.message),
+            };
+            self.messages.insert(number, Touched { stored: Some(stored), now, changed: false });
         }
         Ok(self.messages.get(&number).map(|touched| &touched.now))
     }

@@ -43,6 +43,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) masters: Lazy<'txn, u32, ()>,
     pub(crate) heads: Lazy<'txn, u8, &'static [u8]>,
     pub(crate) timers: Lazy<'txn, (i64, u64), ()>,
+    pub(crate) switched_off: Lazy<'txn, u64, ()>,
     pub(crate) lanes: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) orphans: Lazy<'txn, (&'static [u8; 34], u64), &'static [u8]>,
     pub(crate) orphan_age: Lazy<'txn, (i64, &'static [u8; 34], u64), ()>,
@@ -68,6 +69,7 @@ impl<'txn> Tables<'txn> {
             masters: Lazy::new(transaction, table::MASTERS),
             heads: Lazy::new(transaction, table::HEADS),
             timers: Lazy::new(transaction, table::TIMERS),
+            switched_off: Lazy::new(transaction, table::SWITCHED_OFF),
             lanes: Lazy::new(transaction, table::LANES),
             orphans: Lazy::new(transaction, table::ORPHANS),
             orphan_age: Lazy::new(transaction, table::ORPHAN_AGE),
@@ -98,6 +100,7 @@ impl<'txn> Tables<'txn> {
         self.masters.open()?;
         self.heads.open()?;
         self.timers.open()?;
+        self.switched_off.open()?;
         self.lanes.open()?;
         self.orphans.open()?;
         self.orphan_age.open()?;

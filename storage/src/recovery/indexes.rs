@@ -14,7 +14,7 @@ use crate::projection::Projection;
 use crate::reader::Reader;
 use crate::record::tag::Tagged;
 use crate::record::{Event, Record};
-use crate::{idempotency, orphan, table};
+use crate::{idempotency, orphan, switch, table};
 
 /// Compares every index with the rows, and every age index with its table.
 pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), ReadError> {
@@ -33,6 +33,11 @@ pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), Re
     if count(report, "timers", seen.timers, &reader.open(table::TIMERS)?)? {
         stray_timers(reader, report)?;
     }
+    if let Some(index) = reader.switch_index()?
+        && count(report, "switched_off", seen.switched_off, &index)?
+    {
+        stray_switched_off(reader, &index, report)?;
+    }
     check_orphans(reader, report)?;
     check_idempotency(reader, report)?;
     check_cursors(reader, report)
@@ -43,6 +48,7 @@ pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), Re
 struct Seen {
     rows: u64,
     timers: u64,
+    switched_off: u64,
     totals: BTreeMap<u8, u64>,
 }
 
@@ -51,6 +57,7 @@ fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadEr
     let by_state = reader.open(table::BY_STATE)?;
     let by_person = reader.open(table::BY_PERSON)?;
     let timers = reader.open(table::TIMERS)?;
+    let switch_index = reader.switch_index()?;
     let mut seen = Seen::default();
     for entry in reader.open(table::MESSAGES)?.range::<u64>(..).map_err(Fault::from)? {
         let (key, bytes) = entry.map_err(Fault::from)?;
@@ -71,6 +78,12 @@ fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadEr
         if let Some(at) = row.timer {
             seen.timers = seen.timers.saturating_add(1);
             expect(report, "timers", &timers, (at.as_millis(), number), number)?;
+        }
+        if switch::is_off(&row.message) {
+            seen.switched_off = seen.switched_off.saturating_add(1);
+            if let Some(index) = &switch_index {
+                expect(report, "switched_off", index, number, number)?;
+            }
         }
     }
     Ok(seen)
@@ -147,6 +160,22 @@ fn stray_timers(reader: &Reader, report: &mut VerifyReport) -> Result<(), ReadEr
         let timer = row.and_then(|row| row.timer).map(Timestamp::as_millis);
         if timer != Some(due_ms) {
             report.add(Problem::StrayEntry { table: "timers", key: format!("{due_ms} {number}") });
+        }
+    }
+    Ok(())
+}
+
+/// Entries of `switched_off` that no row asks for.
+fn stray_switched_off(
+    reader: &Reader,
+    index: &ReadOnlyTable<u64, ()>,
+    report: &mut VerifyReport,
+) -> Result<(), ReadError> {
+    for entry in index.range::<u64>(..).map_err(Fault::from)? {
+        let number = entry.map_err(Fault::from)?.0.value();
+        let row = readable(reader.message(MessageNumber::new(number)))?;
+        if row.is_none_or(|row| !switch::is_off(&row.message)) {
+            report.add(Problem::StrayEntry { table: "switched_off", key: number.to_string() });
         }
     }
     Ok(())

@@ -5,8 +5,10 @@ mod indexes;
 mod problem;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::StateName;
+use dunlin_workflows::message::{STATES, StateName};
 use dunlin_workflows::timestamp::Timestamp;
 use redb::ReadableTableMetadata;
 
@@ -15,8 +17,9 @@ use crate::error::{Fault, OpenError, ReadError};
 use crate::journal::JournalSeq;
 use crate::meta::FORMAT_VERSION;
 use crate::reader::Reader;
-use crate::record::Record;
-use crate::table;
+use crate::record::tag::Tagged;
+use crate::record::{Event, Record};
+use crate::{switch, table};
 
 pub use fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 pub use problem::{PROBLEMS_LISTED, Problem, VerifyReport};
@@ -24,9 +27,6 @@ pub use verify::verify;
 
 /// How many of the newest records are read on opening: what a crash could have hurt.
 pub const NEWEST_RECORDS: u64 = 1_000;
-
-/// Messages read per step.
-const CHUNK: usize = 1_000;
 
 /// What opening found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,24 +55,18 @@ pub struct OpenReport {
     pub orphans: u64,
 }
 
-/// Checks that the journal has no gap, and reads the newest records and every message that is not
-/// finalized.
+/// Checks that the journal has no gap, and reads the newest records and the rows of the messages that
+/// they belong to: what the last commits before a crash touched. Everything older was read at some
+/// opening before, and every row is checked again whenever it is read.
 pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport, OpenError> {
     let last_seq = gapless(reader)?;
     let head = reader.head()?;
     if head.seq != last_seq {
         return Err(OpenError::HeadAstray { last: last_seq, head: head.seq });
     }
-    let newest = JournalSeq::new(last_seq.get().saturating_sub(NEWEST_RECORDS));
-    for raw in reader.journal(newest)? {
-        let raw = raw?;
-        Record::decode(raw.seq, &raw.bytes).map_err(|source| ReadError::Record { seq: raw.seq, source })?;
-    }
+    check_messages(reader, &newest_records(reader, last_seq)?)?;
     let totals = reader.totals()?;
     let open = totals.into_iter().filter(|(state, total)| *total > 0 && !state.is_settled()).collect();
-    for (state, _) in totals.into_iter().filter(|(state, _)| !state.is_settled()) {
-        read_all(reader, state)?;
-    }
     Ok(OpenReport {
         created: false,
         repaired: false,
@@ -97,19 +91,52 @@ fn gapless(reader: &Reader) -> Result<JournalSeq, OpenError> {
     if records == last.get() && starts_at_one { Ok(last) } else { Err(OpenError::Gap { last, records }) }
 }
 
-/// Reads every message in `state`.
-fn read_all(reader: &Reader, state: StateName) -> Result<(), ReadError> {
-    let mut after = MessageNumber::new(0);
-    loop {
-        let numbers = reader.numbers_in(state, after, CHUNK)?;
-        let Some(last) = numbers.last() else { return Ok(()) };
-        after = *last;
-        for number in numbers {
-            let row = reader.message(number)?;
-            let state_of_row = row.map(|row| row.message.state.name());
-            if state_of_row != Some(state) {
-                return Err(ReadError::Strayed { table: "by_state", number });
+/// Reads the newest records. Gives the messages they belong to, each with its newest record.
+fn newest_records(
+    reader: &Reader,
+    last_seq: JournalSeq,
+) -> Result<BTreeMap<MessageNumber, JournalSeq>, ReadError> {
+    let mut messages = BTreeMap::new();
+    let before = JournalSeq::new(last_seq.get().saturating_sub(NEWEST_RECORDS));
+    for raw in reader.journal(before)? {
+        let raw = raw?;
+        let record = Record::decode(raw.seq, &raw.bytes)
+            .map_err(|source| ReadError::Record { seq: raw.seq, source })?;
+        if let Event::Message { number, .. } = record.event {
+            messages.insert(number, raw.seq);
+        }
+    }
+    Ok(messages)
+}
+
+/// Whether these messages' rows can be read and end where the journal does, and whether the indexes
+/// that wake a message say what the rows say.
+fn check_messages(reader: &Reader, newest: &BTreeMap<MessageNumber, JournalSeq>) -> Result<(), ReadError> {
+    let by_state = reader.open(table::BY_STATE)?;
+    let timers = reader.open(table::TIMERS)?;
+    let switched_off = reader.switch_index()?;
+    for (number, seq) in newest {
+        let strayed = |table| Err(ReadError::Strayed { table, number: *number });
+        let Some(row) = reader.message(*number)?.filter(|row| row.last_seq == *seq) else {
+            return strayed("messages");
+        };
+        for (state, _) in STATES {
+            let listed = by_state.get((state.tag(), number.get())).map_err(Fault::from)?.is_some();
+            if listed != (row.message.state.name() == state) {
+                return strayed("by_state");
+            }
+        }
+        if let Some(at) = row.timer
+            && timers.get((at.as_millis(), number.get())).map_err(Fault::from)?.is_none()
+        {
+            return strayed("timers");
+        }
+        if let Some(index) = &switched_off {
+            let listed = index.get(number.get()).map_err(Fault::from)?.is_some();
+            if listed != switch::is_off(&row.message) {
+                return strayed("switched_off");
             }
         }
     }
+    Ok(())
 }

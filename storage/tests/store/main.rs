@@ -19,4 +19,5 @@ mod opening; // creating, locking, refusing
 mod sealing; // nobody reads a person's texts without the keys, or after an erasure
 mod small_tables; // orphans, idempotency keys, cursors
 mod story; // one fixed history with every event there is
+mod switch; // who is held while sending is switched off; damage outside what opening reads
 mod verifying; // damage is found and named
