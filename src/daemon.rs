@@ -9,20 +9,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, Head, OpenError, OpenOptions, OpenReport, Store, compact};
+use dunlin_storage::{Entropy, FaultKind, Head, OpenError, OpenOptions, OpenReport, Store, compact};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
 use crate::config::resolve::{Origin, Values};
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
+use crate::engine::duty::{Away, Duty};
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
 use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
+use crate::keeper::Keeper;
 use crate::keys::KeysError;
+use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
 use crate::timeline::written;
@@ -95,6 +99,9 @@ pub enum DaemonError {
     /// The engine ended because it could not go on; a restart recovers.
     #[error("the engine stopped: {0}; what was acknowledged is durable, restart to recover")]
     Engine(String),
+    /// The disk failed: nothing is to be started on it again without a look.
+    #[error("the disk under the store failed: {0}; check the disk, and restore a backup if it is broken")]
+    Disk(String),
     /// A second signal came before the stop was over.
     #[error("stopped at once; requests on the wire will be looked up after the restart")]
     Impatient,
@@ -111,10 +118,9 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let mut shutdown = Shutdown::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
-    let (store, report) = open(&config, clock.as_ref(), ids.as_ref())?;
+    let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref())?;
     note_head(&config, clock.as_ref(), "start", report.head)?;
     let store = Arc::new(store);
-    let ours = Arc::clone(&store);
     let noting = Arc::clone(&clock);
     let listener = TcpListener::bind(config.listen)
         .await
@@ -124,18 +130,14 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
 
     let callback_key = *store.callback_key();
     let (account, _sandbox) = account(&config, &clock, ids.as_ref()).await?;
-    let twilio = Twilio::new(provider(&config, &account, &public_url, callback_key))?;
-    let engine = Engine::start(
-        Arc::clone(&store),
-        Arc::new(twilio),
-        Arc::clone(&clock),
-        engine_config(&config, ids.as_ref()),
-    )?;
+    let twilio = Arc::new(Twilio::new(provider(&config, &account, &public_url, callback_key))?);
+    let keeper = keeper(&config, Arc::clone(&clock), Arc::clone(&ids), twilio, (store, options))?;
     let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
     let mode = mode(&config);
     let edge = Edge {
-        engine: engine.clone(),
-        store,
+        duty: Arc::clone(keeper.duty()),
+        room: Room::new(config.data.clone(), config.disk_free_min),
+        backups: Backups::new(config.backups.clone(), config.cache_bytes),
         clock,
         ids,
         webhook: WebhookConfig {
@@ -158,15 +160,25 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let mut serving = tokio::spawn(http::serve(listener, router, ServeLimits::default(), stopped));
     tokio::select! {
         () = shutdown.asked() => {}
-        ended = engine.ended() => return Err(reason(ended)),
+        ended = keeper.keep() => {
+            keeper.duty().end(Away::Failed);
+            return Err(reason(ended));
+        }
         served = &mut serving => return Err(gone(served)),
     }
     stop.send_replace(true);
     tracing::info!("stopping; requests on the wire may finish, nothing new starts");
     tokio::select! {
-        stopped = wind_down(serving, &engine, config.drain) => stopped?,
+        stopped = wind_down(serving, keeper.duty(), config.drain) => stopped?,
         () = shutdown.asked() => return Err(DaemonError::Impatient),
     }
+    let Ok(on_duty) = keeper.duty().now() else {
+        tracing::warn!("stopped while the disk was full; what was acknowledged is durable");
+        return Ok(());
+    };
+    keeper.duty().end(Away::Stopping);
+    let ours = Arc::clone(&on_duty.store);
+    drop(on_duty);
     let head = ours.head();
     close(ours).await;
     note_head(&config, noting.as_ref(), "stop", head)?;
@@ -175,7 +187,11 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
 }
 
 /// Opens the store, creating its directory for this user alone.
-fn open(config: &Config, clock: &dyn Clock, ids: &dyn IdSource) -> Result<(Store, OpenReport), DaemonError> {
+fn open(
+    config: &Config,
+    clock: &dyn Clock,
+    ids: &dyn IdSource,
+) -> Result<(Store, OpenReport, OpenOptions), DaemonError> {
     let unusable = |source| DaemonError::Data { path: config.data.clone(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(&config.data).map_err(unusable)?;
     let path = config.data.join(STORE_FILE);
@@ -200,18 +216,40 @@ fn open(config: &Config, clock: &dyn Clock, ids: &dyn IdSource) -> Result<(Store
         entropy: Entropy::system(),
         check_integrity: false,
     };
-    let opened = Store::open(&path, &options).map_err(refused)?;
-    let Some(format) = opened.1.upgraded_from else { return Ok(opened) };
+    let (store, report) = Store::open(&path, &options).map_err(refused)?;
+    let Some(format) = report.upgraded_from else { return Ok((store, report, options)) };
     // The upgrade freed pages that may hold what an older format kept in clear.
     tracing::info!(from = format, "the store was upgraded; it is rewritten once, without its free pages");
-    opened.0.close().map_err(|fault| DaemonError::Open(fault.into()))?;
+    store.close().map_err(|fault| DaemonError::Open(fault.into()))?;
     compact(&path, config.cache_bytes).map_err(refused)?;
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
-    Ok((store, OpenReport { upgraded_from: Some(format), ..report }))
+    Ok((store, OpenReport { upgraded_from: Some(format), ..report }, options))
 }
 
 fn refused(error: OpenError) -> DaemonError {
     if let OpenError::InUse { path } = error { DaemonError::InUse { path } } else { DaemonError::Open(error) }
+}
+
+/// Starts an engine on the store, and whoever gets another one when the disk was full.
+fn keeper(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    twilio: Arc<Twilio>,
+    (store, options): (Arc<Store>, OpenOptions),
+) -> Result<Keeper, StartError> {
+    let path = config.data.join(STORE_FILE);
+    let open = move || {
+        // One that is gone must not be taken for one that never was.
+        std::fs::metadata(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        Ok(Store::open(&path, &options)?.0)
+    };
+    let config = config.clone();
+    let start = move |store| {
+        let provider = Arc::<Twilio>::clone(&twilio);
+        Engine::start(store, provider, Arc::clone(&clock), engine_config(&config, ids.as_ref()))
+    };
+    Keeper::begin(store, open, start)
 }
 
 /// Appends the head of the journal to the operator's file: a journal that does not continue it was
@@ -322,7 +360,8 @@ fn announce(
 
 fn reason(ended: Ended) -> DaemonError {
     match ended {
-        Ended::Failed(why) => DaemonError::Engine(why),
+        Ended::Failed { kind: FaultKind::Disk, why } => DaemonError::Disk(why),
+        Ended::Failed { kind: FaultKind::NoRoom | FaultKind::Engine, why } => DaemonError::Engine(why),
         Ended::Stopped => DaemonError::Engine("nobody asked it to".to_owned()),
     }
 }
@@ -340,13 +379,16 @@ fn gone(served: Result<io::Result<()>, JoinError>) -> DaemonError {
 /// First no more connections, then no more requests to the provider, then the writer.
 async fn wind_down(
     serving: JoinHandle<io::Result<()>>,
-    engine: &Engine,
+    duty: &Duty,
     longest: Duration,
 ) -> Result<(), DaemonError> {
     let served = tokio::time::timeout(EDGE_STOP_MAX, serving).await;
-    engine.drain(longest).await;
-    if let Ended::Failed(why) = engine.ended().await {
-        return Err(DaemonError::Engine(why));
+    if let Ok(on_duty) = duty.now() {
+        on_duty.engine.drain(longest).await;
+        let ended = on_duty.engine.ended().await;
+        if ended != Ended::Stopped {
+            return Err(reason(ended));
+        }
     }
     // A caller that does not hang up in time must not keep the daemon from stopping.
     if let Ok(Ok(Err(error))) = served {

@@ -1,5 +1,6 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
 
+pub mod backup;
 pub mod bench;
 pub mod cli;
 pub mod clock;
@@ -8,8 +9,11 @@ pub mod daemon;
 pub mod engine;
 pub mod http;
 pub mod id_source;
+pub mod keeper;
 pub mod keys;
 pub mod replay;
+pub mod restore;
+pub mod room;
 pub mod sandbox;
 pub mod shutdown;
 pub mod telemetry;

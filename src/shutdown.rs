@@ -9,6 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
+    /// Heard so that it does not end the process: a file that may not grow further is a full disk.
+    _file_size: Signal,
 }
 
 impl Shutdown {
@@ -17,7 +19,12 @@ impl Shutdown {
     /// # Errors
     /// When the operating system refuses.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _file_size: signal(file_size)?,
+        })
     }
 
     /// Returns when the next signal arrives.

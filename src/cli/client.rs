@@ -18,6 +18,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Longest time for one question.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
+/// Longest time for what takes as long as the store is large.
+const PATIENCE: Duration = Duration::from_hours(1);
+
 /// A connection to one daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -117,6 +120,18 @@ impl Client {
         self.send(request).await
     }
 
+    /// Posts `body` to `path` and waits as long as it takes. `None` when nobody listens there.
+    ///
+    /// # Errors
+    /// When somebody listens and does not answer.
+    pub(super) async fn post_patiently(&self, path: &str, body: &Value) -> Result<Option<Answer>, Failure> {
+        match self.request(Method::POST, path).json(body).timeout(PATIENCE).send().await {
+            Ok(response) => Answer::read(response).await.map(Some).map_err(|error| self.unreachable(&error)),
+            Err(error) if error.is_connect() => Ok(None),
+            Err(error) => Err(self.unreachable(&error)),
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(actor) = &self.actor {
@@ -193,7 +208,10 @@ impl Answer {
             (StatusCode::CONFLICT, _) | (_, Some("idempotency_key_reused")) => Exit::Conflict,
             (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Exit::Usage,
             (
-                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::REQUEST_TIMEOUT
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::INSUFFICIENT_STORAGE,
                 _,
             ) => Exit::Unreachable,
             _ => Exit::Failure,
@@ -205,7 +223,7 @@ impl Answer {
     /// Whether the same question may be answered later.
     pub(super) fn is_busy(&self) -> bool {
         let code = self.body.get("code").and_then(Value::as_str);
-        matches!(self.status, 408 | 429 | 503) || code == Some("idempotency_in_progress")
+        matches!(self.status, 408 | 429 | 503 | 507) || code == Some("idempotency_in_progress")
     }
 }
 

@@ -19,12 +19,14 @@ pub(super) enum Exit {
     Conflict,
     /// The daemon or the provider can't be reached or takes nothing right now.
     Unreachable,
+    /// The disk failed.
+    Disk,
     /// The configuration is not usable.
     Configuration,
 }
 
 impl Exit {
-    /// The number. 69 and 78 are `EX_UNAVAILABLE` and `EX_CONFIG` of BSD's `sysexits.h`.
+    /// The number. 69, 74 and 78 are `EX_UNAVAILABLE`, `EX_IOERR` and `EX_CONFIG` of BSD's `sysexits.h`.
     pub(super) const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -33,6 +35,7 @@ impl Exit {
             Self::NotFound => 3,
             Self::Conflict => 4,
             Self::Unreachable => 69,
+            Self::Disk => 74,
             Self::Configuration => 78,
         }
     }

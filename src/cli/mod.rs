@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
 
 mod audit;
+mod backup;
 mod bench;
 mod cancel;
 mod client;
@@ -22,6 +23,7 @@ mod offline;
 mod output;
 mod pages;
 mod replay;
+mod restore;
 mod retry;
 mod sandbox;
 mod send;
@@ -46,7 +48,8 @@ Examples:
 
 Exit codes:
   0 done   1 failed   2 can't be understood   3 no such message   4 contradicts its state
-  69 daemon or provider unreachable   78 configuration not usable
+  69 daemon or provider unreachable, or without room   74 the disk failed
+  78 configuration not usable
 
 Settings come from flags, then the environment; `dunlin config show` lists them all.";
 
@@ -94,6 +97,10 @@ enum Command {
     Erase(erase::Erase),
     /// Rewrite the store without its free pages
     Compact(compact::Compact),
+    /// Copy the store to a new file, and verify the copy
+    Backup(backup::Backup),
+    /// Put a backup in the place of the store
+    Restore(restore::Restore),
     /// Check that everything the daemon needs is in place
     Doctor(doctor::Doctor),
     /// Show the settings
@@ -157,6 +164,8 @@ impl Command {
             Self::Keys(keys) => keys.run(output),
             Self::Erase(erase) => erase.run(output),
             Self::Compact(compact) => compact.run(output),
+            Self::Backup(backup) => wait_for(backup.run(output)),
+            Self::Restore(restore) => restore.run(output),
             Self::Config(config) => config.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Demo(demo) => wait_for(demo.run(output)),

@@ -47,10 +47,21 @@ impl Serve {
         // Connections that linger hold the store open; they get a moment, then the process ends.
         runtime.shutdown_timeout(LINGER_MAX);
         ended.map_err(|error| {
-            let exit = if matches!(error, DaemonError::Provider(_) | DaemonError::Keys(_)) {
-                Exit::Configuration
-            } else {
-                Exit::Failure
+            let exit = match error {
+                DaemonError::Provider(_) | DaemonError::Keys(_) => Exit::Configuration,
+                // Of its own, so that whoever watches over the daemon does not start it again on such a disk.
+                DaemonError::Disk(_) => Exit::Disk,
+                DaemonError::Data { .. }
+                | DaemonError::InUse { .. }
+                | DaemonError::Heads { .. }
+                | DaemonError::Open(_)
+                | DaemonError::Listen { .. }
+                | DaemonError::Sandbox(_)
+                | DaemonError::Start(_)
+                | DaemonError::Serve(_)
+                | DaemonError::Engine(_)
+                | DaemonError::Impatient
+                | DaemonError::Io(_) => Exit::Failure,
             };
             Failure::new(exit, error.to_string())
         })?;

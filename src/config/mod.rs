@@ -36,6 +36,8 @@ pub struct Config {
     pub keys: KeySources,
     /// The file to which the head of the journal is appended.
     pub heads_file: Option<PathBuf>,
+    /// The directory of backups.
+    pub backups: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where the provider reaches us, without a slash at the end; the listener's own address when `None`.
@@ -66,6 +68,8 @@ pub struct Config {
     pub orphan_retention: Duration,
     /// Memory for the store's pages, in bytes.
     pub cache_bytes: usize,
+    /// Bytes of the disk that stay free.
+    pub disk_free_min: u64,
     /// How long a stop waits for requests on the wire.
     pub drain: Duration,
     /// What is logged: a filter in the words of `tracing-subscriber`.
@@ -126,6 +130,7 @@ impl Config {
         let provider_timeout = reader.read(Name::ProviderTimeout, value::duration);
         let queue_bytes = reader.read(Name::QueueBytes, |text| at_least(text, 1 << 20));
         let cache_bytes = reader.read(Name::CacheBytes, |text| at_least(text, 1 << 20));
+        let disk_free_min = reader.read(Name::DiskFreeMin, value::bytes);
         let timer_horizon = reader.read(Name::TimerHorizon, value::duration);
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
@@ -149,6 +154,7 @@ impl Config {
         let destination = destination?;
         let live = matches!(destination, Destination::Live(_));
         Some(Self {
+            backups: reader.values.text(Name::Backups).map_or_else(|| data.join("backups"), PathBuf::from),
             data,
             keys,
             heads_file: reader.values.text(Name::HeadsFile).map(PathBuf::from),
@@ -167,6 +173,7 @@ impl Config {
             idempotency_retention: idempotency_retention?,
             orphan_retention: orphan_retention?,
             cache_bytes: cache_bytes?,
+            disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
             log: log?,
         })

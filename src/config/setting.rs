@@ -33,6 +33,8 @@ pub enum Name {
     Credentials,
     /// Where the head of the journal is noted.
     HeadsFile,
+    /// Where backups go.
+    Backups,
     /// Where the daemon listens.
     Listen,
     /// Where the world reaches the daemon.
@@ -77,6 +79,8 @@ pub enum Name {
     OrphanRetention,
     /// The store's cache.
     CacheBytes,
+    /// How much of the disk stays free.
+    DiskFreeMin,
     /// How long a stop waits for requests on the wire.
     Drain,
     /// What is logged.
@@ -224,6 +228,13 @@ pub const SETTINGS: &[Setting] = &[
         "a file to which the head of the journal is appended at start and stop",
     ),
     plain(
+        Name::Backups,
+        &["DUNLIN_BACKUPS"],
+        Depends("DATA/backups"),
+        "path",
+        "the directory of backups; better on another disk than the store",
+    ),
+    plain(
         Name::Listen,
         &["DUNLIN_LISTEN"],
         Text("127.0.0.1:8080"),
@@ -364,6 +375,13 @@ pub const SETTINGS: &[Setting] = &[
         Text("32MiB"),
         "bytes, KiB, MiB or GiB",
         "memory for the store's pages",
+    ),
+    plain(
+        Name::DiskFreeMin,
+        &["DUNLIN_DISK_FREE_MIN"],
+        Text("64MiB"),
+        "bytes, KiB, MiB or GiB",
+        "with less room on the disk no new texts are taken (507), and what becomes of the others is still recorded",
     ),
     plain(
         Name::Drain,

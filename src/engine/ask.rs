@@ -180,6 +180,14 @@ pub enum AskError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The disk is full.
+    #[error(
+        "there is no room on the disk, and it may or may not have become durable; make room, and repeat it with the same Idempotency-Key"
+    )]
+    NoRoom {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The engine is stopping or has stopped.
     #[error("the engine is stopping; try again after the restart")]
     Stopping,

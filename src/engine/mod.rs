@@ -17,6 +17,7 @@ pub mod ask;
 pub mod courier;
 pub mod dispatcher;
 mod doubts;
+pub mod duty;
 pub mod progress;
 pub mod provider;
 pub mod rate;
@@ -31,7 +32,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use dunlin_storage::Store;
+use dunlin_storage::{FaultKind, Store};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State};
@@ -47,6 +48,9 @@ use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
 use crate::engine::provider::Provider;
 use crate::engine::writer::Writer;
+
+/// When somebody who found no room on the disk may ask again.
+pub const ROOM_AFTER: Duration = Duration::from_secs(10);
 
 /// Everything the engine is started with.
 #[derive(Debug)]
@@ -83,8 +87,13 @@ pub struct Engine {
 pub enum Ended {
     /// As asked.
     Stopped,
-    /// The store failed; only a restart can tell what is durable.
-    Failed(String),
+    /// The store failed; only opening it again can tell what is durable.
+    Failed {
+        /// What failed.
+        kind: FaultKind,
+        /// How, in words.
+        why: String,
+    },
 }
 
 impl Engine {
@@ -110,7 +119,7 @@ impl Engine {
             .spawn(move || {
                 let how = match writer.run(&inbox) {
                     Ok(()) => Ended::Stopped,
-                    Err(error) => Ended::Failed(error.to_string()),
+                    Err(error) => Ended::Failed { kind: writer.failure(&error), why: error.to_string() },
                 };
                 // Whoever waits for the end may close the store at once.
                 drop(writer);
@@ -179,8 +188,16 @@ impl Engine {
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
         let _room = self.admission.enter(bytes)?;
         let (reply, answer) = oneshot::channel();
-        self.asks.send(ask(reply)).map_err(|_writer_is_gone| AskError::Stopping)?;
-        answer.await.map_err(|_writer_is_gone| AskError::Stopping)
+        if self.asks.send(ask(reply)).is_ok()
+            && let Ok(answer) = answer.await
+        {
+            return Ok(answer);
+        }
+        // The writer is gone, or about to say how it ended.
+        Err(match self.ended().await {
+            Ended::Failed { kind: FaultKind::NoRoom, .. } => AskError::NoRoom { retry_after: ROOM_AFTER },
+            Ended::Failed { .. } | Ended::Stopped => AskError::Stopping,
+        })
     }
 
     /// Starts nothing new and waits until every request on the wire is answered, then stops the writer.

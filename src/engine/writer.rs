@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use dunlin_storage::{BatchError, CommitError, LaneNumber, ReadError, Reader, Store};
+use dunlin_storage::{BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
@@ -142,6 +142,11 @@ impl Writer {
             }
             sleep = self.idle(wait).min(SLEEP_MAX);
         }
+    }
+
+    /// What made it end.
+    pub(super) fn failure(&self, error: &CommitError<TurnError>) -> FaultKind {
+        self.store.failure().or(error.fault_kind()).unwrap_or(FaultKind::Engine)
     }
 
     /// What was in flight when the last process ended may or may not have been taken.

@@ -28,10 +28,11 @@ pub(super) async fn one(
     headers: HeaderMap,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
+    app.room()?;
     let answering = app.in_flight.enter(&headers, "/v1/messages", &body)?;
     let request = read(&body, app.reading(), "")?;
     let wish = Wish { request, claim: answering.claim() };
-    let receipts = app.edge.engine.accept(vec![wish], asker).await?;
+    let receipts = app.on_duty()?.engine.accept(vec![wish], asker).await?;
     let receipt = receipts.into_iter().next().unwrap_or(Err(AskError::Stopping))?;
     let body = serde_json::to_vec(&AcceptedJson::new(&receipt)).unwrap_or_default();
     let mut response = (StatusCode::ACCEPTED, body).into_response();

@@ -7,16 +7,22 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::backups;
 use crate::http::problem::{Code, Problem};
 
 /// Longest time from the headers of a request to its answer. The provider gives up on a webhook
 /// after 15 seconds.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Longest request id of a caller that is taken over, in bytes.
 const REQUEST_ID_MAX: usize = 128;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest time to the answer of a request for this path.
+pub(super) fn within(path: &str) -> Duration {
+    if path == backups::PATH { backups::ANSWER_WITHIN } else { ANSWER_WITHIN }
+}
 
 /// Answers within `within`, with the caller's request id or one of ours.
 pub(super) async fn finish(request: Request, next: Next, within: Duration) -> Response {

@@ -69,6 +69,7 @@ pub(super) async fn batch(
     headers: HeaderMap,
     JsonBody(body): JsonBody<BATCH_MAX>,
 ) -> Result<Json<BatchAnswer>, Problem> {
+    app.room()?;
     let answering = app.in_flight.enter(&headers, "/v1/messages/batch", &body)?;
     let rows = rows(&body)?;
     let mut wishes = Vec::with_capacity(rows.len());
@@ -84,7 +85,7 @@ pub(super) async fn batch(
         }
     }
     if !wishes.is_empty() {
-        let receipts = app.edge.engine.accept(wishes, asker).await?;
+        let receipts = app.on_duty()?.engine.accept(wishes, asker).await?;
         data.extend(places.into_iter().zip(receipts).map(|(index, receipt)| {
             let outcome = match receipt {
                 Ok(receipt) => {

@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::engine::duty::Away;
+use crate::engine::progress::Turned;
 use crate::http::App;
 
 /// The writer turns at least twice a second; after this long without a turn it does not make progress.
@@ -19,29 +21,50 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the writer turned lately and the store works. `?verbose` tells every number.
+/// `GET /readyz`: somebody is on duty, the writer turned lately, the store works and there is room.
+/// `?verbose` tells every number.
 pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let turned = app.edge.engine.progress().read();
-    let since_turn_ms = app.edge.clock.monotonic_ms().saturating_sub(turned.turned_at_ms);
-    let poisoned = app.edge.store.is_poisoned();
-    // Looks once, without waiting.
-    let has_ended = tokio::time::timeout(Duration::ZERO, app.edge.engine.ended()).await.is_ok();
-    let is_ready = since_turn_ms <= TURN_MAX_MS && !poisoned && !has_ended;
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let now_ms = app.edge.clock.monotonic_ms();
+    let on_duty = app.edge.duty.now();
+    let turned = on_duty.as_ref().map_or_else(|_| Turned::default(), |on| on.engine.progress().read());
+    let since_turn_ms = now_ms.saturating_sub(turned.turned_at_ms);
+    let (failed, has_ended, head) = match &on_duty {
+        Ok(on_duty) => {
+            // Looks once, without waiting.
+            let has_ended = tokio::time::timeout(Duration::ZERO, on_duty.engine.ended()).await.is_ok();
+            (on_duty.store.is_poisoned(), has_ended, Some(on_duty.store.head().to_string()))
+        }
+        Err(_away) => (true, true, None),
+    };
+    let reason = match on_duty {
+        Err(Away::NoRoom) => Some("no room on the disk; an engine comes back when there is"),
+        Err(Away::Failed) => Some("the store failed"),
+        Err(Away::Stopping) => Some("stopping"),
+        Ok(_) if failed => Some("the store failed"),
+        Ok(_) if has_ended => Some("the engine has ended"),
+        Ok(_) if since_turn_ms > TURN_MAX_MS => Some("the writer makes no progress"),
+        Ok(_) if app.edge.room.shortage(now_ms).is_some() => {
+            Some("less room on the disk than DUNLIN_DISK_FREE_MIN; no new texts are taken")
+        }
+        Ok(_) => None,
+    };
+    let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let verbose =
         query.as_deref().is_some_and(|query| query.split('&').any(|name| name.starts_with("verbose")));
     if !verbose {
-        return (status, if is_ready { "ready\n" } else { "not ready; ask /readyz?verbose\n" })
-            .into_response();
+        let told = reason.map_or_else(|| "ready\n".to_owned(), |reason| format!("not ready: {reason}\n"));
+        return (status, told).into_response();
     }
     let told = json!({
-        "ready": is_ready,
+        "ready": reason.is_none(),
+        "reason": reason,
         "mode": app.edge.mode.as_str(),
-        "store_failed": poisoned,
+        "disk_free_bytes": app.edge.room.free(now_ms),
+        "store_failed": failed,
         "engine_ended": has_ended,
         "since_turn_ms": since_turn_ms,
         "last_seq": turned.last_seq,
-        "head": app.edge.store.head().to_string(),
+        "head": head,
         "commits": turned.commits,
         "in_flight": turned.in_flight,
         "waiting": turned.waiting,

@@ -30,7 +30,7 @@ pub(super) async fn show(
     Extract(app): Extract<Arc<App>>,
     name: MessageName,
 ) -> Result<Json<MessageJson>, Problem> {
-    let reader = app.edge.store.reader()?;
+    let reader = app.reader()?;
     let number = name.find(&reader)?;
     message(&reader, number).map(Json)
 }
@@ -40,7 +40,7 @@ pub(super) async fn events(
     Extract(app): Extract<Arc<App>>,
     name: MessageName,
 ) -> Result<Json<Value>, Problem> {
-    let reader = app.edge.store.reader()?;
+    let reader = app.reader()?;
     let number = name.find(&reader)?;
     let life = reader.life(number)?;
     let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
@@ -95,10 +95,11 @@ pub(super) async fn retry(
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
     let expires_at = if body.is_empty() { None } else { given(&body, "expires_at", Missing::MeansNull)? };
-    let number = name.find(&app.edge.store.reader()?)?;
+    app.room()?;
+    let number = name.find(&app.reader()?)?;
     let fresh = app.edge.ids.message_id();
-    let retried = app.edge.engine.retry(Target::Number(number), fresh, expires_at, asker).await?;
-    let reader = app.edge.store.reader()?;
+    let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, asker).await?;
+    let reader = app.reader()?;
     let (number, is_new) = match retried {
         Retried::Same(_) => (number, false),
         Retried::As(receipt) => (reader.number_of_id(receipt.id)?.ok_or_else(not_found)?, true),
@@ -116,9 +117,9 @@ async fn carry_out(
     command: Command,
     asker: Origin,
 ) -> Result<Json<MessageJson>, Problem> {
-    let number = name.find(&app.edge.store.reader()?)?;
-    app.edge.engine.command(Target::Number(number), command, asker).await?;
-    message(&app.edge.store.reader()?, number).map(Json)
+    let number = name.find(&app.reader()?)?;
+    app.on_duty()?.engine.command(Target::Number(number), command, asker).await?;
+    message(&app.reader()?, number).map(Json)
 }
 
 fn message(reader: &Reader, number: MessageNumber) -> Result<MessageJson, Problem> {

@@ -8,6 +8,7 @@ mod accepted_json;
 mod answer;
 mod asker;
 mod audit;
+mod backups;
 pub mod batch;
 mod bearer;
 mod field_errors;
@@ -27,25 +28,30 @@ pub mod wish;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use dunlin_storage::Store;
+use dunlin_storage::Reader;
 use dunlin_workflows::phone_number::Region;
 use secrecy::SecretString;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use serve::{ServeLimits, serve};
 
+use crate::backup::Backups;
 use crate::clock::Clock;
-use crate::engine::Engine;
-use crate::http::answer::{ANSWER_WITHIN, finish};
+use crate::engine::ROOM_AFTER;
+use crate::engine::duty::{Away, Duty, OnDuty};
+use crate::http::answer::{finish, within};
 use crate::http::bearer::Bearer;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
 use crate::id_source::IdSource;
+use crate::room::Room;
 use crate::twilio::signature::Verifier;
 
 /// Where texts go.
@@ -86,10 +92,12 @@ pub struct WebhookConfig {
 /// What the edge works with.
 #[derive(Debug)]
 pub struct Edge {
-    /// Answers every question that changes something.
-    pub engine: Engine,
-    /// Answers every question that only looks.
-    pub store: Arc<Store>,
+    /// Answers every question, while somebody is on duty.
+    pub duty: Arc<Duty>,
+    /// Room on the disk under the store.
+    pub room: Room,
+    /// Where copies of the store go.
+    pub backups: Backups,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Names new messages.
@@ -114,6 +122,52 @@ pub(crate) struct App {
     key_name: String,
 }
 
+impl App {
+    /// Whoever answers questions now. Let go of it before the answer leaves.
+    ///
+    /// # Errors
+    /// Why nobody does.
+    fn on_duty(&self) -> Result<Arc<OnDuty>, Problem> {
+        self.edge.duty.now().map_err(Problem::from)
+    }
+
+    /// A snapshot of the store.
+    fn reader(&self) -> Result<Reader, Problem> {
+        Ok(self.on_duty()?.store.reader()?)
+    }
+
+    /// Whether there is room for new texts. What becomes of those that are here is recorded even then.
+    ///
+    /// # Errors
+    /// When less is free than is to stay free.
+    fn room(&self) -> Result<(), Problem> {
+        let Some(free) = self.edge.room.shortage(self.edge.clock.monotonic_ms()) else { return Ok(()) };
+        let detail = format!(
+            "{free} bytes are free on the disk, less than DUNLIN_DISK_FREE_MIN; make room, and texts are taken again"
+        );
+        Err(Problem::new(Code::NoRoom, detail).after(ROOM_AFTER))
+    }
+}
+
+impl From<Away> for Problem {
+    fn from(away: Away) -> Self {
+        let (code, detail, wait) = match away {
+            Away::NoRoom => {
+                (Code::NoRoom, "the disk is full; make room, and texts are taken again", ROOM_AFTER)
+            }
+            Away::Failed => {
+                (Code::Unavailable, "the store failed; the operator's log says why", Duration::from_mins(1))
+            }
+            Away::Stopping => (
+                Code::Unavailable,
+                "the engine is stopping; try again after the restart",
+                Duration::from_secs(2),
+            ),
+        };
+        Self::new(code, detail).after(wait)
+    }
+}
+
 /// Every route.
 pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
@@ -127,7 +181,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}/events", get(messages::events))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
         .route("/v1/messages/{id}/retry", post(messages::retry))
-        .route("/v1/audit", get(audit::audit));
+        .route("/v1/audit", get(audit::audit))
+        .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }
@@ -140,7 +195,10 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "see the Allow header"))
         .with_state(app)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(|request, next| finish(request, next, ANSWER_WITHIN)))
+        .layer(from_fn(|request: Request, next| {
+            let within = within(request.uri().path());
+            finish(request, next, within)
+        }))
 }
 
 /// What a request is told that made the edge panic. The panic itself went to standard error.

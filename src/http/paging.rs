@@ -71,7 +71,7 @@ pub(super) async fn read<T: Send + 'static>(
     app: Arc<App>,
     page: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let read = tokio::task::spawn_blocking(move || page(&app.edge.store.reader()?));
+    let read = tokio::task::spawn_blocking(move || page(&app.reader()?));
     read.await.map_err(|_panicked_or_stopped| {
         Problem::new(Code::Internal, "the page could not be read to its end; the operator's log says more")
     })?

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 26] = [
+const CODES: [(Code, &str, u16, &str); 29] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -28,6 +28,8 @@ const CODES: [(Code, &str, u16, &str); 26] = [
     (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
     (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
+    (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
     (Code::Erased, "erased", 410, "The recipient was erased"),
     (
         Code::IdempotencyInProgress,
@@ -42,6 +44,7 @@ const CODES: [(Code, &str, u16, &str); 26] = [
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
+    (Code::NoRoom, "no_room", 507, "There is no room on the disk"),
     (Code::Internal, "internal", 500, "Something went wrong inside"),
 ];
 
@@ -65,6 +68,8 @@ pub enum Code {
     NothingToRetry,
     AlreadyRetried,
     MessageExists,
+    BackupExists,
+    BackupRunning,
     Erased,
     IdempotencyInProgress,
     PayloadTooLarge,
@@ -74,6 +79,7 @@ pub enum Code {
     NeverSendable,
     Busy,
     Unavailable,
+    NoRoom,
     Internal,
 }
 
@@ -212,6 +218,7 @@ impl From<AskError> for Problem {
             AskError::Erased => Self::new(Code::Erased, detail),
             AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
+            AskError::NoRoom { retry_after } => Self::new(Code::NoRoom, detail).after(retry_after),
             AskError::Stopping => Self::new(Code::Unavailable, detail).after(Duration::from_secs(2)),
         }
     }
@@ -229,6 +236,9 @@ fn rejected(rejection: &Rejection) -> Code {
 
 impl From<dunlin_storage::ReadError> for Problem {
     fn from(error: dunlin_storage::ReadError) -> Self {
+        if matches!(error, dunlin_storage::ReadError::Poisoned) {
+            return Self::new(Code::Unavailable, error.to_string()).after(Duration::from_secs(2));
+        }
         tracing::error!(%error, "the store can't be read");
         Self::new(Code::Internal, "the store can't be read; the operator's log says why")
     }

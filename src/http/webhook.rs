@@ -41,7 +41,7 @@ pub(super) async fn status(
     let query = uri.query().unwrap_or_default();
     let named = query.split('&').find_map(|pair| pair.strip_prefix("t="));
     let named = named.and_then(|named| token::open(&ours.callback_key, named));
-    app.edge.engine.callback(named, callback.report).await?;
+    app.on_duty()?.engine.callback(named, callback.report).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,23 +5,29 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-    Value, WriteTransaction,
+    Builder, Database, Key, Range, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, Value, WriteTransaction,
 };
 
 use crate::error::{Fault, OpenError};
 use crate::table;
 
-/// Writes everything in a snapshot to a new file at `path`, durably.
+/// Rows that one transaction of a copy takes in: bounds what it holds in memory, and how much the
+/// disk is given at once while others wait for it.
+const ROWS_PER_TRANSACTION: u32 = 20_000;
+
+/// Writes everything in a snapshot to a new file at `path` that only its owner may read, durably.
 ///
 /// # Errors
 /// [`OpenError::Io`] when there is a file already, or it can't be written.
 pub(crate) fn copy(from: &ReadTransaction, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: path.into(), source };
-    let file = File::options().read(true).write(true).create_new(true).open(path).map_err(failed)?;
+    let file =
+        File::options().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let copied = fill(from, path, cache_bytes).and_then(|()| file.sync_all().map_err(failed));
     if copied.is_err() {
         // Half a copy is none; the first error says more than a second one.
@@ -36,8 +42,7 @@ fn fill(from: &ReadTransaction, path: &Path, cache_bytes: usize) -> Result<(), O
     builder.set_cache_size(cache_bytes);
     let database = builder.create(path).map_err(Fault::from)?;
     let to = database.begin_write().map_err(Fault::from)?;
-    copy_tables(from, &to)?;
-    to.commit().map_err(Fault::from)?;
+    copy_tables(Copying { from, database: &database, to, rows: 0 })?;
     database.close().map_err(Fault::from)?;
     Ok(())
 }
@@ -79,54 +84,86 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Fault> {
-    copy_table(from, to, table::META)?;
-    copy_table(from, to, table::JOURNAL)?;
-    copy_table(from, to, table::HEADS)?;
-    copy_table(from, to, table::MESSAGES)?;
-    copy_table(from, to, table::MESSAGE_IDS)?;
-    copy_table(from, to, table::PROVIDER_SIDS)?;
-    copy_table(from, to, table::BY_STATE)?;
-    copy_table(from, to, table::TOTALS)?;
-    copy_table(from, to, table::PERSONS)?;
-    copy_table(from, to, table::PERSON_HASHES)?;
-    copy_table(from, to, table::BY_PERSON)?;
-    copy_table(from, to, table::MASTERS)?;
-    copy_table(from, to, table::ACTORS)?;
-    copy_table(from, to, table::ACTOR_NAMES)?;
-    copy_table(from, to, table::TIMERS)?;
-    copy_if_there(from, to, table::SWITCHED_OFF)?;
-    copy_table(from, to, table::LANES)?;
-    copy_table(from, to, table::ORPHANS)?;
-    copy_table(from, to, table::ORPHAN_AGE)?;
-    copy_table(from, to, table::IDEMPOTENCY)?;
-    copy_table(from, to, table::IDEMPOTENCY_AGE)?;
-    copy_table(from, to, table::CURSORS)
+/// A copy in the making.
+struct Copying<'a> {
+    from: &'a ReadTransaction,
+    database: &'a Database,
+    to: WriteTransaction,
+    /// Rows that the open transaction holds.
+    rows: u32,
 }
 
-/// Copies a table that a file of this format may lack until it is opened for writing.
-fn copy_if_there<K: Key + 'static, V: Value + 'static>(
-    from: &ReadTransaction,
-    to: &WriteTransaction,
-    definition: TableDefinition<'static, K, V>,
-) -> Result<(), Fault> {
-    match from.open_table(definition) {
-        Err(TableError::TableDoesNotExist(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(_there) => copy_table(from, to, definition),
-    }
+fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
+    let copying = copying
+        .table(table::META)?
+        .table(table::JOURNAL)?
+        .table(table::HEADS)?
+        .table(table::MESSAGES)?
+        .table(table::MESSAGE_IDS)?
+        .table(table::PROVIDER_SIDS)?
+        .table(table::BY_STATE)?
+        .table(table::TOTALS)?
+        .table(table::PERSONS)?
+        .table(table::PERSON_HASHES)?
+        .table(table::BY_PERSON)?
+        .table(table::MASTERS)?
+        .table(table::ACTORS)?
+        .table(table::ACTOR_NAMES)?
+        .table(table::TIMERS)?
+        .table_if_there(table::SWITCHED_OFF)?
+        .table(table::LANES)?
+        .table(table::ORPHANS)?
+        .table(table::ORPHAN_AGE)?
+        .table(table::IDEMPOTENCY)?
+        .table(table::IDEMPOTENCY_AGE)?
+        .table(table::CURSORS)?;
+    Ok(copying.to.commit()?)
 }
 
-fn copy_table<K: Key + 'static, V: Value + 'static>(
-    from: &ReadTransaction,
-    to: &WriteTransaction,
-    definition: TableDefinition<'static, K, V>,
-) -> Result<(), Fault> {
-    let source = from.open_table(definition)?;
-    let mut copy = to.open_table(definition)?;
-    for entry in source.iter()? {
-        let (key, value) = entry?;
-        copy.insert(key.value(), value.value())?;
+impl Copying<'_> {
+    /// Copies one table, in as many transactions as it takes.
+    fn table<K: Key + 'static, V: Value + 'static>(
+        mut self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self, Fault> {
+        let source = self.from.open_table(definition)?;
+        let mut rows = source.iter()?;
+        loop {
+            let is_over = self.some_rows(definition, &mut rows)?;
+            if is_over {
+                return Ok(self);
+            }
+            self.to.commit()?;
+            self.to = self.database.begin_write()?;
+            self.rows = 0;
+        }
     }
-    Ok(())
+
+    /// Copies a table that a file of this format may lack until it is opened for writing.
+    fn table_if_there<K: Key + 'static, V: Value + 'static>(
+        self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self, Fault> {
+        match self.from.open_table(definition) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(self),
+            Err(error) => Err(error.into()),
+            Ok(_there) => self.table(definition),
+        }
+    }
+
+    /// Copies rows until they end or the transaction is full. Says whether they ended.
+    fn some_rows<K: Key + 'static, V: Value + 'static>(
+        &mut self,
+        definition: TableDefinition<'static, K, V>,
+        rows: &mut Range<'_, K, V>,
+    ) -> Result<bool, Fault> {
+        let mut copy = self.to.open_table(definition)?;
+        while self.rows < ROWS_PER_TRANSACTION {
+            let Some(row) = rows.next() else { return Ok(true) };
+            let (key, value) = row?;
+            copy.insert(key.value(), value.value())?;
+            self.rows = self.rows.saturating_add(1);
+        }
+        Ok(false)
+    }
 }

@@ -141,8 +141,8 @@ pub enum CommitError<E> {
     /// The batch could not be written. Nothing changed.
     #[error(transparent)]
     Batch(BatchError),
-    /// The commit failed: it may or may not be durable. The store is poisoned; end the process and
-    /// let recovery find out.
+    /// The commit failed: it may or may not be durable. The store is poisoned; only opening the file
+    /// again can tell.
     #[error("the commit may or may not be durable; restart to recover: {0}")]
     Ambiguous(Fault),
     /// An earlier commit failed.
@@ -273,40 +273,14 @@ faults!(
     redb::DatabaseError
 );
 
+impl Fault {
+    pub(crate) fn cause(&self) -> &redb::Error {
+        &self.0
+    }
+}
+
 impl From<Fault> for BatchError {
     fn from(fault: Fault) -> Self {
         Self::Read(ReadError::Fault(fault))
-    }
-}
-
-impl ReadError {
-    /// Whether the database engine failed, rather than what is in the file.
-    pub fn is_fault(&self) -> bool {
-        match self {
-            Self::Fault(_) | Self::Poisoned => true,
-            Self::Record { .. }
-            | Self::Row { .. }
-            | Self::Missing { .. }
-            | Self::NotAccepted { .. }
-            | Self::Foreign { .. }
-            | Self::Strayed { .. }
-            | Self::MasterKey { .. }
-            | Self::Head => false,
-        }
-    }
-}
-
-impl BatchError {
-    /// Whether the database engine failed, so that nothing more may be written through this store.
-    pub(crate) fn is_fault(&self) -> bool {
-        match self {
-            Self::Read(error) => error.is_fault(),
-            Self::Record(_)
-            | Self::UnknownMessage { .. }
-            | Self::UnknownPerson { .. }
-            | Self::Entropy(_)
-            | Self::IdTaken { .. }
-            | Self::BeginsWith { .. } => false,
-        }
     }
 }

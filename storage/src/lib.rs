@@ -17,6 +17,7 @@ mod chain;
 mod copy;
 mod create;
 mod error;
+mod fault;
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
 mod idempotency;
@@ -46,6 +47,7 @@ pub use batch::Batch;
 pub use chain::{Head, HeadError};
 pub use copy::compact;
 pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
+pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};

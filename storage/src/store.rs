@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend};
@@ -13,6 +13,7 @@ use crate::chain::Head;
 use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
+use crate::fault::FaultKind;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
@@ -48,7 +49,8 @@ pub struct Store {
     keys: Arc<Keyring>,
     entropy: Entropy,
     head: Mutex<Head>,
-    poisoned: AtomicBool,
+    /// What failed first.
+    failure: OnceLock<FaultKind>,
 }
 
 /// A stopped engine's store, for looking only. Needs a file that was closed cleanly.
@@ -115,7 +117,7 @@ impl Store {
         drop(reader);
         use_master(&database, keys.current())?;
         let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        Ok((Self { database, meta, keys, entropy, head, poisoned: AtomicBool::new(false) }, report))
+        Ok((Self { database, meta, keys, entropy, head, failure: OnceLock::new() }, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -135,21 +137,21 @@ impl Store {
         let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
             Ok(batch) => batch,
             Err(error) => {
-                self.poison();
+                self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
                 return Err(CommitError::Batch(error.into()));
             }
         };
         let decided = decide(&mut batch);
-        if batch.is_faulty() {
-            self.poison();
+        if let Some(fault) = batch.fault() {
+            self.poison(fault);
         }
         let answer = decided.map_err(CommitError::Refused)?;
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let head = batch.flush().map_err(|(error, faulty)| {
-            if faulty {
-                self.poison();
+        let head = batch.flush().map_err(|(error, fault)| {
+            if let Some(fault) = fault {
+                self.poison(fault);
             }
             CommitError::Batch(error)
         })?;
@@ -167,12 +169,27 @@ impl Store {
         Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&self.keys))))
     }
 
-    /// Copies everything that is durable now to a new file at `path`, while writing goes on.
+    /// Copies everything that is durable now to a new file at `path`, while writing goes on. Gives the
+    /// head of what was copied.
     ///
     /// # Errors
     /// When there is a file already, or it can't be written.
-    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
-        copy(&self.database.begin_read().map_err(Fault::from)?, path, cache_bytes)
+    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+        snapshot_to(&self.database, path, cache_bytes)
+    }
+
+    /// Has callback addresses sealed with another key from the next opening on: what was sealed with the
+    /// one before names nothing any more.
+    ///
+    /// # Errors
+    /// When it can't be written; then the store is poisoned.
+    pub fn renew_callback_key(&self, callback_key: [u8; 32]) -> Result<(), Fault> {
+        let renew = || {
+            let transaction = self.database.begin_write()?;
+            Meta { callback_key, ..self.meta.clone() }.put(&transaction)?;
+            Ok(transaction.commit()?)
+        };
+        renew().inspect_err(|fault: &Fault| self.poison(fault.kind()))
     }
 
     /// The head of the chain over everything that is durable.
@@ -185,9 +202,15 @@ impl Store {
         &self.meta.callback_key
     }
 
-    /// Whether a commit failed, so that the process should end.
+    /// Whether a commit failed, so that nothing more can be read or written through this store.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+        self.failure().is_some()
+    }
+
+    /// What failed, if a commit did: after [`FaultKind::NoRoom`] the store can be dropped and opened
+    /// again in the same process once there is room.
+    pub fn failure(&self) -> Option<FaultKind> {
+        self.failure.get().copied()
     }
 
     /// Closes the file, so that the next opening needs no repair. Dropping the store does the same
@@ -196,12 +219,13 @@ impl Store {
         Ok(self.database.close()?)
     }
 
-    fn poison(&self) {
-        self.poisoned.store(true, Ordering::Release);
+    /// The first failure is the cause, later ones follow from it.
+    fn poison(&self, failure: FaultKind) {
+        self.failure.get_or_init(|| failure);
     }
 
     fn ambiguous<E>(&self, fault: Fault) -> CommitError<E> {
-        self.poison();
+        self.poison(fault.kind());
         CommitError::Ambiguous(fault)
     }
 }
@@ -232,10 +256,25 @@ impl ReadOnlyStore {
         Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, self.keys.clone()))
     }
 
+    /// Copies everything to a new file at `path`. Gives the head of what was copied.
+    ///
+    /// # Errors
+    /// When there is a file already, or it can't be written.
+    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+        snapshot_to(&self.database, path, cache_bytes)
+    }
+
     /// Checks what [`Store::open`] checks.
     pub fn check(&self) -> Result<OpenReport, OpenError> {
         check(&self.reader()?, self.meta.created_at)
     }
+}
+
+/// Copies one snapshot, and gives its head.
+fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+    let snapshot = database.begin_read().map_err(Fault::from)?;
+    copy(&snapshot, path, cache_bytes)?;
+    Ok(Reader::new(snapshot, None).head()?)
 }
 
 /// Repairs the file at `path` if it was not closed cleanly. Needs no keys.

@@ -6,9 +6,12 @@
     reason = "tests end at the first surprise"
 )]
 
+mod backup; // backups, and the restore drill
 mod demo; // the README's command keeps its promises
+mod full_disk; // no room, and room again
 mod import; // files, twice
 mod message; // send, show, list, cancel, retry
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping
+mod stage; // a carrier that outlives the daemon
 mod world; // the program and its processes

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use dunlin_storage::{Entropy, Keyring};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// The program, with `variables` and some keys as its whole environment.
 pub(crate) fn dunlin(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -80,10 +80,19 @@ impl Daemon {
         run(arguments, &[("DUNLIN_URL", &self.url)])
     }
 
+    /// Lets none of its files grow beyond so many bytes; `None` takes the limit away.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(self.pid()), Resource::Fsize, limit).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    }
+
     /// Asks it to stop, and waits: exit code and log.
     pub(crate) fn stop(mut self) -> (i32, String) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         let mut rest = String::new();

@@ -6,11 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use dunlin::backup::Backups;
 use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::duty::{Duty, OnDuty};
 use dunlin::engine::{Engine, EngineConfig};
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
+use dunlin::room::Room;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
@@ -111,8 +114,9 @@ impl House {
             callback_key: CALLBACK_KEY,
         };
         let edge = Edge {
-            engine: engine.clone(),
-            store: Arc::clone(&store),
+            duty: Arc::new(Duty::of(OnDuty { engine: engine.clone(), store: Arc::clone(&store) })),
+            room: Room::new(dir.path().to_owned(), 0),
+            backups: Backups::new(dir.path().join("backups"), 1 << 20),
             clock,
             ids: Arc::new(SystemIds),
             webhook,

@@ -2,6 +2,7 @@
 //! where one is needed; else sending is switched off, so every answer is the edge's own.
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking")]
 
+mod backups;
 mod house;
 mod lists;
 mod refusals;

@@ -8,6 +8,7 @@ use redb::ReadableTable;
 use super::{Batch, Touched};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
+use crate::fault::FaultKind;
 use crate::record::tag::Tagged;
 use crate::switch;
 
@@ -24,10 +25,10 @@ struct Moves {
 
 impl Batch<'_> {
     /// Writes everything this batch changed; gives the new head of the chain.
-    pub(crate) fn flush(mut self) -> Result<Head, (BatchError, bool)> {
+    pub(crate) fn flush(mut self) -> Result<Head, (BatchError, Option<FaultKind>)> {
         let written = self.write();
         let written = self.noted(written);
-        written.map(|()| self.head).map_err(|error| (error, self.faulty))
+        written.map(|()| self.head).map_err(|error| (error, self.fault))
     }
 
     fn write(&mut self) -> Result<(), BatchError> {

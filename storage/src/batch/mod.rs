@@ -22,6 +22,7 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::actor::{ActorNumber, By};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
+use crate::fault::FaultKind;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
@@ -59,8 +60,8 @@ pub struct Batch<'txn> {
     pub(crate) last_person: Option<u64>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
-    /// The database engine failed.
-    faulty: bool,
+    /// What failed below, first.
+    fault: Option<FaultKind>,
 }
 
 /// A message that this batch read or changed.
@@ -103,7 +104,7 @@ impl<'txn> Batch<'txn> {
             created: BTreeMap::new(),
             learned: BTreeMap::new(),
             last_number: None,
-            faulty: false,
+            fault: None,
         })
     }
 
@@ -326,14 +327,14 @@ impl<'txn> Batch<'txn> {
     /// Remembers when the database engine failed, so that nothing of this batch is committed.
     pub(crate) fn noted<T>(&mut self, result: Result<T, BatchError>) -> Result<T, BatchError> {
         if let Err(error) = &result {
-            self.faulty |= error.is_fault();
+            self.fault = self.fault.or(error.fault_kind());
         }
         result
     }
 
-    /// Whether the database engine failed.
-    pub(crate) fn is_faulty(&self) -> bool {
-        self.faulty
+    /// What failed below, if anything did.
+    pub(crate) fn fault(&self) -> Option<FaultKind> {
+        self.fault
     }
 }
 

@@ -1,8 +1,8 @@
 //! Failed and torn commits: a store that is not sure says so, and the next opening finds out.
 
-use dunlin_storage::{BatchError, CommitError, ReadError, Store};
+use dunlin_storage::{BatchError, CommitError, FaultKind, ReadError, Store};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Full};
 use crate::opening::options;
 use crate::story::{carry_out, carry_out_rest, tell, turns};
 use crate::verifying::assert_sound;
@@ -70,6 +70,62 @@ fn failure_at_any_point_loses_no_acknowledged_turn_and_invents_none() {
             assert_sound(&reader);
         }
     }
+}
+
+/// The disk is full from every change on in turn. The process goes on: it drops the store, opens it
+/// again when there is room, and tells the rest of the history.
+#[test]
+fn full_disk_loses_nothing_and_the_same_process_goes_on_when_there_is_room() {
+    let count = |so_far: fn(&Store) -> usize| {
+        let disk = Disk::default();
+        so_far(&disk.open(&options()).unwrap().0);
+        disk.changes()
+    };
+    let (created, total) = (count(|_| 0), count(tell_until_failure));
+    let mut noticed = [0, 0];
+    for change in created..=total {
+        for (full, noticed) in [Full::Entirely, Full::ForNewBlocks].into_iter().zip(&mut noticed) {
+            let disk = Disk::default();
+            let (store, _) = disk.open(&options()).unwrap();
+            disk.fill_up_at(change, full);
+            let told = tell_until_failure(&store);
+            if told < turns().len() {
+                *noticed += 1;
+                assert_eq!(store.failure(), Some(FaultKind::NoRoom), "change {change}, {full:?}");
+            }
+            drop(store);
+            // Whoever tries too early is told the same, or gets a store that says no once more.
+            match disk.open(&options()) {
+                Err(error) => assert_eq!(error.fault_kind(), Some(FaultKind::NoRoom), "{change}: {error}"),
+                Ok((store, _)) if full == Full::Entirely => {
+                    assert!(store.commit(|_| Ok::<_, BatchError>(())).is_err());
+                    assert_eq!(store.failure(), Some(FaultKind::NoRoom));
+                }
+                Ok(_) => {}
+            }
+            disk.make_room();
+            let (store, _) = disk.open(&options()).unwrap();
+            let end = store.reader().unwrap().last_seq().unwrap().get();
+            let durable = (told..=told + 1).find(|turns| end_after(*turns) == end);
+            let durable = durable.unwrap_or_else(|| panic!("change {change}: {told} told, ends at {end}"));
+            for turn in turns().iter().skip(durable) {
+                store.commit(|batch| carry_out(batch, turn)).unwrap();
+            }
+            let reader = store.reader().unwrap();
+            assert_eq!(reader.last_seq().unwrap().get(), end_after(turns().len()));
+            assert_sound(&reader);
+        }
+    }
+    assert!(noticed[0] > 200 && noticed[1] > 20, "{noticed:?}");
+}
+
+#[test]
+fn failing_disk_is_not_taken_for_a_full_one() {
+    let disk = Disk::default();
+    let (store, _) = disk.open(&options()).unwrap();
+    disk.fail_at(disk.changes() + 1);
+    assert!(store.commit(carry_out_rest).is_err());
+    assert_eq!(store.failure(), Some(FaultKind::Disk));
 }
 
 #[test]
