@@ -148,6 +148,7 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
         },
         api_token: config.api_token.clone(),
         default_region: config.default_region,
+        rules: config.rules.clone(),
         mode,
     };
     announce(address, &config, mode, values, &report)?;

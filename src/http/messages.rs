@@ -10,7 +10,6 @@ use dunlin_storage::{Entry, ReadError, Reader};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::Command;
-use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -45,7 +44,7 @@ pub(super) async fn events(
     let life = reader.life(number)?;
     let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
     let recipient = Recipient::of(&content);
-    let timeline = Timeline::of(&life, &recipient, app.edge.clock.wall(), &Rules::default());
+    let timeline = Timeline::of(&life, &recipient, app.edge.clock.wall(), &app.edge.rules);
     let told = life.iter().zip(&timeline.steps).map(|(entry, step)| event_json(&reader, entry, step));
     let told = told.collect::<Result<Vec<_>, ReadError>>()?;
     Ok(Json(json!({"data": told, "next": timeline.next})))

@@ -37,6 +37,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use dunlin_storage::Reader;
 use dunlin_workflows::phone_number::Region;
+use dunlin_workflows::rules::Rules;
 use secrecy::SecretString;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -108,6 +109,8 @@ pub struct Edge {
     pub api_token: Option<SecretString>,
     /// Where numbers without a country code belong.
     pub default_region: Option<Region>,
+    /// What decisions depend on, to tell what comes next.
+    pub rules: Rules,
     /// Where texts go.
     pub mode: Mode,
 }

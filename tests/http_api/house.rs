@@ -122,6 +122,7 @@ impl House {
             webhook,
             api_token: api_token.map(SecretString::from),
             default_region: None,
+            rules: Rules { sending, ..Rules::default() },
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
         Self { router: router(Arc::new(edge)), engine, store, _sandbox: sandbox, _dir: dir }
