@@ -253,7 +253,8 @@ fn restart_rows(restart: &Restart) -> Vec<Row> {
 fn timer_rows(timers: &Timers) -> Vec<Row> {
     let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     let Timers { none, full, lateness, burst, .. } = timers;
-    let above = mb(timers.resident_above_none());
+    let above = mb(full.resident_max.saturating_sub(none.resident_max));
+    let crowded = mb(burst.resident_max.saturating_sub(none.resident_max));
     let schedules = f64::from(timers.schedules);
     let lives = grouped(lateness.lives_per_second);
     vec![
@@ -283,11 +284,13 @@ fn timer_rows(timers: &Timers) -> Vec<Row> {
             format!("{:.1} s", burst.drained_seconds),
         )
         .beside(format!(
-            "{}/s; all fired after {:.1} s; memory {:.0} MB",
+            "{}/s; all fired after {:.1} s",
             grouped(burst.per_second),
-            burst.fired_seconds,
-            mb(burst.resident_max)
+            burst.fired_seconds
         )),
+        Row::new("- memory meanwhile, above none", format!("{crowded:.1} MB"))
+            .aim("64 MB", crowded <= AIM.schedules_mb)
+            .beside(format!("{:.1} MB against {:.1} MB", mb(burst.resident_max), mb(none.resident_max))),
         Row::new(
             "- urgent ones meanwhile sent after, half / 99 %",
             format!("{} / {} ms", burst.urgent_p50_ms, burst.urgent_p99_ms),

@@ -40,7 +40,7 @@ pub(super) struct Bench {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: u32,
     /// Open messages: 100,000 at the restart, 1,000,000 scheduled ones for `timers`. Ten million of those
-    /// take 10 GB of disk and a quarter of an hour
+    /// take 8 GB of disk and ten minutes
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(SCHEDULES_MAX)))]
     open: Option<u32>,
     /// Where the files go; the disk below it is what is measured

@@ -66,14 +66,6 @@ pub struct Start {
     pub resident_max: u64,
 }
 
-impl Timers {
-    /// Most memory that the daemon with all schedules had resident until it was ready, above the one
-    /// with none, in bytes.
-    pub fn resident_above_none(&self) -> u64 {
-        self.full.resident_max.saturating_sub(self.none.resident_max)
-    }
-}
-
 /// Measures with `schedules` pending. `said` hears what is done next.
 ///
 /// # Errors
