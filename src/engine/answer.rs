@@ -115,7 +115,7 @@ fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnE
         }
         return first_receipt(turn, claimed.first);
     }
-    let (number, message) = turn.accept(&wish.request, by)?;
+    let (number, message, encoding) = turn.accept(&wish.request, by)?;
     if let Some(claim) = wish.claim {
         let answered = Idempotency { fingerprint: claim.fingerprint, first: number, count: 1, at: turn.now };
         turn.batch.set_idempotency(&claim.key, &answered)?;
@@ -125,7 +125,7 @@ fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnE
         state: message.state,
         status: message.public_status(),
         accepted_at: message.accepted_at,
-        encoding: wish.request.body.encoding(),
+        encoding,
         segments: message.segments,
         replayed: false,
     })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
 use dunlin_workflows::actor::{Origin, Reason};
+use dunlin_workflows::body::Encoding;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
@@ -76,13 +77,15 @@ impl Turn<'_, '_> {
         &mut self,
         request: &Request,
         by: By,
-    ) -> Result<(MessageNumber, Message), TurnError> {
+    ) -> Result<(MessageNumber, Message, Encoding), TurnError> {
         let id = request.id;
         if self.batch.number_of_id(id)?.is_some() {
             return Err(TurnError::IdTaken(id));
         }
         let person = self.batch.person(request.to)?;
-        let events = message::accept(request.terms(person), &self.context())?;
+        let terms = request.terms(person);
+        let encoding = terms.encoding;
+        let events = message::accept(terms, &self.context())?;
         let mut message = None::<Message>;
         for event in &events {
             match &mut message {
@@ -94,7 +97,7 @@ impl Turn<'_, '_> {
         let timer = message::timer(&message, self.rules);
         let number = self.batch.create(self.now, by, request, &events, &message, timer)?;
         self.route(number, None, &message)?;
-        Ok((number, message))
+        Ok((number, message, encoding))
     }
 
     /// On whose behalf something is recorded.

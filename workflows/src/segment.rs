@@ -68,8 +68,11 @@ impl fmt::Display for Encoding {
 
 /// Septets the character takes in GSM-7; `None` when it is not in that alphabet.
 fn septets(letter: char) -> Option<u16> {
-    // Nearly every letter of nearly every text: not worth a search.
-    let plain = letter.is_ascii_alphanumeric() || letter == ' ';
+    // Nearly every letter of nearly every text: not worth a search. All of ASCII that can be seen is in
+    // the basic table but for these nine.
+    let plain = letter == ' '
+        || (letter.is_ascii_graphic()
+            && !matches!(letter, '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '`'));
     if plain || GSM7_BASIC.contains(letter) {
         Some(1)
     } else if GSM7_EXTENSION.contains(letter) {
@@ -152,6 +155,18 @@ mod tests {
             cases += 1;
         }
         assert!(cases >= 200, "{cases}");
+    }
+
+    #[test]
+    fn letters_that_are_not_looked_up_are_in_the_basic_table() {
+        for letter in (0..=u8::MAX).map(char::from) {
+            let searched = if GSM7_BASIC.contains(letter) {
+                Some(1)
+            } else {
+                GSM7_EXTENSION.contains(letter).then_some(2)
+            };
+            assert_eq!(septets(letter), searched, "{letter:?}");
+        }
     }
 
     #[test]
