@@ -14,7 +14,7 @@ use dunlin_storage::{
     BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store, compact,
 };
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{Event, Hold, IllegalEvent, Message, State, StateName, timer};
+use dunlin_workflows::message::{IllegalEvent, StateName, doubt, timer};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -202,18 +202,24 @@ fn put_in_doubt(store: &Store, rules: &Rules, now: Timestamp) -> Result<u64, Res
             after = *last;
             let mut doubtful = Vec::new();
             for number in numbers {
-                let message = reader.message(number)?.map(|row| row.message);
-                doubtful.extend(message.filter(|message| may_be_sent(message, now)).map(|it| (number, it)));
+                let Some(message) = reader.message(number)?.map(|row| row.message) else { continue };
+                doubtful.extend(doubt(&message, WHY, now).map(|events| (number, message, events)));
             }
             drop(reader);
             store.commit(|batch| {
-                for (number, message) in &doubtful {
-                    let (started, lost) = doubt(message);
+                for (number, message, (started, lost)) in &doubtful {
                     let mut after = message.clone();
                     started.iter().try_for_each(|event| after.apply(event, since))?;
-                    batch.record(*number, since, Source::Recovery, &started, &after, timer(&after, rules))?;
-                    after.apply(&lost, now)?;
-                    batch.record(*number, now, Source::Recovery, &[lost], &after, timer(&after, rules))?;
+                    batch.record(*number, since, Source::Recovery, started, &after, timer(&after, rules))?;
+                    after.apply(lost, now)?;
+                    batch.record(
+                        *number,
+                        now,
+                        Source::Recovery,
+                        std::slice::from_ref(lost),
+                        &after,
+                        timer(&after, rules),
+                    )?;
                 }
                 Ok::<_, DoubtError>(())
             })?;
@@ -221,36 +227,6 @@ fn put_in_doubt(store: &Store, rules: &Rules, now: Timestamp) -> Result<u64, Res
         }
     }
     Ok(in_doubt)
-}
-
-/// An attempt of which nobody knows what became of it.
-fn doubt(message: &Message) -> (Vec<Event>, Event) {
-    let attempt = message.attempt.next();
-    let started = Event::AttemptStarted { attempt };
-    let started =
-        if message.state.name() == StateName::Due { vec![started] } else { vec![Event::BecameDue, started] };
-    (started, Event::OutcomeLost { attempt, detail: WHY.into() })
-}
-
-/// Whether whoever went on after the backup may have sent this by now.
-fn may_be_sent(message: &Message, now: Timestamp) -> bool {
-    match message.state {
-        State::Held { hold: Hold::Scheduled, until } => until <= now,
-        State::Held { hold: Hold::OutcomeUnknown, .. } => false,
-        State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::SendingDisabled, .. }
-        | State::Accepted
-        | State::Due { .. } => true,
-        State::Submitting { .. }
-        | State::Unknown { .. }
-        | State::Submitted { .. }
-        | State::Sent { .. }
-        | State::Unconfirmed { .. }
-        | State::Delivered
-        | State::Undelivered
-        | State::Failed
-        | State::Canceled
-        | State::Expired => false,
-    }
 }
 
 fn aside(now: Timestamp) -> String {

@@ -8,16 +8,14 @@ use dunlin_storage::recovery::Until;
 use dunlin_storage::{JournalSeq, Keyring};
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::rules::Rules;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::instant::Instant;
 use crate::cli::output::{Form, Output};
 use crate::config::environment::Environment;
+use crate::config::key_sources;
 use crate::config::resolve::Values;
-use crate::config::setting::Name;
-use crate::keys::KeySources;
 use crate::replay::comparison::Comparisons;
 use crate::replay::guard::{GaveUp, guarded};
 use crate::replay::lives::lives;
@@ -159,11 +157,8 @@ impl From<GaveUp> for Failure {
 /// be told without them, but for the number.
 fn keys_for(path: &Path) -> Result<Option<Arc<Keyring>>, Failure> {
     let values = Values::resolve(&[], &Environment::of_process());
-    let sources = KeySources {
-        given: values.text(Name::Keys).map(SecretString::from),
-        credentials: values.text(Name::Credentials).map(PathBuf::from),
-        data: if path.is_dir() { path } else { path.parent().unwrap_or(path) }.to_owned(),
-    };
+    let data = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let sources = key_sources(&values, data.to_owned());
     Ok(sources.find()?.map(|found| found.ring))
 }
 

@@ -146,11 +146,7 @@ impl Config {
             );
         }
         let data: PathBuf = reader.values.text(Name::Data)?.into();
-        let keys = KeySources {
-            given: reader.values.text(Name::Keys).map(SecretString::from),
-            credentials: reader.values.text(Name::Credentials).map(PathBuf::from),
-            data: data.clone(),
-        };
+        let keys = key_sources(reader.values, data.clone());
         let destination = destination?;
         let live = matches!(destination, Destination::Live(_));
         Some(Self {
@@ -177,6 +173,15 @@ impl Config {
             drain: drain?,
             log: log?,
         })
+    }
+}
+
+/// Where the keys of the store in `data` may be.
+pub fn key_sources(values: &Values, data: PathBuf) -> KeySources {
+    KeySources {
+        given: values.text(Name::Keys).map(SecretString::from),
+        credentials: values.text(Name::Credentials).map(PathBuf::from),
+        data,
     }
 }
 

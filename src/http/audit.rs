@@ -104,7 +104,7 @@ fn row(reader: &Reader, record: &Record) -> Result<Map<String, Value>, ReadError
     let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     match &record.event {
         Event::Message { number, .. } => {
-            if let Some((terms, _)) = reader.content(*number)? {
+            if let Some(terms) = reader.terms(*number)? {
                 add("message_id", json!(terms.id.to_string()));
                 add("person", json!(terms.person.get()));
             }

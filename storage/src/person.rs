@@ -250,6 +250,12 @@ impl Reader {
         Ok(Some((terms, content)))
     }
 
+    /// What was agreed about a message; `None` when there is no such message. Needs no keys.
+    pub fn terms(&self, number: MessageNumber) -> Result<Option<Terms>, ReadError> {
+        let Some(row) = self.message(number)? else { return Ok(None) };
+        accepted(self.record(row.accepted_seq)?).map(|(terms, _)| Some(terms))
+    }
+
     /// What was asked for; `None` when there is no such message, or its text can't be read any more.
     pub fn request(&self, number: MessageNumber) -> Result<Option<Request>, ReadError> {
         let content = self.content(number)?;

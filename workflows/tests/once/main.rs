@@ -10,5 +10,6 @@
 
 mod arrivals; // late word of attempts that were given up
 mod lanes; // refusals cool the way to the provider once, and successes warm it
+mod restored; // what may have been sent since a backup
 mod samples; // a message in every state worth telling apart
 mod silence; // a provider that never tells what became of a text
