@@ -2,7 +2,8 @@
 //!
 //! A copy is made under a draft's name, opened for looking, folded from its first record, compared with
 //! the head of the snapshot it was made from, synced, and only then given its name. So whatever bears a
-//! backup's name was a sound store once.
+//! backup's name was a sound store once. The archives that belong to it are copied as well, each once for
+//! all backups.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -13,7 +14,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use dunlin_storage::recovery::{Problem, verify};
-use dunlin_storage::{FaultKind, Head, OpenError, ReadError, ReadOnlyStore};
+use dunlin_storage::{ArchiveError, FaultKind, Head, OpenError, ReadError, ReadOnlyStore, copy_archives};
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::timeline::written;
@@ -59,6 +60,8 @@ pub struct Listed {
 #[derive(Debug, Clone)]
 pub struct Backups {
     directory: PathBuf,
+    /// The directory of the store.
+    data: PathBuf,
     cache_bytes: usize,
 }
 
@@ -91,6 +94,9 @@ pub enum BackupError {
     /// The copy can't be read.
     #[error("the copy can't be read: {0}")]
     Read(#[from] ReadError),
+    /// An archive that belongs to it can't be copied.
+    #[error("an archive that belongs to the backup can't be copied: {0}")]
+    Archives(#[from] ArchiveError),
     /// The copy is not what its journal says.
     #[error(
         "the copy is not sound ({problems} problems, the first: {first}); check the store with `dunlin verify`"
@@ -118,6 +124,7 @@ impl BackupError {
             Self::Io { source, .. } => Some(FaultKind::of(source)),
             Self::Copy(error) => error.fault_kind(),
             Self::Read(error) => error.fault_kind(),
+            Self::Archives(error) => error.fault_kind(),
             Self::Exists { .. } | Self::Running { .. } | Self::Unsound { .. } | Self::OtherHead { .. } => {
                 None
             }
@@ -160,9 +167,10 @@ impl BackupName {
 }
 
 impl Backups {
-    /// Backups in `directory`, which need not exist yet. Copying takes `cache_bytes` of memory.
-    pub fn new(directory: PathBuf, cache_bytes: usize) -> Self {
-        Self { directory, cache_bytes }
+    /// Backups in `directory`, which need not exist yet, of the store in `data`. Copying takes
+    /// `cache_bytes` of memory.
+    pub fn new(directory: PathBuf, data: PathBuf, cache_bytes: usize) -> Self {
+        Self { directory, data, cache_bytes }
     }
 
     /// Takes a backup: `copy` writes a snapshot to the file it is given and tells its head. Blocks for
@@ -247,6 +255,8 @@ impl Backups {
         copy: impl FnOnce(&Path, usize) -> Result<Head, OpenError>,
     ) -> Result<(Head, u64), BackupError> {
         let head = copy(draft, self.cache_bytes)?;
+        let segments = ReadOnlyStore::open(draft, self.cache_bytes, None)?.reader()?.segments()?;
+        copy_archives(&segments, &self.data, &self.directory)?;
         let records = check(draft, head, self.cache_bytes)?;
         File::open(draft).and_then(|file| file.sync_all()).map_err(failed(draft))?;
         Ok((head, records))
@@ -323,7 +333,7 @@ mod tests {
             check_integrity: false,
         };
         let store = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0;
-        let backups = Backups::new(dir.path().join("a/backups"), CACHE_BYTES);
+        let backups = Backups::new(dir.path().join("a/backups"), dir.path().to_owned(), CACHE_BYTES);
         Place { dir, store, backups }
     }
 

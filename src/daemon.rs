@@ -14,6 +14,7 @@ use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::archivist;
 use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
@@ -120,8 +121,7 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref())?;
     note_head(&config, clock.as_ref(), "start", report.head)?;
-    let store = Arc::new(store);
-    let noting = Arc::clone(&clock);
+    let (store, noting) = (Arc::new(store), Arc::clone(&clock));
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| DaemonError::Listen { address: config.listen, source })?;
@@ -137,7 +137,7 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
         room: Room::new(config.data.clone(), config.disk_free_min),
-        backups: Backups::new(config.backups.clone(), config.cache_bytes),
+        backups: Backups::new(config.backups.clone(), config.data.clone(), config.cache_bytes),
         clock,
         ids,
         webhook: WebhookConfig {
@@ -157,8 +157,9 @@ pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
         // The sender going away means the same as its word.
         drop(stopping.wait_for(|stop| *stop).await);
     };
-    let router = http::router(Arc::new(edge));
-    let mut serving = tokio::spawn(http::serve(listener, router, ServeLimits::default(), stopped));
+    archivist::begin(keeper.duty(), &edge.clock, config.archive_after, stop.subscribe());
+    let serving = http::serve(listener, http::router(Arc::new(edge)), ServeLimits::default(), stopped);
+    let mut serving = tokio::spawn(serving);
     tokio::select! {
         () = shutdown.asked() => {}
         ended = keeper.keep() => {
@@ -218,13 +219,18 @@ fn open(
         check_integrity: false,
     };
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
-    let Some(format) = report.upgraded_from else { return Ok((store, report, options)) };
-    // The upgrade freed pages that may hold what an older format kept in clear.
-    tracing::info!(from = format, "the store was upgraded; it is rewritten once, without its free pages");
+    if let Some(from) = report.upgraded_from {
+        tracing::info!(from, "the store was upgraded");
+    }
+    if !report.is_unclean {
+        return Ok((store, report, options));
+    }
+    tracing::info!("the store is rewritten once, without its free pages: they hold what was kept in clear");
     store.close().map_err(|fault| DaemonError::Open(fault.into()))?;
     compact(&path, config.cache_bytes).map_err(refused)?;
+    let upgraded_from = report.upgraded_from;
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
-    Ok((store, OpenReport { upgraded_from: Some(format), ..report }, options))
+    Ok((store, OpenReport { upgraded_from, ..report }, options))
 }
 
 fn refused(error: OpenError) -> DaemonError {

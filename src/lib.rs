@@ -1,5 +1,6 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
 
+pub mod archivist;
 pub mod backup;
 pub mod bench;
 pub mod cli;

@@ -11,7 +11,8 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use dunlin_storage::{
-    BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store, compact,
+    ArchiveError, BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore,
+    Store, compact, copy_archives,
 };
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{IllegalEvent, StateName, doubt, timer};
@@ -93,6 +94,9 @@ pub enum RestoreError {
     /// The backup is none.
     #[error("the backup is not usable: {0}")]
     Backup(#[from] BackupError),
+    /// An archive that belongs to the backup can't be copied.
+    #[error("an archive that belongs to the backup can't be copied: {0}; archives lie beside their backup")]
+    Archives(#[from] ArchiveError),
     /// The backup can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -159,7 +163,13 @@ fn prepare(restore: &Restore<'_>, draft: &Path) -> Result<Restored, RestoreError
     let options = restore.options;
     let backup_head = match ReadOnlyStore::open(restore.backup, options.cache_bytes, None) {
         Err(OpenError::OlderFormat { .. }) => upgraded(restore.backup, draft, options)?,
-        backup => backup?.copy_to(draft, options.cache_bytes)?,
+        backup => {
+            let backup = backup?;
+            let from = restore.backup.parent().unwrap_or(Path::new("."));
+            let to = draft.parent().unwrap_or(Path::new("."));
+            copy_archives(&backup.reader()?.segments()?, from, to)?;
+            backup.copy_to(draft, options.cache_bytes)?
+        }
     };
     let records = check(draft, backup_head, options.cache_bytes)?;
     let (store, _) = Store::open(draft, options)?;

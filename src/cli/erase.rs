@@ -1,10 +1,10 @@
 //! `dunlin erase`: makes a person's number and texts unreadable for good.
 
 use clap::Args;
-use dunlin_storage::{By, Content, Filter, Store};
+use dunlin_storage::{By, Content, Event, Filter, JournalSeq, ReadError, Record, Store};
 use dunlin_workflows::actor::{ActorName, Reason};
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
-use dunlin_workflows::message::{Command, Context, Message, UserId, decide, timer};
+use dunlin_workflows::message::{self, Command, Context, Message, UserId, decide, timer};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use serde_json::json;
@@ -79,26 +79,25 @@ impl Erase {
     }
 }
 
-/// Every person to whom a text was sent for `user`.
+/// Every person to whom a text was sent for `user`, however long ago: archives are read as well.
 fn persons_of(store: &Store, user: &UserId) -> Result<Vec<PersonNumber>, Failure> {
     let reader = store.reader()?;
     let mut persons = Vec::new();
-    let mut filter = Filter { limit: PAGE, ..Filter::default() };
-    loop {
-        let page = reader.list(&filter)?;
-        for (number, row) in &page.messages {
-            if persons.contains(&row.message.person) {
-                continue;
-            }
-            if let Some((terms, Content::Open(text))) = reader.content(*number)?
-                && text.user_id.as_ref() == Some(user)
-            {
-                persons.push(terms.person);
-            }
+    for raw in reader.journal(JournalSeq::START)? {
+        let raw = raw?;
+        let record = Record::decode(raw.seq, &raw.bytes)
+            .map_err(|source| ReadError::Record { seq: raw.seq, source })?;
+        let Event::Message { event: message::Event::Accepted { terms }, .. } = record.event else { continue };
+        if persons.contains(&terms.person) {
+            continue;
         }
-        let Some(before) = page.next else { return Ok(persons) };
-        filter.before = Some(before);
+        if let (_, Content::Open(text)) = reader.content_at(raw.seq)?
+            && text.user_id.as_ref() == Some(user)
+        {
+            persons.push(terms.person);
+        }
     }
+    Ok(persons)
 }
 
 /// Withdraws what was not sent, and destroys the key; all of it or nothing.

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file answers it.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are their help, which shows no markup")]
 
+mod archive;
 mod audit;
 mod backup;
 mod bench;
@@ -95,6 +96,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Make a person's number and texts unreadable for good
     Erase(erase::Erase),
+    /// Move old records to compressed archives beside the store
+    Archive(archive::Archive),
     /// Rewrite the store without its free pages
     Compact(compact::Compact),
     /// Copy the store to a new file, and verify the copy
@@ -163,6 +166,7 @@ impl Command {
             Self::Verify(verify) => verify.run(output),
             Self::Keys(keys) => keys.run(output),
             Self::Erase(erase) => erase.run(output),
+            Self::Archive(archive) => archive.run(output),
             Self::Compact(compact) => compact.run(output),
             Self::Backup(backup) => wait_for(backup.run(output)),
             Self::Restore(restore) => restore.run(output),

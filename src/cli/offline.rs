@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dunlin_storage::{Entropy, Keyring, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store};
 use dunlin_workflows::phone_number::Region;
@@ -29,6 +30,8 @@ pub(super) struct Offline {
     data: PathBuf,
     backups: PathBuf,
     cache_bytes: usize,
+    /// How old records are when they move to archives.
+    pub(super) archive_after: Option<Duration>,
 }
 
 impl Offline {
@@ -42,6 +45,7 @@ impl Offline {
             data: config.data,
             backups: config.backups,
             cache_bytes: config.cache_bytes,
+            archive_after: config.archive_after,
         })
     }
 
@@ -72,7 +76,7 @@ impl Offline {
             }
             opened => opened?,
         };
-        let backups = Backups::new(self.backups.clone(), self.cache_bytes);
+        let backups = Backups::new(self.backups.clone(), self.data.clone(), self.cache_bytes);
         Ok(backups.take(name, |path, cache_bytes| store.copy_to(path, cache_bytes))?)
     }
 

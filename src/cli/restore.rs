@@ -72,6 +72,7 @@ impl From<RestoreError> for Failure {
             | RestoreError::Io { .. }
             | RestoreError::Backup(_)
             | RestoreError::Read(_)
+            | RestoreError::Archives(_)
             | RestoreError::Commit(_)
             | RestoreError::Fault(_) => Exit::Failure,
         };

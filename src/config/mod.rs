@@ -66,6 +66,8 @@ pub struct Config {
     pub idempotency_retention: Duration,
     /// How long callbacks without a message are kept.
     pub orphan_retention: Duration,
+    /// How old records are when they move to archives; `None` when they never do.
+    pub archive_after: Option<Duration>,
     /// Memory for the store's pages, in bytes.
     pub cache_bytes: usize,
     /// Bytes of the disk that stay free.
@@ -134,6 +136,7 @@ impl Config {
         let timer_horizon = reader.read(Name::TimerHorizon, value::duration);
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
+        let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -143,6 +146,14 @@ impl Config {
             reader.wrong(
                 Name::Listen,
                 "listening beyond loopback lets anyone send texts; set DUNLIN_API_TOKEN or listen on 127.0.0.1",
+            );
+        }
+        if let (Some(Some(after)), Some(retention)) = (archive_after, idempotency_retention)
+            && after < retention
+        {
+            reader.wrong(
+                Name::ArchiveAfter,
+                "is shorter than DUNLIN_IDEMPOTENCY_RETENTION; a request may be repeated so long, and is answered from the store",
             );
         }
         let data: PathBuf = reader.values.text(Name::Data)?.into();
@@ -168,6 +179,7 @@ impl Config {
             timer_horizon: timer_horizon?,
             idempotency_retention: idempotency_retention?,
             orphan_retention: orphan_retention?,
+            archive_after: archive_after?,
             cache_bytes: cache_bytes?,
             disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,

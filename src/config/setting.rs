@@ -77,6 +77,8 @@ pub enum Name {
     IdempotencyRetention,
     /// How long callbacks without a message are kept.
     OrphanRetention,
+    /// When records move to archives.
+    ArchiveAfter,
     /// The store's cache.
     CacheBytes,
     /// How much of the disk stays free.
@@ -368,6 +370,13 @@ pub const SETTINGS: &[Setting] = &[
         Text("24h"),
         "duration",
         "how long a callback that fits no message yet is kept",
+    ),
+    plain(
+        Name::ArchiveAfter,
+        &["DUNLIN_ARCHIVE_AFTER"],
+        Text("90d"),
+        "duration, at least DUNLIN_IDEMPOTENCY_RETENTION; or off",
+        "how old records are when they move to compressed archives beside the store",
     ),
     plain(
         Name::CacheBytes,

@@ -23,6 +23,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// A duration, or `off`.
+///
+/// # Errors
+/// What was expected instead.
+pub fn duration_or_off(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" { Ok(None) } else { duration(text).map(Some) }
+}
+
 /// Durations between commas, each longer than the one before.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ impl Wanted {
             filter.actor = Some(actor);
         }
         if let Some(name) = self.message {
-            filter.message = Some(name.find(reader)?);
+            filter.message = Some(name.find(reader)?.number);
         }
         if let Some(to) = self.person {
             let Some(person) = reader.person_of(to)? else { return Ok(nobody) };
@@ -103,8 +103,8 @@ fn row(reader: &Reader, record: &Record) -> Result<Map<String, Value>, ReadError
     };
     let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     match &record.event {
-        Event::Message { number, .. } => {
-            if let Some(terms) = reader.terms(*number)? {
+        Event::Message { .. } => {
+            if let Some(terms) = reader.terms_of(record)? {
                 add("message_id", json!(terms.id.to_string()));
                 add("person", json!(terms.person.get()));
             }

@@ -134,6 +134,7 @@ impl From<BackupError> for Problem {
             BackupError::Io { .. }
             | BackupError::Copy(_)
             | BackupError::Read(_)
+            | BackupError::Archives(_)
             | BackupError::Unsound { .. }
             | BackupError::OtherHead { .. } => Self::new(Code::Internal, detail),
         }

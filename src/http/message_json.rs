@@ -37,6 +37,8 @@ pub struct MessageJson {
     retried_as: Option<String>,
     accepted_at: String,
     updated_at: String,
+    /// It is in an archive: nothing happens to it any more, and lists do not show it.
+    archived: bool,
 }
 
 /// What a message waits for.
@@ -83,7 +85,14 @@ impl MessageJson {
             retried_as: message.retried_as.map(|id| id.to_string()),
             accepted_at: instant::format(message.accepted_at),
             updated_at: instant::format(message.changed_at),
+            archived: false,
         }
+    }
+
+    /// The same, of a message in an archive.
+    #[must_use]
+    pub fn archived(self) -> Self {
+        Self { archived: true, ..self }
     }
 }
 

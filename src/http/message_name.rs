@@ -3,7 +3,7 @@
 use axum::RequestPartsExt as _;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use dunlin_storage::Reader;
+use dunlin_storage::{Located, Reader};
 use dunlin_workflows::id::{MessageId, MessageNumber, ProviderSid};
 
 use crate::http::problem::{Code, Problem};
@@ -27,16 +27,29 @@ impl MessageName {
         }
     }
 
-    /// The message that is called so.
+    /// The message that is called so, archives included.
     ///
     /// # Errors
     /// [`Code::MessageNotFound`].
-    pub(super) fn find(self, reader: &Reader) -> Result<MessageNumber, Problem> {
+    pub(super) fn find(self, reader: &Reader) -> Result<Located, Problem> {
         let found = match self {
-            Self::Id(id) => reader.number_of_id(id)?,
-            Self::Sid(sid) => reader.number_of_sid(sid)?,
+            Self::Id(id) => reader.locate_id(id)?,
+            Self::Sid(sid) => reader.locate_sid(sid)?,
         };
         found.ok_or_else(not_found)
+    }
+
+    /// The message that is called so, to which something may still happen.
+    ///
+    /// # Errors
+    /// [`Code::MessageNotFound`], [`Code::MessageArchived`].
+    pub(super) fn find_open(self, reader: &Reader) -> Result<MessageNumber, Problem> {
+        let Located { number, is_archived, .. } = self.find(reader)?;
+        if is_archived {
+            let what = "the message was settled long ago and is in an archive; send a new one instead";
+            return Err(Problem::new(Code::MessageArchived, what));
+        }
+        Ok(number)
     }
 }
 

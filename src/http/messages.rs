@@ -30,8 +30,11 @@ pub(super) async fn show(
     name: MessageName,
 ) -> Result<Json<MessageJson>, Problem> {
     let reader = app.reader()?;
-    let number = name.find(&reader)?;
-    message(&reader, number).map(Json)
+    let located = name.find(&reader)?;
+    let (row, _life) = reader.whole(located)?;
+    let (terms, content) = reader.content_at(row.accepted_seq)?;
+    let told = MessageJson::new(&terms, &content, &row.message);
+    Ok(Json(if located.is_archived { told.archived() } else { told }))
 }
 
 /// `GET /v1/messages/{id}/events`: its life so far, in order.
@@ -40,9 +43,8 @@ pub(super) async fn events(
     name: MessageName,
 ) -> Result<Json<Value>, Problem> {
     let reader = app.reader()?;
-    let number = name.find(&reader)?;
-    let life = reader.life(number)?;
-    let (_, content) = reader.content(number)?.ok_or_else(not_found)?;
+    let (row, life) = reader.whole(name.find(&reader)?)?;
+    let (_, content) = reader.content_at(row.accepted_seq)?;
     let recipient = Recipient::of(&content);
     let timeline = Timeline::of(&life, &recipient, app.edge.clock.wall(), &app.edge.rules);
     let told = life.iter().zip(&timeline.steps).map(|(entry, step)| event_json(&reader, entry, step));
@@ -95,7 +97,7 @@ pub(super) async fn retry(
 ) -> Result<Response, Problem> {
     let expires_at = if body.is_empty() { None } else { given(&body, "expires_at", Missing::MeansNull)? };
     app.room()?;
-    let number = name.find(&app.reader()?)?;
+    let number = name.find_open(&app.reader()?)?;
     let fresh = app.edge.ids.message_id();
     let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, asker).await?;
     let reader = app.reader()?;
@@ -116,7 +118,7 @@ async fn carry_out(
     command: Command,
     asker: Origin,
 ) -> Result<Json<MessageJson>, Problem> {
-    let number = name.find(&app.reader()?)?;
+    let number = name.find_open(&app.reader()?)?;
     app.on_duty()?.engine.command(Target::Number(number), command, asker).await?;
     message(&app.reader()?, number).map(Json)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 29] = [
+const CODES: [(Code, &str, u16, &str); 30] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -25,6 +25,7 @@ const CODES: [(Code, &str, u16, &str); 29] = [
     (Code::Timeout, "timeout", 408, "The request took too long"),
     (Code::AlreadyCommitted, "already_committed", 409, "The text may be on its way"),
     (Code::MessageFinalized, "message_finalized", 409, "The message has come to its end"),
+    (Code::MessageArchived, "message_archived", 409, "The message is archived and can only be read"),
     (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
     (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
@@ -65,6 +66,7 @@ pub enum Code {
     Timeout,
     AlreadyCommitted,
     MessageFinalized,
+    MessageArchived,
     NothingToRetry,
     AlreadyRetried,
     MessageExists,

@@ -165,7 +165,7 @@ fn repaired(
     let copy = scratch.path.join(STORE_FILE);
     fs::copy(path, &copy).map_err(failed(&copy))?;
     dunlin_storage::repair(&copy, CACHE_BYTES)?;
-    Ok(ReadOnlyStore::open(&copy, CACHE_BYTES, keys)?)
+    Ok(ReadOnlyStore::open_copy(&copy, path, CACHE_BYTES, keys)?)
 }
 
 /// A directory of our own for temporary files, removed with everything in it.

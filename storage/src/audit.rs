@@ -5,12 +5,10 @@ use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::actor::ActorNumber;
-use crate::error::{Fault, ReadError};
+use crate::error::ReadError;
 use crate::journal::JournalSeq;
-use crate::projection;
-use crate::reader::Reader;
+use crate::reader::{RawRecord, Reader};
 use crate::record::{Event, Record};
-use crate::table;
 
 /// Most records that one page looks at; a page may end early because of it.
 pub const RECORDS_LOOKED_AT_MAX: usize = 20_000;
@@ -49,15 +47,11 @@ pub struct AuditPage {
 impl Reader {
     /// The newest records that `filter` lets through.
     pub fn audit(&self, filter: &AuditFilter) -> Result<AuditPage, ReadError> {
-        let journal = self.open(table::JOURNAL)?;
-        let end = filter.before.map_or(u64::MAX, JournalSeq::get);
+        let end = filter.before.unwrap_or(JournalSeq::new(u64::MAX));
         let mut page = AuditPage { records: Vec::new(), next: None };
-        let range = journal.range(..end).map_err(Fault::from)?.rev();
-        for (looked_at, entry) in (1_usize..).zip(range) {
-            let (seq, bytes) = entry.map_err(Fault::from)?;
-            let seq = JournalSeq::new(seq.value());
-            let record =
-                Record::decode(seq, bytes.value()).map_err(|source| ReadError::Record { seq, source })?;
+        for (looked_at, raw) in (1_usize..).zip(self.journal_back(end)?) {
+            let RawRecord { seq, bytes } = raw?;
+            let record = Record::decode(seq, &bytes).map_err(|source| ReadError::Record { seq, source })?;
             if self.fits(filter, &record)? {
                 page.records.push(record);
             }
@@ -86,9 +80,8 @@ impl Reader {
             return Ok(false);
         }
         let Some(wanted) = filter.person else { return Ok(true) };
-        if let Some(number) = message {
-            let row = projection::message(&self.open(table::MESSAGES)?, number)?;
-            return Ok(row.is_some_and(|row| row.message.person == wanted));
+        if message.is_some() {
+            return Ok(self.terms_of(record)?.is_some_and(|terms| terms.person == wanted));
         }
         Ok(person == Some(wanted))
     }

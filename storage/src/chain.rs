@@ -26,7 +26,7 @@ pub struct Head {
 pub struct HeadError;
 
 /// Bytes of a head in the file: position, hash.
-const HEAD_BYTES: usize = 40;
+pub(crate) const HEAD_BYTES: usize = 40;
 
 /// Key of the newest head in its table.
 pub(crate) const NEWEST: u8 = 0;
@@ -53,7 +53,7 @@ impl Head {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (seq, hash) = bytes.split_first_chunk::<8>()?;
         let hash = hash.try_into().ok()?;
         Some(Self { seq: JournalSeq::new(u64::from_le_bytes(*seq)), hash })

@@ -9,8 +9,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, Key, Range, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
-    TableError, Value, WriteTransaction,
+    Builder, Database, Key, Range, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value,
+    WriteTransaction,
 };
 
 use crate::error::{Fault, OpenError};
@@ -110,12 +110,13 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::ACTORS)?
         .table(table::ACTOR_NAMES)?
         .table(table::TIMERS)?
-        .table_if_there(table::SWITCHED_OFF)?
+        .table(table::SWITCHED_OFF)?
         .table(table::LANES)?
         .table(table::ORPHANS)?
         .table(table::ORPHAN_AGE)?
         .table(table::IDEMPOTENCY)?
         .table(table::IDEMPOTENCY_AGE)?
+        .table(table::ARCHIVES)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
 }
@@ -136,18 +137,6 @@ impl Copying<'_> {
             self.to.commit()?;
             self.to = self.database.begin_write()?;
             self.rows = 0;
-        }
-    }
-
-    /// Copies a table that a file of this format may lack until it is opened for writing.
-    fn table_if_there<K: Key + 'static, V: Value + 'static>(
-        self,
-        definition: TableDefinition<'static, K, V>,
-    ) -> Result<Self, Fault> {
-        match self.from.open_table(definition) {
-            Err(TableError::TableDoesNotExist(_)) => Ok(self),
-            Err(error) => Err(error.into()),
-            Ok(_there) => self.table(definition),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber};
 
+use crate::archive::ArchiveFlaw;
 use crate::journal::JournalSeq;
 use crate::record::RecordError;
 use crate::seal::{EntropyError, KeyId};
@@ -13,13 +14,6 @@ use crate::seal::{EntropyError, KeyId};
 #[derive(Debug, thiserror::Error)]
 #[error("the database file failed: {0}")]
 pub struct Fault(#[source] Box<redb::Error>);
-
-impl Fault {
-    /// Whether a table was asked for that the file lacks.
-    pub(crate) fn is_absent_table(&self) -> bool {
-        matches!(*self.0, redb::Error::TableDoesNotExist(_))
-    }
-}
 
 /// Reading failed.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +78,17 @@ pub enum ReadError {
         /// Its id.
         id: KeyId,
     },
+    /// An archive can't be read.
+    #[error("archive {path:?}: {source}")]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ArchiveFlaw,
+    },
+    /// How far the store was pruned can't be read.
+    #[error("the file's \"pruned\" is damaged; restore a backup")]
+    Pruned,
     /// The head of the chain can't be read.
     #[error("the head of the journal's chain is damaged; restore a backup")]
     Head,
@@ -224,12 +229,16 @@ pub enum OpenError {
         head: JournalSeq,
     },
     /// The journal has a gap.
-    #[error("the journal ends at {last} but holds {records} records; it has a gap: restore a backup")]
+    #[error(
+        "the journal ends at {last} and holds {records} records where {expected} belong; restore a backup"
+    )]
     Gap {
         /// Its last position.
         last: JournalSeq,
         /// How many records it holds.
         records: u64,
+        /// How many belong there.
+        expected: u64,
     },
     /// The directory or the file can't be used.
     #[error("{path:?}: {source}")]

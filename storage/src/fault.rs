@@ -23,6 +23,24 @@ impl FaultKind {
     }
 }
 
+/// An error that may come from below.
+pub(crate) trait Failed {
+    /// What failed below, if that is why.
+    fn failed(&self) -> Option<FaultKind>;
+}
+
+impl Failed for Fault {
+    fn failed(&self) -> Option<FaultKind> {
+        Some(self.kind())
+    }
+}
+
+impl Failed for ReadError {
+    fn failed(&self) -> Option<FaultKind> {
+        self.fault_kind()
+    }
+}
+
 impl Fault {
     /// What failed.
     pub fn kind(&self) -> FaultKind {
@@ -36,7 +54,9 @@ impl ReadError {
         match self {
             Self::Fault(fault) => Some(fault.kind()),
             Self::Poisoned => Some(FaultKind::Engine),
-            Self::Record { .. }
+            Self::Archive { .. }
+            | Self::Pruned
+            | Self::Record { .. }
             | Self::Row { .. }
             | Self::Missing { .. }
             | Self::NotAccepted { .. }

@@ -11,6 +11,7 @@
 //! answers through its API.
 
 mod actor;
+mod archive;
 mod audit;
 mod batch;
 mod chain;
@@ -42,6 +43,7 @@ mod table;
 mod upgrade;
 
 pub use actor::{ACTORS_MAX, ActorNumber, By};
+pub use archive::{ArchiveError, ArchiveFlaw, ArchiveRequest, Archived, Located, Segment, copy_archives};
 pub use audit::{AuditFilter, AuditPage, RECORDS_LOOKED_AT_MAX};
 pub use batch::Batch;
 pub use chain::{Head, HeadError};

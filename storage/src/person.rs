@@ -240,20 +240,30 @@ impl Reader {
     /// What was agreed about a message, and what is written to its recipient; `None` when there is no
     /// such message.
     pub fn content(&self, number: MessageNumber) -> Result<Option<(Terms, Content)>, ReadError> {
-        let Some(row) = self.message(number)? else { return Ok(None) };
-        let (terms, sealed) = accepted(self.record(row.accepted_seq)?)?;
-        let Some(keyring) = self.keyring() else { return Ok(Some((terms, Content::Locked))) };
-        let content = match find(&self.open(table::PERSONS)?, terms.person, keyring)? {
-            Some(person) => Content::Open(Box::new(person.open(terms.person, row.accepted_seq, &sealed)?)),
-            None => Content::Erased,
-        };
-        Ok(Some((terms, content)))
+        let row = self.message(number)?;
+        row.map(|row| self.content_at(row.accepted_seq)).transpose()
     }
 
-    /// What was agreed about a message; `None` when there is no such message. Needs no keys.
-    pub fn terms(&self, number: MessageNumber) -> Result<Option<Terms>, ReadError> {
-        let Some(row) = self.message(number)? else { return Ok(None) };
-        accepted(self.record(row.accepted_seq)?).map(|(terms, _)| Some(terms))
+    /// The same for the message that the record at `seq` began.
+    pub fn content_at(&self, seq: JournalSeq) -> Result<(Terms, Content), ReadError> {
+        let (terms, sealed) = accepted(self.record(seq)?)?;
+        let Some(keyring) = self.keyring() else { return Ok((terms, Content::Locked)) };
+        let content = match find(&self.open(table::PERSONS)?, terms.person, keyring)? {
+            Some(person) => Content::Open(Box::new(person.open(terms.person, seq, &sealed)?)),
+            None => Content::Erased,
+        };
+        Ok((terms, content))
+    }
+
+    /// What was agreed about the message that a record belongs to; `None` when it belongs to none. Needs
+    /// no keys.
+    pub fn terms_of(&self, record: &Record) -> Result<Option<Terms>, ReadError> {
+        let Event::Message { number, .. } = record.event else { return Ok(None) };
+        let seq = match self.message(number)? {
+            Some(row) => row.accepted_seq,
+            None => self.beginning(record)?,
+        };
+        Ok(Some(accepted(self.record(seq)?)?.0))
     }
 
     /// What was asked for; `None` when there is no such message, or its text can't be read any more.

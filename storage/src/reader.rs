@@ -11,6 +11,7 @@ use dunlin_workflows::timestamp::Timestamp;
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableHandle, Value};
 
 use crate::actor::ActorNumber;
+use crate::archive::Archives;
 use crate::chain::{self, Head};
 use crate::error::{Fault, ReadError};
 use crate::idempotency::{self, Idempotency, KeyHash};
@@ -18,7 +19,6 @@ use crate::journal::{JournalSeq, LaneNumber};
 use crate::meta::{Meta, MetaError};
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::tag::Tagged;
-use crate::record::{self, Record};
 use crate::seal::{KeyId, Keyring};
 use crate::table;
 
@@ -26,6 +26,7 @@ use crate::table;
 pub struct Reader {
     transaction: ReadTransaction,
     keys: Option<Arc<Keyring>>,
+    archives: Arc<Archives>,
 }
 
 /// One thing that happened to a message, with when and on whose behalf.
@@ -66,8 +67,16 @@ pub struct TableSize {
 }
 
 impl Reader {
-    pub(crate) fn new(transaction: ReadTransaction, keys: Option<Arc<Keyring>>) -> Self {
-        Self { transaction, keys }
+    pub(crate) fn new(
+        transaction: ReadTransaction,
+        keys: Option<Arc<Keyring>>,
+        archives: Arc<Archives>,
+    ) -> Self {
+        Self { transaction, keys, archives }
+    }
+
+    pub(crate) fn archives(&self) -> &Arc<Archives> {
+        &self.archives
     }
 
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
@@ -114,26 +123,13 @@ impl Reader {
         Ok(number.map(|number| MessageNumber::new(number.value())))
     }
 
-    /// Everything that happened to a message, oldest first; empty when there is no such message.
+    /// Everything that happened to a message, oldest first; empty when there is no such message, or
+    /// when it is in archives alone.
     pub fn life(&self, number: MessageNumber) -> Result<Vec<Entry>, ReadError> {
-        let journal = self.open(table::JOURNAL)?;
-        let mut next = self.message(number)?.map(|projection| projection.last_seq);
-        let mut entries = Vec::new();
-        while let Some(seq) = next {
-            let record = projection::record(&journal, seq)?;
-            next = record.previous;
-            match record.event {
-                record::Event::Message { number: owner, event } if owner == number => {
-                    let Record { at, source, actor, .. } = record;
-                    entries.push(Entry { seq, at, source, actor, event });
-                }
-                record::Event::Message { .. } | record::Event::Lane { .. } | record::Event::Person { .. } => {
-                    return Err(ReadError::Foreign { seq, number });
-                }
-            }
+        match self.message(number)? {
+            Some(row) => self.life_until(number, row.last_seq),
+            None => Ok(Vec::new()),
         }
-        entries.reverse();
-        Ok(entries)
     }
 
     /// The journal's end.
@@ -143,13 +139,9 @@ impl Reader {
         Ok(JournalSeq::new(last.map_or(0, |(seq, _)| seq.value())))
     }
 
-    /// The journal record at this position.
-    pub fn record(&self, seq: JournalSeq) -> Result<Record, ReadError> {
-        projection::record(&self.open(table::JOURNAL)?, seq)
-    }
-
-    /// The journal after a position, in order. Take a chunk, then ask a new snapshot for the next.
-    pub fn journal(
+    /// The records in the store after a position, in order: without a gap after the last archive, and
+    /// before it those of messages that may still change.
+    pub(crate) fn stored_journal(
         &self,
         after: JournalSeq,
     ) -> Result<impl Iterator<Item = Result<RawRecord, ReadError>> + use<>, ReadError> {

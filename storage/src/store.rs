@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
-use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend};
+use redb::{
+    Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend, WriteTransaction,
+};
 
+use crate::archive::Archives;
 use crate::batch::Batch;
-use crate::chain::Head;
+use crate::chain::{Head, newest};
 use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
-use crate::fault::FaultKind;
-use crate::meta::{FORMAT_VERSION, Meta, MetaError};
+use crate::fault::{Failed, FaultKind};
+use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
-use crate::{switch, table, upgrade};
+use crate::{table, upgrade};
 
 /// Page cache of a repair, in bytes.
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
@@ -52,6 +55,7 @@ pub struct Store {
     keys: Arc<Keyring>,
     entropy: Entropy,
     head: Mutex<Head>,
+    archives: Arc<Archives>,
     /// What failed first.
     failure: OnceLock<FaultKind>,
 }
@@ -61,6 +65,7 @@ pub struct ReadOnlyStore {
     database: ReadOnlyDatabase,
     meta: Meta,
     keys: Option<Arc<Keyring>>,
+    archives: Arc<Archives>,
 }
 
 impl Store {
@@ -79,10 +84,11 @@ impl Store {
         let (builder, repaired) = builder(options);
         repaired.fetch_or(was_repaired, Ordering::Relaxed);
         let database = builder.open(path).map_err(|error| failed(path, error))?;
-        Self::start(database, path, options, created, &repaired)
+        Self::start(database, path, Archives::beside(path), options, created, &repaired)
     }
 
     /// Opens the store on a storage backend of the caller's, or creates it there when it is empty.
+    /// Such a store has no place for archives.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -94,35 +100,36 @@ impl Store {
         let (builder, repaired) = builder(options);
         let database = builder.create_with_backend(backend).map_err(|error| failed(path, error))?;
         let created = create::if_empty(&database, options)?;
-        Self::start(database, path, options, created, &repaired)
+        Self::start(database, path, Archives::none(), options, created, &repaired)
     }
 
     fn start(
         database: Database,
         path: &Path,
+        archives: Arc<Archives>,
         options: &OpenOptions,
         created: bool,
         repaired: &AtomicBool,
     ) -> Result<(Self, OpenReport), OpenError> {
         let keys = Arc::clone(&options.keys);
-        let found = Reader::new(database.begin_read().map_err(Fault::from)?, None).meta();
+        let found = Meta::take(&database.begin_read().map_err(Fault::from)?);
         let found = found.map_err(|error| refused(path, error))?;
         let upgraded_from = (found.format < FORMAT_VERSION).then_some(found.format);
-        if upgraded_from.is_some() {
-            upgrade::from_1(&database, &keys, &options.entropy)?;
-        }
-        switch::make_if_absent(&database)?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
+        upgrade::from(found.format, &database, &keys, &options.entropy)?;
+        let snapshot = database.begin_read().map_err(Fault::from)?;
+        let reader = Reader::new(snapshot, Some(Arc::clone(&keys)), Arc::clone(&archives));
         let meta = reader.meta().map_err(|error| refused(path, error))?;
         check_keys(&reader, &meta, &keys)?;
         let mut report = check(&reader, meta.created_at)?;
         report.created = created;
         report.upgraded_from = upgraded_from;
+        report.is_unclean = found.format < SEALED_SINCE;
         report.repaired = repaired.load(Ordering::Relaxed);
         drop(reader);
         use_master(&database, keys.current())?;
         let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        Ok((Self { database, meta, keys, entropy, head, failure: OnceLock::new() }, report))
+        let failure = OnceLock::new();
+        Ok((Self { database, meta, keys, entropy, head, archives, failure }, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -171,7 +178,8 @@ impl Store {
         if self.is_poisoned() {
             return Err(ReadError::Poisoned);
         }
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&self.keys))))
+        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        Ok(Reader::new(snapshot, Some(Arc::clone(&self.keys)), Arc::clone(&self.archives)))
     }
 
     /// Copies everything that is durable now to a new file at `path`, while writing goes on. Gives the
@@ -189,12 +197,32 @@ impl Store {
     /// # Errors
     /// When it can't be written; then the store is poisoned.
     pub fn renew_callback_key(&self, callback_key: [u8; 32]) -> Result<(), Fault> {
-        let renew = || {
-            let transaction = self.database.begin_write()?;
-            Meta { callback_key, ..self.meta.clone() }.put(&transaction)?;
-            Ok(transaction.commit()?)
+        self.write(|transaction| Meta { callback_key, ..self.meta.clone() }.put(transaction))
+    }
+
+    /// Changes what is no message's, lane's or person's, in a transaction of its own.
+    ///
+    /// # Errors
+    /// Those of `change`, which then changed nothing; after a fault the store is poisoned.
+    pub(crate) fn write<T, E: From<Fault> + Failed>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let write = || {
+            let transaction = self.database.begin_write().map_err(Fault::from)?;
+            let changed = change(&transaction)?;
+            transaction.commit().map_err(Fault::from)?;
+            Ok(changed)
         };
-        renew().inspect_err(|fault: &Fault| self.poison(fault.kind()))
+        write().inspect_err(|error: &E| {
+            if let Some(kind) = error.failed() {
+                self.poison(kind);
+            }
+        })
+    }
+
+    pub(crate) fn archives(&self) -> &Archives {
+        &self.archives
     }
 
     /// The head of the chain over everything that is durable.
@@ -242,23 +270,47 @@ impl ReadOnlyStore {
     /// # Errors
     /// [`OpenError::InUse`] while an engine runs on it, [`OpenError::NeedsRepair`] when one crashed.
     pub fn open(path: &Path, cache_bytes: usize, keys: Option<Arc<Keyring>>) -> Result<Self, OpenError> {
+        Self::open_with(path, Archives::beside(path), cache_bytes, keys)
+    }
+
+    /// The same for a copy of the store at `original`, beside which its archives are.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyStore::open`].
+    pub fn open_copy(
+        path: &Path,
+        original: &Path,
+        cache_bytes: usize,
+        keys: Option<Arc<Keyring>>,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(path, Archives::beside(original), cache_bytes, keys)
+    }
+
+    fn open_with(
+        path: &Path,
+        archives: Arc<Archives>,
+        cache_bytes: usize,
+        keys: Option<Arc<Keyring>>,
+    ) -> Result<Self, OpenError> {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
         let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, None);
-        let meta = reader.meta().map_err(|error| refused(path, error))?;
+        let meta = Meta::take(&database.begin_read().map_err(Fault::from)?);
+        let meta = meta.map_err(|error| refused(path, error))?;
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
         }
-        if let Some(keys) = &keys {
-            check_keys(&reader, &meta, keys)?;
+        let store = Self { database, meta, keys, archives };
+        if let Some(keys) = &store.keys {
+            check_keys(&store.reader()?, &store.meta, keys)?;
         }
-        Ok(Self { database, meta, keys })
+        Ok(store)
     }
 
     /// A snapshot.
     pub fn reader(&self) -> Result<Reader, ReadError> {
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, self.keys.clone()))
+        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        Ok(Reader::new(snapshot, self.keys.clone(), Arc::clone(&self.archives)))
     }
 
     /// Copies everything to a new file at `path`. Gives the head of what was copied.
@@ -279,7 +331,8 @@ impl ReadOnlyStore {
 fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
     let snapshot = database.begin_read().map_err(Fault::from)?;
     copy(&snapshot, path, cache_bytes)?;
-    Ok(Reader::new(snapshot, None).head()?)
+    let heads = snapshot.open_table(table::HEADS).map_err(Fault::from)?;
+    Ok(newest(&heads)?)
 }
 
 /// Repairs the file at `path` if it was not closed cleanly. Needs no keys.

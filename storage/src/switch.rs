@@ -5,7 +5,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Hold, Message, State, StateName};
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Fault, ReadError};
 use crate::projection;
@@ -19,19 +19,6 @@ const CHUNK: usize = 4_096;
 /// Whether a message is held because sending is switched off.
 pub(crate) fn is_off(message: &Message) -> bool {
     matches!(message.state, State::Held { hold: Hold::SendingDisabled, .. })
-}
-
-/// Makes the index in a file that was written before there was one.
-pub(crate) fn make_if_absent(database: &Database) -> Result<(), ReadError> {
-    match database.begin_read().map_err(Fault::from)?.open_table(table::SWITCHED_OFF) {
-        Ok(_there) => return Ok(()),
-        Err(TableError::TableDoesNotExist(_)) => {}
-        Err(error) => return Err(Fault::from(error).into()),
-    }
-    let transaction = database.begin_write().map_err(Fault::from)?;
-    fill(&transaction)?;
-    transaction.commit().map_err(Fault::from)?;
-    Ok(())
 }
 
 /// Finds every message that belongs into the index, which needs the row of everyone who is held.
@@ -63,19 +50,10 @@ impl Reader {
     /// Messages held while sending is switched off that follow `after`, in order of acceptance, at
     /// most `limit`.
     pub fn switched_off(&self, after: MessageNumber, limit: usize) -> Result<Vec<MessageNumber>, ReadError> {
-        let Some(table) = self.switch_index()? else { return Ok(Vec::new()) };
+        let table = self.open(table::SWITCHED_OFF)?;
         let range = table.range::<u64>((Excluded(after.get()), Unbounded)).map_err(Fault::from)?;
         let numbers =
             range.take(limit).map(|entry| entry.map(|(number, _)| MessageNumber::new(number.value())));
         Ok(numbers.collect::<Result<_, _>>().map_err(Fault::from)?)
-    }
-
-    /// The index; `None` in a file that was written before there was one, and only looked at since.
-    pub(crate) fn switch_index(&self) -> Result<Option<ReadOnlyTable<u64, ()>>, ReadError> {
-        match self.open(table::SWITCHED_OFF) {
-            Ok(table) => Ok(Some(table)),
-            Err(fault) if fault.is_absent_table() => Ok(None),
-            Err(fault) => Err(fault.into()),
-        }
     }
 }

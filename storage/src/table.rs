@@ -8,7 +8,7 @@ use redb::TableDefinition;
 type Table<K, V> = TableDefinition<'static, K, V>;
 
 /// What the file is: `format` (one byte), `created_ms` (eight, little-endian), `callback_key` (32),
-/// `index` (four, id of the index key).
+/// `index` (four, id of the index key), `pruned` (16: how far, and how many records were kept).
 pub(crate) const META: Table<&str, &[u8]> = TableDefinition::new("meta");
 
 /// The journal: position, gapless from 1, to record. The truth; everything below but the timers'
@@ -71,6 +71,9 @@ pub(crate) const IDEMPOTENCY: Table<&[u8; 16], &[u8]> = TableDefinition::new("id
 
 /// (first use in ms, hash of the key): every idempotency key, once, oldest first.
 pub(crate) const IDEMPOTENCY_AGE: Table<(i64, &[u8; 16]), ()> = TableDefinition::new("idempotency_age");
+
+/// Position of the first record of an archive to what the store knows of it.
+pub(crate) const ARCHIVES: Table<u64, &[u8]> = TableDefinition::new("archives");
 
 /// Name of a reader of the journal to the last position it has dealt with.
 pub(crate) const CURSORS: Table<&str, u64> = TableDefinition::new("cursors");

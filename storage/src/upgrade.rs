@@ -1,4 +1,5 @@
-//! The upgrade from format 1, which kept numbers and bodies in clear and had no chain.
+//! Upgrades: from format 1, which kept numbers and bodies in clear and had no chain, and from format 2,
+//! which had no archives.
 //!
 //! One transaction: either the whole file is of the new format, or it is what it was. The pages that
 //! held clear text are free afterwards, not blank: the caller should rewrite the file.
@@ -33,11 +34,36 @@ const ACCEPTED: u8 = 1;
 /// Records or rows that are changed at a time.
 const CHUNK: usize = 4_096;
 
-/// Makes a file of format 1 one of the newest format.
+/// Makes a file of format `found` one of the newest format.
 ///
 /// # Errors
 /// A record or row that can't be read; then the file stays what it was.
-pub(crate) fn from_1(database: &Database, keys: &Arc<Keyring>, entropy: &Entropy) -> Result<(), OpenError> {
+pub(crate) fn from(
+    found: u8,
+    database: &Database,
+    keys: &Arc<Keyring>,
+    entropy: &Entropy,
+) -> Result<(), OpenError> {
+    match found {
+        1 => from_1(database, keys, entropy),
+        2 => from_2(database),
+        _newest => Ok(()),
+    }
+}
+
+/// Format 2 had no archives: its journal is whole. Its first files had no index of what is held while
+/// sending is switched off.
+fn from_2(database: &Database) -> Result<(), OpenError> {
+    let transaction = database.begin_write().map_err(Fault::from)?;
+    Tables::new(&transaction).create_all()?;
+    switch::fill(&transaction)?;
+    let meta = Meta::of(&transaction).map_err(|_damaged| OpenError::Meta { key: "format" })?;
+    Meta { format: FORMAT_VERSION, ..meta }.put(&transaction)?;
+    transaction.commit().map_err(Fault::from)?;
+    Ok(())
+}
+
+fn from_1(database: &Database, keys: &Arc<Keyring>, entropy: &Entropy) -> Result<(), OpenError> {
     let transaction = database.begin_write().map_err(Fault::from)?;
     Tables::new(&transaction).create_all()?;
     let mut persons = Persons { keys, entropy, known: BTreeMap::new() };

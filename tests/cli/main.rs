@@ -6,6 +6,7 @@
     reason = "tests end at the first surprise"
 )]
 
+mod archive; // old texts move to archives and can still be read
 mod backup; // backups, and the restore drill
 mod demo; // the README's command keeps its promises
 mod full_disk; // no room, and room again

@@ -116,7 +116,7 @@ impl House {
         let edge = Edge {
             duty: Arc::new(Duty::of(OnDuty { engine: engine.clone(), store: Arc::clone(&store) })),
             room: Room::new(dir.path().to_owned(), 0),
-            backups: Backups::new(dir.path().join("backups"), 1 << 20),
+            backups: Backups::new(dir.path().join("backups"), dir.path().to_owned(), 1 << 20),
             clock,
             ids: Arc::new(SystemIds),
             webhook,

@@ -49,6 +49,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) orphan_age: Lazy<'txn, (i64, &'static [u8; 34], u64), ()>,
     pub(crate) idempotency: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
     pub(crate) idempotency_age: Lazy<'txn, (i64, &'static [u8; 16]), ()>,
+    pub(crate) archives: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
 
@@ -75,6 +76,7 @@ impl<'txn> Tables<'txn> {
             orphan_age: Lazy::new(transaction, table::ORPHAN_AGE),
             idempotency: Lazy::new(transaction, table::IDEMPOTENCY),
             idempotency_age: Lazy::new(transaction, table::IDEMPOTENCY_AGE),
+            archives: Lazy::new(transaction, table::ARCHIVES),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
     }
@@ -106,6 +108,7 @@ impl<'txn> Tables<'txn> {
         self.orphan_age.open()?;
         self.idempotency.open()?;
         self.idempotency_age.open()?;
+        self.archives.open()?;
         self.cursors.open()?;
         Ok(())
     }

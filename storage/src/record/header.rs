@@ -70,6 +70,17 @@ pub(crate) struct Header {
 impl Header {
     /// Appends header and payload for position `seq`.
     pub(crate) fn put(&self, seq: u64, payload: &[u8], out: &mut Vec<u8>) -> Result<(), RecordError> {
+        self.put_as(HEADER_VERSION, seq, payload, out)
+    }
+
+    /// The same, in a layout of the header that may be an older one.
+    pub(crate) fn put_as(
+        &self,
+        layout: u8,
+        seq: u64,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), RecordError> {
         let too_long = || RecordError::TooLong { length: payload.len() };
         if payload.len() > super::codec::PAYLOAD_BYTES_MAX {
             return Err(too_long());
@@ -77,7 +88,7 @@ impl Header {
         let length = u32::try_from(payload.len()).map_err(|_too_long| too_long())?;
         let start = out.len();
         out.extend_from_slice(&[
-            HEADER_VERSION,
+            layout,
             self.kind,
             self.record_type,
             self.type_version,
@@ -87,7 +98,9 @@ impl Header {
         out.extend_from_slice(&self.at_ms.to_le_bytes());
         out.extend_from_slice(&self.number.to_le_bytes());
         out.extend_from_slice(&self.previous.to_le_bytes());
-        out.extend_from_slice(&self.actor.to_le_bytes());
+        if names_actor(layout) {
+            out.extend_from_slice(&self.actor.to_le_bytes());
+        }
         out.extend_from_slice(&length.to_le_bytes());
         let checksum = checksum(seq, out.get(start..).unwrap_or_default(), payload);
         out.extend_from_slice(&checksum.to_le_bytes());
@@ -97,7 +110,7 @@ impl Header {
 
     /// Reads the header of the record at position `seq`, checks everything, and gives its payload.
     pub(crate) fn take(seq: u64, bytes: &[u8]) -> Result<(Self, &[u8]), RecordError> {
-        let names_actor = bytes.first() != Some(&1);
+        let names_actor = bytes.first().is_none_or(|layout| names_actor(*layout));
         let envelope = if names_actor { HEADER_BYTES } else { HEADER_BYTES_V1 };
         let short = || RecordError::TooShort { length: bytes.len(), envelope };
         let (head, payload) = bytes.split_at_checked(envelope).ok_or_else(short)?;
@@ -130,6 +143,11 @@ impl Header {
         }
         Ok((Self { kind, record_type, type_version, source, at_ms, number, previous, actor }, payload))
     }
+}
+
+/// Whether a header of this layout says who asked.
+fn names_actor(layout: u8) -> bool {
+    layout != 1
 }
 
 fn checksum(seq: u64, head: &[u8], payload: &[u8]) -> u32 {

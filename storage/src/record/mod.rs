@@ -16,7 +16,7 @@ pub(crate) mod message;
 pub(crate) mod person;
 pub(crate) mod row;
 #[cfg(test)]
-mod strategy;
+pub(crate) mod strategy;
 pub(crate) mod tag;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};

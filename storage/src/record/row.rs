@@ -222,6 +222,20 @@ pub(crate) struct PersonRowV1 {
     pub(crate) number: Vec<u8>,
 }
 
+/// A row of `archives`, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct SegmentRowV1 {
+    /// The head before the archive's first record.
+    pub(crate) before: [u8; 40],
+    /// The head after its last.
+    pub(crate) after: [u8; 40],
+    /// Bytes of the file.
+    pub(crate) bytes: u64,
+    /// BLAKE3 of the file.
+    pub(crate) digest: [u8; 32],
+}
+
 /// A row of `lanes`, first form.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]

@@ -86,6 +86,12 @@ pub trait Visitor {
 
     /// Something is wrong with the record at this position.
     fn flawed(&mut self, seq: JournalSeq, flaw: Flaw);
+
+    /// A record of a message that is not in the fold names a predecessor: whoever took the message out
+    /// although more could come gives it back.
+    fn recall(&mut self, _number: MessageNumber, _last_seq: JournalSeq) -> Option<Folded> {
+        None
+    }
 }
 
 /// Folds records in the order of the journal. A flawed record is reported and folded as far as it
@@ -119,6 +125,12 @@ pub fn fold<E>(
 impl Fold {
     fn step(&mut self, record: &Record, visitor: &mut impl Visitor) {
         self.follow(record.seq, visitor);
+        if let (Event::Message { number, .. }, Some(previous)) = (&record.event, record.previous)
+            && !self.messages.contains_key(number)
+            && let Some(folded) = visitor.recall(*number, previous)
+        {
+            self.messages.insert(*number, folded);
+        }
         let newest = match &record.event {
             Event::Message { number, .. } => self.messages.get(number).map(|folded| folded.last_seq),
             Event::Lane { lane, .. } => self.lanes.get(lane).map(|lane| lane.last_seq),

@@ -33,9 +33,8 @@ pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), Re
     if count(report, "timers", seen.timers, &reader.open(table::TIMERS)?)? {
         stray_timers(reader, report)?;
     }
-    if let Some(index) = reader.switch_index()?
-        && count(report, "switched_off", seen.switched_off, &index)?
-    {
+    let index = reader.open(table::SWITCHED_OFF)?;
+    if count(report, "switched_off", seen.switched_off, &index)? {
         stray_switched_off(reader, &index, report)?;
     }
     check_orphans(reader, report)?;
@@ -57,7 +56,7 @@ fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadEr
     let by_state = reader.open(table::BY_STATE)?;
     let by_person = reader.open(table::BY_PERSON)?;
     let timers = reader.open(table::TIMERS)?;
-    let switch_index = reader.switch_index()?;
+    let switched_off = reader.open(table::SWITCHED_OFF)?;
     let mut seen = Seen::default();
     for entry in reader.open(table::MESSAGES)?.range::<u64>(..).map_err(Fault::from)? {
         let (key, bytes) = entry.map_err(Fault::from)?;
@@ -81,9 +80,7 @@ fn check_rows(reader: &Reader, report: &mut VerifyReport) -> Result<Seen, ReadEr
         }
         if switch::is_off(&row.message) {
             seen.switched_off = seen.switched_off.saturating_add(1);
-            if let Some(index) = &switch_index {
-                expect(report, "switched_off", index, number, number)?;
-            }
+            expect(report, "switched_off", &switched_off, number, number)?;
         }
     }
     Ok(seen)

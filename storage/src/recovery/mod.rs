@@ -1,5 +1,6 @@
 //! What is checked: a little on every opening, everything on demand.
 
+mod archives;
 mod fold;
 mod indexes;
 mod problem;
@@ -41,6 +42,9 @@ pub struct OpenReport {
     pub created_at: Timestamp,
     /// The format it had before this opening upgraded it.
     pub upgraded_from: Option<u8>,
+    /// Its free pages hold what the older format kept in clear: it is to be rewritten by
+    /// [`compact`](crate::compact).
+    pub is_unclean: bool,
     /// The head of the chain over the journal.
     pub head: Head,
     /// The journal's end.
@@ -73,6 +77,7 @@ pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport
         format: FORMAT_VERSION,
         created_at,
         upgraded_from: None,
+        is_unclean: false,
         head,
         last_seq,
         messages: reader.message_count()?,
@@ -86,9 +91,11 @@ pub(crate) fn check(reader: &Reader, created_at: Timestamp) -> Result<OpenReport
 fn gapless(reader: &Reader) -> Result<JournalSeq, OpenError> {
     let last = reader.last_seq()?;
     let records = reader.open(table::JOURNAL)?.len().map_err(Fault::from)?;
-    let first = reader.journal(JournalSeq::START)?.next().transpose()?;
-    let starts_at_one = first.is_none_or(|record| record.seq == JournalSeq::START.next());
-    if records == last.get() && starts_at_one { Ok(last) } else { Err(OpenError::Gap { last, records }) }
+    let pruned = reader.pruned()?;
+    let expected = last.get().saturating_sub(pruned.to.get()).saturating_add(pruned.kept);
+    let first = reader.stored_journal(pruned.to)?.next().transpose()?;
+    let goes_on = first.is_none_or(|record| record.seq == pruned.to.next());
+    if records == expected && goes_on { Ok(last) } else { Err(OpenError::Gap { last, records, expected }) }
 }
 
 /// Reads the newest records. Gives the messages they belong to, each with its newest record.
@@ -97,8 +104,8 @@ fn newest_records(
     last_seq: JournalSeq,
 ) -> Result<BTreeMap<MessageNumber, JournalSeq>, ReadError> {
     let mut messages = BTreeMap::new();
-    let before = JournalSeq::new(last_seq.get().saturating_sub(NEWEST_RECORDS));
-    for raw in reader.journal(before)? {
+    let before = JournalSeq::new(last_seq.get().saturating_sub(NEWEST_RECORDS)).max(reader.pruned()?.to);
+    for raw in reader.stored_journal(before)? {
         let raw = raw?;
         let record = Record::decode(raw.seq, &raw.bytes)
             .map_err(|source| ReadError::Record { seq: raw.seq, source })?;
@@ -114,7 +121,7 @@ fn newest_records(
 fn check_messages(reader: &Reader, newest: &BTreeMap<MessageNumber, JournalSeq>) -> Result<(), ReadError> {
     let by_state = reader.open(table::BY_STATE)?;
     let timers = reader.open(table::TIMERS)?;
-    let switched_off = reader.switch_index()?;
+    let switched_off = reader.open(table::SWITCHED_OFF)?;
     for (number, seq) in newest {
         let strayed = |table| Err(ReadError::Strayed { table, number: *number });
         let Some(row) = reader.message(*number)?.filter(|row| row.last_seq == *seq) else {
@@ -131,11 +138,9 @@ fn check_messages(reader: &Reader, newest: &BTreeMap<MessageNumber, JournalSeq>)
         {
             return strayed("timers");
         }
-        if let Some(index) = &switched_off {
-            let listed = index.get(number.get()).map_err(Fault::from)?.is_some();
-            if listed != switch::is_off(&row.message) {
-                return strayed("switched_off");
-            }
+        let listed = switched_off.get(number.get()).map_err(Fault::from)?.is_some();
+        if listed != switch::is_off(&row.message) {
+            return strayed("switched_off");
         }
     }
     Ok(())

@@ -39,6 +39,44 @@ pub enum Problem {
         /// The head at that position now; `None` when the journal ends before it.
         found: Option<Head>,
     },
+    /// An archive can't be used, or is not what the store says.
+    #[error("{why}")]
+    Archive {
+        /// Which, and why.
+        why: String,
+    },
+    /// Archives do not follow each other.
+    #[error(
+        "the archives end at {end}, and the next begins at {first}: one of them is not known to the store"
+    )]
+    ArchiveGap {
+        /// Where those before it end.
+        end: Head,
+        /// Where it begins.
+        first: JournalSeq,
+    },
+    /// The chain at the end of an archive is not what the store says.
+    #[error(
+        "the chain at record {last}, the end of an archive, is not what the store says: a record was changed"
+    )]
+    ArchiveHead {
+        /// The archive's last record.
+        last: JournalSeq,
+    },
+    /// A record that is in an archive and in the store is not the same in both.
+    #[error("journal record {seq} is not the same in the store and in its archive")]
+    DifferentCopy {
+        /// Its position.
+        seq: JournalSeq,
+    },
+    /// A message that is in the store lacks records there.
+    #[error("message number {}: the store lacks its record {seq}, which is in an archive", number.get())]
+    MissingCopy {
+        /// The message.
+        number: MessageNumber,
+        /// Position of the record.
+        seq: JournalSeq,
+    },
     /// A message has no row.
     #[error("message number {}: its row is missing, its records end at {last_seq}", number.get())]
     MissingRow {
@@ -134,6 +172,8 @@ pub struct VerifyReport {
     pub head: Option<Head>,
     /// Messages compared with their records.
     pub messages: u64,
+    /// Messages that are in archives alone.
+    pub archived: u64,
     /// Lanes compared with their records.
     pub lanes: u64,
     /// How many problems there are.

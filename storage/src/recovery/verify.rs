@@ -1,8 +1,9 @@
 //! Verifying a store: the journal is folded from its first record, and everything that can be
 //! computed from it is compared with what the file says.
 //!
-//! Memory is bounded by the messages that are not finalized: a finalized message is compared and let
-//! go as soon as its newest record has been folded.
+//! Memory is bounded by the messages that are not settled: a settled message is compared and let go as
+//! soon as its newest record has been folded. Which record of a message in archives is its newest is not
+//! known; it is let go whenever it is settled, and read again should more of it come.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +11,11 @@ use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
 use redb::{ReadOnlyTable, ReadableTableMetadata};
 
+use super::archives;
 use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 use super::indexes;
 use super::problem::{Problem, VerifyReport, compare};
+use crate::archive::Located;
 use crate::chain::Head;
 use crate::error::{Fault, ReadError};
 use crate::journal::JournalSeq;
@@ -32,12 +35,17 @@ pub fn verify(
     progress: impl FnMut(u64, u64),
 ) -> Result<VerifyReport, ReadError> {
     let last_seq = reader.last_seq()?;
+    let mut report = VerifyReport::default();
+    let ends = archives::check(reader, &mut report)?;
     let mut walk = Walk {
+        reader,
+        pruned_to: reader.pruned()?.to,
         messages: reader.open(table::MESSAGES)?,
         message_ids: reader.open(table::MESSAGE_IDS)?,
         provider_sids: reader.open(table::PROVIDER_SIDS)?,
-        report: VerifyReport::default(),
+        report,
         begun: 0,
+        archived: 0,
         persons: BTreeSet::new(),
         submitted: 0,
         last_seq,
@@ -46,9 +54,13 @@ pub fn verify(
     };
     let at_start = expect.filter(|expect| expect.seq == JournalSeq::START);
     let (mut head, mut met) = (Head::empty(), at_start.map(|_| Head::empty()));
+    let mut astray = None;
     let records = reader.journal(JournalSeq::START)?.inspect(|record| {
         if let Ok(record) = record {
             head = head.extended(record.seq, &record.bytes);
+            if ends.get(&record.seq).is_some_and(|end| *end != head) {
+                astray.get_or_insert(head.seq);
+            }
             if expect.is_some_and(|expect| expect.seq == record.seq) {
                 met = Some(head);
             }
@@ -59,10 +71,15 @@ pub fn verify(
         let row = walk.row(*number);
         walk.compare(*number, folded, row);
     }
-    let Walk { mut report, begun, persons, submitted, failed, .. } = walk;
+    let Walk { mut report, begun, archived, persons, submitted, failed, .. } = walk;
     if let Some(error) = failed {
         return Err(error);
     }
+    report.archived = archived;
+    if let Some(last) = astray {
+        report.add(Problem::ArchiveHead { last });
+    }
+    archives::compare_kept(reader, &mut report)?;
     report.head = Some(head);
     let stored = reader.head()?;
     if stored != head {
@@ -72,8 +89,9 @@ pub fn verify(
         report.add(Problem::Rewritten { expected, found: met });
     }
     let rows = reader.message_count()?;
-    if rows != begun {
-        report.add(Problem::WrongCount { table: "messages", expected: begun, found: rows });
+    let expected = begun.saturating_sub(archived);
+    if rows != expected {
+        report.add(Problem::WrongCount { table: "messages", expected, found: rows });
         indexes::baseless_rows(reader, &mut report)?;
     }
     let sids = reader.open(table::PROVIDER_SIDS)?.len().map_err(Fault::from)?;
@@ -95,13 +113,18 @@ struct Unread;
 const PROGRESS_EVERY: u64 = 10_000;
 
 /// The walk through the journal.
-struct Walk<P> {
+struct Walk<'a, P> {
+    reader: &'a Reader,
+    /// Settled messages that end at or before this position are in archives alone.
+    pruned_to: JournalSeq,
     messages: ReadOnlyTable<u64, &'static [u8]>,
     message_ids: ReadOnlyTable<&'static [u8; 16], u64>,
     provider_sids: ReadOnlyTable<&'static [u8; 34], u64>,
     report: VerifyReport,
     /// Messages begun.
     begun: u64,
+    /// Messages that are in archives alone.
+    archived: u64,
     /// Persons to whom something was sent, and who were not erased since.
     persons: BTreeSet<PersonNumber>,
     /// Attempts that the provider took.
@@ -112,7 +135,7 @@ struct Walk<P> {
     failed: Option<ReadError>,
 }
 
-impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
+impl<P: FnMut(u64, u64)> Visitor for Walk<'_, P> {
     fn happened(&mut self, record: &Record, fold: &mut Fold) {
         self.report.records = self.report.records.saturating_add(1);
         if self.report.records.is_multiple_of(PROGRESS_EVERY) {
@@ -131,13 +154,36 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
             }
         };
         self.count(event.name());
-        self.check_names(number, event);
-        let finalized = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_settled());
-        if let Some(folded) = finalized {
-            let row = self.row(number);
-            if row.as_ref().is_ok_and(|row| row.as_ref().is_some_and(|row| row.last_seq == record.seq)) {
-                self.compare(number, folded, row);
-                fold.messages.remove(&number);
+        let row = self.row(number);
+        let is_gone = matches!(row, Ok(None)) && record.seq <= self.pruned_to;
+        self.check_names(number, event, is_gone);
+        let settled = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_settled());
+        let Some(folded) = settled else { return };
+        if is_gone {
+            // More may come; then it is recalled.
+            self.archived = self.archived.saturating_add(1);
+            fold.messages.remove(&number);
+        } else if row.as_ref().is_ok_and(|row| row.as_ref().is_some_and(|row| row.last_seq == record.seq)) {
+            self.compare(number, folded, row);
+            fold.messages.remove(&number);
+        }
+    }
+
+    fn recall(&mut self, number: MessageNumber, last_seq: JournalSeq) -> Option<Folded> {
+        if last_seq > self.pruned_to {
+            return None;
+        }
+        let located = Located { number, last_seq, is_archived: true };
+        match self.reader.whole(located) {
+            Ok((Projection { message, accepted_seq, last_seq, .. }, _)) => {
+                self.archived = self.archived.saturating_sub(1);
+                Some(Folded { message, accepted_seq, last_seq })
+            }
+            // The fold finds the record without its beginning flawed.
+            Err(error) if !error.is_fault() => None,
+            Err(error) => {
+                self.failed = Some(error);
+                None
             }
         }
     }
@@ -147,7 +193,7 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
     }
 }
 
-impl<P> Walk<P> {
+impl<P> Walk<'_, P> {
     fn count(&mut self, event: &'static str) {
         let count = self.report.events.entry(event).or_default();
         *count = count.saturating_add(1);
@@ -161,7 +207,7 @@ impl<P> Walk<P> {
     }
 
     /// The indexes that an event's own names stand in.
-    fn check_names(&mut self, number: MessageNumber, event: &message::Event) {
+    fn check_names(&mut self, number: MessageNumber, event: &message::Event, is_gone: bool) {
         let (table, found) = match event {
             message::Event::Accepted { terms } => {
                 self.begun = self.begun.saturating_add(1);
@@ -190,6 +236,7 @@ impl<P> Walk<P> {
             | message::Event::Contradicted { .. } => return,
         };
         match found {
+            Ok(None) if is_gone => {}
             Ok(entry) if entry.as_ref().is_some_and(|entry| entry.value() == number.get()) => {}
             Ok(_missing_or_another) => self.report.add(Problem::MissingEntry { table, number }),
             Err(error) => self.failed = Some(ReadError::Fault(error.into())),

@@ -8,15 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dunlin_storage::{
-    JournalSeq, LaneNumber, OpenError, OpenOptions, OpenReport, ReadOnlyStore, Reader, Record, Store,
+    ArchiveRequest, JournalSeq, LaneNumber, OpenError, OpenOptions, OpenReport, ReadOnlyStore, Reader,
+    Record, Store,
 };
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::Lane;
-use dunlin_workflows::message::Message;
+use dunlin_workflows::message::{Message, Request};
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::opening::{CACHE_BYTES, keys, options};
-use crate::story::{KEY, START_MS, answer, asked, id, lane_events, orphan, sid, tell, timer, turns};
+use crate::story::{KEY, START_MS, answer, asked, at, id, lane_events, orphan, sid, tell, timer, turns};
 use crate::verifying::assert_sound;
 
 fn fixture(name: &str) -> PathBuf {
@@ -62,14 +63,23 @@ fn records_are_written_as_format_2_writes_them() {
     assert_eq!(hex.lines().count(), golden.lines().count());
 }
 
+/// Half of the history is in an archive.
 #[test]
-fn file_of_format_2_opens_and_says_what_was_put_in() {
-    let path = fixture("store-v2.redb");
+fn file_of_format_3_opens_and_says_what_was_put_in() {
+    let path = fixture("store-v3/dunlin.redb");
     if is_writing() {
         write_store(&path);
     }
     let (report, hex) = assert_fixture_opens(&path);
-    assert_eq!((report.format, report.upgraded_from), (2, None));
+    assert_eq!((report.format, report.upgraded_from), (3, None));
+    assert_eq!(hex, fs::read_to_string(fixture("records-v2.txt")).unwrap());
+}
+
+/// The upgrade changes no record.
+#[test]
+fn file_of_format_2_is_upgraded_and_says_what_was_put_in() {
+    let (report, hex) = assert_fixture_opens(&fixture("store-v2.redb"));
+    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (3, Some(2), false));
     assert_eq!(hex, fs::read_to_string(fixture("records-v2.txt")).unwrap());
 }
 
@@ -77,7 +87,7 @@ fn file_of_format_2_opens_and_says_what_was_put_in() {
 #[test]
 fn file_of_format_1_is_upgraded_and_says_what_was_put_in() {
     let (report, new) = assert_fixture_opens(&fixture("store-v1.redb"));
-    assert_eq!((report.format, report.upgraded_from), (2, Some(1)));
+    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (3, Some(1), true));
     let old = fs::read_to_string(fixture("records-v1.txt")).unwrap();
     assert_eq!(old.lines().count(), new.lines().count());
     for (old, new) in old.lines().zip(new.lines()) {
@@ -97,6 +107,7 @@ fn assert_fixture_opens(path: &Path) -> (OpenReport, String) {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("dunlin.redb");
     fs::copy(path, &copy).unwrap();
+    copy_directory(&path.with_file_name("archives"), &dir.path().join("archives"));
     let options = OpenOptions { callback_key: [0; 32], check_integrity: true, ..options() };
     let (store, report) = Store::open(&copy, &options).unwrap();
     assert_eq!(report.created_at, Timestamp::from_millis(START_MS));
@@ -134,10 +145,14 @@ fn assert_message(reader: &Reader, n: u64) {
         }
     }
     let expected = expected.unwrap();
-    let row = reader.message(number).unwrap().unwrap();
+    let located = reader.locate_id(id(u8::try_from(n).unwrap())).unwrap().unwrap();
+    assert_eq!(located.number, number);
+    let (row, life) = reader.whole(located).unwrap();
     assert_eq!((row.timer, row.message), (timer(&expected), expected), "message {n}");
-    assert_eq!(reader.request(number).unwrap(), Some(asked(u8::try_from(n).unwrap())), "message {n}");
-    assert_eq!(reader.number_of_id(id(u8::try_from(n).unwrap())).unwrap(), Some(number));
+    assert_eq!(life.last().unwrap().seq, located.last_seq);
+    let (terms, content) = reader.content_at(row.accepted_seq).unwrap();
+    let request = Request::of(&terms, content.text().unwrap());
+    assert_eq!(request, asked(u8::try_from(n).unwrap()), "message {n}");
 }
 
 /// Writes the fixture as small as it gets.
@@ -146,9 +161,24 @@ fn write_store(path: &Path) {
     let draft = dir.path().join("dunlin.redb");
     let (store, _) = Store::open(&draft, &options()).unwrap();
     tell(&store, 3);
+    store.archive(ArchiveRequest::everything(at(40)), &|| true).unwrap();
     store.close().unwrap();
     let mut database = redb::Database::open(&draft).unwrap();
     while database.compact().unwrap() {}
     database.close().unwrap();
+    let place = path.parent().unwrap();
+    drop(fs::remove_dir_all(place));
+    fs::create_dir_all(place).unwrap();
     fs::copy(&draft, path).unwrap();
+    copy_directory(&dir.path().join("archives"), &place.join("archives"));
+}
+
+/// Copies the files of a directory, if there is one.
+fn copy_directory(from: &Path, to: &Path) {
+    let Ok(entries) = fs::read_dir(from) else { return };
+    fs::create_dir_all(to).unwrap();
+    for entry in entries {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }

@@ -8,6 +8,7 @@
     reason = "a test that fails may panic"
 )]
 
+mod archiving; // what is old moves to archives, and nothing is lost
 mod batch; // all or nothing, one write per message, reads through a batch
 mod chaining; // history that was rewritten or cut is noticed
 mod copying; // a copy holds what its snapshot held

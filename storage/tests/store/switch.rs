@@ -71,15 +71,14 @@ fn message_is_listed_while_the_switch_holds_it() {
 }
 
 #[test]
-fn file_from_before_the_index_gets_it_when_it_is_opened() {
+fn file_of_format_2_from_before_the_index_gets_it_when_it_is_opened() {
     let (_dir, path) = file_after(|transaction| {
         assert!(transaction.delete_table(SWITCHED_OFF).unwrap());
+        let meta = TableDefinition::<&str, &[u8]>::new("meta");
+        transaction.open_table(meta).unwrap().insert("format", [2].as_slice()).unwrap();
     });
-    let looking = ReadOnlyStore::open(&path, CACHE_BYTES, Some(keys(1))).unwrap();
-    looking.check().unwrap();
-    assert_sound(&looking.reader().unwrap());
-    drop(looking);
-    let (store, _) = Store::open(&path, &options()).unwrap();
+    let (store, report) = Store::open(&path, &options()).unwrap();
+    assert_eq!(report.upgraded_from, Some(2));
     assert_eq!(numbers(&store), [2, 3]);
     assert_sound(&store.reader().unwrap());
 }
