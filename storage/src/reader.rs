@@ -49,7 +49,7 @@ pub struct Entry {
 pub struct RawRecord {
     /// Its position.
     pub seq: JournalSeq,
-    /// Its bytes; see [`Record::decode`].
+    /// Its bytes; see [`Record::decode`](crate::Record::decode).
     pub bytes: Vec<u8>,
 }
 
