@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, FaultKind, Head, OpenError, OpenOptions, OpenReport, Store, compact};
+use dunlin_storage::{
+    Entropy, FaultKind, Head, NEWCOMERS_MAX, OpenError, OpenOptions, OpenReport, SEALED_SINCE, Store, compact,
+};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -216,9 +218,12 @@ fn open(
         keys: keys.ring,
         entropy: Entropy::system(),
         check_integrity: false,
+        newcomers_max: NEWCOMERS_MAX,
     };
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
-    let Some(format) = report.upgraded_from else { return Ok((store, report, options)) };
+    let Some(format) = report.upgraded_from.filter(|format| *format < SEALED_SINCE) else {
+        return Ok((store, report, options));
+    };
     // The upgrade freed pages that may hold what an older format kept in clear.
     tracing::info!(from = format, "the store was upgraded; it is rewritten once, without its free pages");
     store.close().map_err(|fault| DaemonError::Open(fault.into()))?;

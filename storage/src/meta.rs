@@ -8,10 +8,11 @@ use crate::seal::KeyId;
 use crate::table::META;
 
 /// The format of files that this version writes.
-pub(crate) const FORMAT_VERSION: u8 = 2;
+pub(crate) const FORMAT_VERSION: u8 = 3;
 
-/// The first format that seals.
-const SEALED_SINCE: u8 = 2;
+/// The first format that seals: a file that was upgraded from an older one should be rewritten, since its
+/// free pages may hold what stood there in clear.
+pub const SEALED_SINCE: u8 = 2;
 
 const FORMAT: &str = "format";
 const CREATED: &str = "created_ms";

@@ -15,7 +15,7 @@ use crate::chain::{self, Head};
 use crate::error::{Fault, ReadError};
 use crate::idempotency::{self, Idempotency, KeyHash};
 use crate::journal::{JournalSeq, LaneNumber};
-use crate::meta::{Meta, MetaError};
+use crate::newcomers::Newcomers;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::tag::Tagged;
 use crate::record::{self, Record};
@@ -26,6 +26,7 @@ use crate::table;
 pub struct Reader {
     transaction: ReadTransaction,
     keys: Option<Arc<Keyring>>,
+    newcomers: Arc<Newcomers>,
 }
 
 /// One thing that happened to a message, with when and on whose behalf.
@@ -66,12 +67,26 @@ pub struct TableSize {
 }
 
 impl Reader {
-    pub(crate) fn new(transaction: ReadTransaction, keys: Option<Arc<Keyring>>) -> Self {
-        Self { transaction, keys }
+    /// A snapshot with the newcomers of its time, or later ones of the same index.
+    pub(crate) fn new(
+        transaction: ReadTransaction,
+        keys: Option<Arc<Keyring>>,
+        newcomers: Arc<Newcomers>,
+    ) -> Self {
+        Self { transaction, keys, newcomers }
+    }
+
+    /// A snapshot that tells nothing about persons.
+    pub(crate) fn locked(transaction: ReadTransaction) -> Self {
+        Self::new(transaction, None, Arc::default())
     }
 
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
         self.keys.as_deref()
+    }
+
+    pub(crate) fn newcomers(&self) -> &Newcomers {
+        &self.newcomers
     }
 
     /// Ids of the master keys that wrap some person's data key.
@@ -84,10 +99,6 @@ impl Reader {
     /// The head of the chain over the journal, as the file tells it.
     pub fn head(&self) -> Result<Head, ReadError> {
         chain::newest(&self.open(table::HEADS)?)
-    }
-
-    pub(crate) fn meta(&self) -> Result<Meta, MetaError> {
-        Meta::take(&self.transaction)
     }
 
     pub(crate) fn open<K: Key + 'static, V: Value + 'static>(

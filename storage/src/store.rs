@@ -3,18 +3,19 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Flushed};
 use crate::chain::Head;
 use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
 use crate::fault::FaultKind;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError};
+use crate::newcomers::Newcomers;
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
@@ -40,6 +41,9 @@ pub struct OpenOptions {
     /// Whether to verify every page's checksum first, which reads the whole file. Without it a file
     /// damaged while nobody had it open can make the database engine answer wrongly or panic.
     pub check_integrity: bool,
+    /// How many persons are kept in memory until they go to the file's index together:
+    /// [`NEWCOMERS_MAX`](crate::NEWCOMERS_MAX), and less only to try what happens then.
+    pub newcomers_max: usize,
 }
 
 /// The durable state of one engine. Share it behind an [`Arc`].
@@ -51,7 +55,11 @@ pub struct Store {
     meta: Meta,
     keys: Arc<Keyring>,
     entropy: Entropy,
+    /// Held from the beginning of a commit until what it changed is told below.
+    writing: Mutex<()>,
     head: Mutex<Head>,
+    newcomers: Mutex<Arc<Newcomers>>,
+    newcomers_max: usize,
     /// What failed first.
     failure: OnceLock<FaultKind>,
 }
@@ -61,6 +69,7 @@ pub struct ReadOnlyStore {
     database: ReadOnlyDatabase,
     meta: Meta,
     keys: Option<Arc<Keyring>>,
+    newcomers: Arc<Newcomers>,
 }
 
 impl Store {
@@ -105,24 +114,38 @@ impl Store {
         repaired: &AtomicBool,
     ) -> Result<(Self, OpenReport), OpenError> {
         let keys = Arc::clone(&options.keys);
-        let found = Reader::new(database.begin_read().map_err(Fault::from)?, None).meta();
+        let found = Meta::take(&database.begin_read().map_err(Fault::from)?);
         let found = found.map_err(|error| refused(path, error))?;
         let upgraded_from = (found.format < FORMAT_VERSION).then_some(found.format);
-        if upgraded_from.is_some() {
-            upgrade::from_1(&database, &keys, &options.entropy)?;
+        match upgraded_from {
+            Some(1) => upgrade::from_1(&database, &keys, &options.entropy)?,
+            Some(_) => upgrade::from_2(&database)?,
+            None => {}
         }
         switch::make_if_absent(&database)?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
-        let meta = reader.meta().map_err(|error| refused(path, error))?;
+        let snapshot = database.begin_read().map_err(Fault::from)?;
+        let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
+        let reader = Reader::locked(snapshot);
         check_keys(&reader, &meta, &keys)?;
+        let newcomers = Arc::new(reader.read_newcomers(&keys)?);
         let mut report = check(&reader, meta.created_at)?;
         report.created = created;
         report.upgraded_from = upgraded_from;
         report.repaired = repaired.load(Ordering::Relaxed);
         drop(reader);
         use_master(&database, keys.current())?;
-        let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        Ok((Self { database, meta, keys, entropy, head, failure: OnceLock::new() }, report))
+        let store = Self {
+            database,
+            meta,
+            keys,
+            entropy: options.entropy.clone(),
+            writing: Mutex::default(),
+            head: Mutex::new(report.head),
+            newcomers: Mutex::new(newcomers),
+            newcomers_max: options.newcomers_max,
+            failure: OnceLock::new(),
+        };
+        Ok((store, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -135,11 +158,19 @@ impl Store {
         &self,
         decide: impl FnOnce(&mut Batch<'_>) -> Result<T, E>,
     ) -> Result<T, CommitError<E>> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
+        let newcomers = Arc::clone(&self.newcomers());
+        let mut batch = match Batch::new(
+            &transaction,
+            &self.keys,
+            &self.entropy,
+            Arc::clone(&newcomers),
+            self.newcomers_max,
+        ) {
             Ok(batch) => batch,
             Err(error) => {
                 self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
@@ -154,13 +185,19 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let head = batch.flush().map_err(|(error, fault)| {
+        let Flushed { head, arrived, indexed } = batch.flush().map_err(|(error, fault)| {
             if let Some(fault) = fault {
                 self.poison(fault);
             }
             CommitError::Batch(error)
         })?;
+        // Known before they are durable: no snapshot has a person in it whom it does not find. Should the
+        // commit fail, nobody asks any more.
+        newcomers.add(arrived);
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
+        if indexed {
+            *self.newcomers() = Arc::default();
+        }
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
         Ok(answer)
     }
@@ -171,7 +208,14 @@ impl Store {
         if self.is_poisoned() {
             return Err(ReadError::Poisoned);
         }
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&self.keys))))
+        // No newcomers begin in between: the snapshot's are these, or in its index.
+        let newcomers = self.newcomers();
+        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        Ok(Reader::new(snapshot, Some(Arc::clone(&self.keys)), Arc::clone(&newcomers)))
+    }
+
+    fn newcomers(&self) -> MutexGuard<'_, Arc<Newcomers>> {
+        self.newcomers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Copies everything that is durable now to a new file at `path`, while writing goes on. Gives the
@@ -245,20 +289,24 @@ impl ReadOnlyStore {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
         let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, None);
-        let meta = reader.meta().map_err(|error| refused(path, error))?;
+        let snapshot = database.begin_read().map_err(Fault::from)?;
+        let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
+        let reader = Reader::locked(snapshot);
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
         }
+        let mut newcomers = Arc::default();
         if let Some(keys) = &keys {
             check_keys(&reader, &meta, keys)?;
+            newcomers = Arc::new(reader.read_newcomers(keys)?);
         }
-        Ok(Self { database, meta, keys })
+        Ok(Self { database, meta, keys, newcomers })
     }
 
     /// A snapshot.
     pub fn reader(&self) -> Result<Reader, ReadError> {
-        Ok(Reader::new(self.database.begin_read().map_err(Fault::from)?, self.keys.clone()))
+        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        Ok(Reader::new(snapshot, self.keys.clone(), Arc::clone(&self.newcomers)))
     }
 
     /// Copies everything to a new file at `path`. Gives the head of what was copied.
@@ -279,7 +327,7 @@ impl ReadOnlyStore {
 fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
     let snapshot = database.begin_read().map_err(Fault::from)?;
     copy(&snapshot, path, cache_bytes)?;
-    Ok(Reader::new(snapshot, None).head()?)
+    Ok(Reader::locked(snapshot).head()?)
 }
 
 /// Repairs the file at `path` if it was not closed cleanly. Needs no keys.
@@ -372,6 +420,7 @@ impl fmt::Debug for OpenOptions {
             .field("cache_bytes", &self.cache_bytes)
             .field("keys", &self.keys)
             .field("check_integrity", &self.check_integrity)
+            .field("newcomers_max", &self.newcomers_max)
             .finish_non_exhaustive()
     }
 }

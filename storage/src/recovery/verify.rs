@@ -80,9 +80,10 @@ pub fn verify(
     if sids > submitted {
         report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
     }
-    let persons = u64::try_from(persons.len()).unwrap_or(u64::MAX);
-    indexes::count(&mut report, "persons", persons, &reader.open(table::PERSONS)?)?;
-    indexes::count(&mut report, "person_hashes", persons, &reader.open(table::PERSON_HASHES)?)?;
+    let count = |persons: usize| u64::try_from(persons).unwrap_or(u64::MAX);
+    indexes::count(&mut report, "persons", count(persons.len()), &reader.open(table::PERSONS)?)?;
+    let indexed = count(persons.range(..=reader.indexed()?).count());
+    indexes::count(&mut report, "person_hashes", indexed, &reader.open(table::PERSON_HASHES)?)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
