@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use dunlin_storage::{BatchError, Entropy, Keyring, OpenOptions, Store};
+use dunlin_storage::{BatchError, Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
@@ -33,6 +33,7 @@ fn accepts(bencher: Bencher<'_, '_>, batch: u64) {
         keys: Arc::new(Keyring::generate(&Entropy::system()).expect("keys")),
         entropy: Entropy::system(),
         check_integrity: false,
+        newcomers_max: NEWCOMERS_MAX,
     };
     let (store, _) = Store::open(&dir.path().join("bench.redb"), &options).expect("a store");
     let next = Cell::new(0_u64);

@@ -22,7 +22,7 @@ use dunlin::engine::provider::{
     Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
 };
 use dunlin::engine::{Engine, EngineConfig};
-use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
+use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{OnUnknown, Priority, ProviderStatus, Report, Request, Via};
@@ -89,6 +89,7 @@ async fn main() {
         keys: Arc::new(Keyring::generate(&Entropy::system()).expect("keys")),
         entropy: Entropy::system(),
         check_integrity: false,
+        newcomers_max: NEWCOMERS_MAX,
     };
     let (store, _report) = Store::open(&dir.path().join("dunlin.redb"), &options).expect("a store");
     let (taken, mut arrivals) = mpsc::unbounded_channel();

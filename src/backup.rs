@@ -310,7 +310,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
 
-    use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
+    use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 
     use super::*;
 
@@ -331,6 +331,7 @@ mod tests {
             keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
             entropy: Entropy::seeded(1),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         };
         let store = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0;
         let backups = Backups::new(dir.path().join("a/backups"), dir.path().to_owned(), CACHE_BYTES);

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, FaultKind, Head, OpenError, OpenOptions, OpenReport, Store, compact};
+use dunlin_storage::{
+    Entropy, FaultKind, Head, NEWCOMERS_MAX, OpenError, OpenOptions, OpenReport, Store, compact,
+};
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -217,6 +219,7 @@ fn open(
         keys: keys.ring,
         entropy: Entropy::system(),
         check_integrity: false,
+        newcomers_max: NEWCOMERS_MAX,
     };
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
     if let Some(from) = report.upgraded_from {

@@ -135,7 +135,7 @@ mod tests {
     use std::io;
     use std::sync::atomic::{AtomicI32, Ordering};
 
-    use dunlin_storage::{Entropy, Keyring, OpenOptions};
+    use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions};
     use dunlin_workflows::body::Body;
     use dunlin_workflows::id::{MessageId, ProviderSid};
     use dunlin_workflows::message::{OnUnknown, Priority, Request};
@@ -224,6 +224,7 @@ mod tests {
                 keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
                 entropy: Entropy::seeded(1),
                 check_integrity: false,
+                newcomers_max: NEWCOMERS_MAX,
             };
             Ok(Store::open_with_backend(disk.clone(), &options)?.0)
         };

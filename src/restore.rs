@@ -258,7 +258,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> RestoreError {
 mod tests {
     use std::sync::Arc;
 
-    use dunlin_storage::{Entropy, Keyring};
+    use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX};
 
     use super::*;
 
@@ -273,6 +273,7 @@ mod tests {
             keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
             entropy: Entropy::seeded(1),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         };
         let wanted = Restore {
             backup: Path::new("storage/tests/fixtures/store-v1.redb"),

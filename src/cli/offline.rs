@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::{Entropy, Keyring, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store};
+use dunlin_storage::{
+    Entropy, Keyring, NEWCOMERS_MAX, OpenError, OpenOptions, ReadError, ReadOnlyStore, Store,
+};
 use dunlin_workflows::phone_number::Region;
 use dunlin_workflows::rules::Rules;
 
@@ -106,6 +108,7 @@ impl Offline {
             keys,
             entropy: Entropy::system(),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         }
     }
 

@@ -138,7 +138,7 @@ fn tick(at: Timestamp) -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use dunlin_storage::{Entropy, Keyring, OpenOptions};
+    use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions};
     use dunlin_workflows::body::Body;
     use dunlin_workflows::id::MessageId;
     use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
@@ -160,6 +160,7 @@ mod tests {
             keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
             entropy: Entropy::seeded(1),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         };
         let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         let rules = Rules { sending, ..Rules::default() };

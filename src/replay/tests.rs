@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dunlin_storage::recovery::{Flaw, Until};
 use dunlin_storage::{
-    BatchError, Entropy, JournalSeq, Keyring, LaneNumber, OpenOptions, RawRecord, RecordError, Store,
+    BatchError, Entropy, JournalSeq, Keyring, LaneNumber, NEWCOMERS_MAX, OpenOptions, RawRecord, RecordError,
+    Store,
 };
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
@@ -54,6 +55,7 @@ impl Town {
             keys: keys(),
             entropy: Entropy::seeded(1),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         };
         let (store, _report) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         Self { dir, store, rules: Rules::default(), now }

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dunlin_workflows::id::PersonNumber;
 use redb::{Builder, Database, ReadableDatabase};
 
 use crate::batch::tables::Tables;
 use crate::error::{Fault, OpenError};
 use crate::meta::{FORMAT_VERSION, Meta};
+use crate::newcomers;
 use crate::store::OpenOptions;
 
 /// Creates the file when there is none. Says whether it did.
@@ -63,7 +65,10 @@ fn fill(database: &Database, options: &OpenOptions) -> Result<(), Fault> {
         format: FORMAT_VERSION,
     };
     meta.put(&transaction)?;
-    Tables::new(&transaction).create_all()?;
+    let mut tables = Tables::new(&transaction);
+    tables.create_all()?;
+    newcomers::set_indexed(tables.meta.open()?, PersonNumber::new(0))?;
+    drop(tables);
     transaction.commit()?;
     Ok(())
 }

@@ -92,6 +92,12 @@ pub enum ReadError {
     /// The head of the chain can't be read.
     #[error("the head of the journal's chain is damaged; restore a backup")]
     Head,
+    /// What the file says about itself can't be read.
+    #[error("the file's \"{key}\" is missing or damaged; restore a backup")]
+    Meta {
+        /// The key in the table `meta`.
+        key: &'static str,
+    },
     /// An earlier commit failed.
     #[error("an earlier commit failed and may or may not be durable; restart to recover")]
     Poisoned,

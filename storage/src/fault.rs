@@ -63,6 +63,7 @@ impl ReadError {
             | Self::Foreign { .. }
             | Self::Strayed { .. }
             | Self::MasterKey { .. }
+            | Self::Meta { .. }
             | Self::Head => None,
         }
     }

@@ -15,6 +15,7 @@ use crate::actor::By;
 use crate::batch::Batch;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::journal::JournalSeq;
+use crate::newcomers::Hash;
 use crate::reader::Reader;
 use crate::record::accepted::{TextV1, phone_number};
 use crate::record::envelope::{put_row, take_row};
@@ -164,7 +165,10 @@ impl Batch<'_> {
         Ok(number)
     }
 
-    fn meet(&mut self, hash: [u8; 16], to: PhoneNumber) -> Result<PersonNumber, BatchError> {
+    fn meet(&mut self, hash: Hash, to: PhoneNumber) -> Result<PersonNumber, BatchError> {
+        if let Some(number) = self.newcomers.get(&hash).filter(|number| !self.erased.contains(number)) {
+            return Ok(number);
+        }
         if let Some(number) = self.tables.person_hashes.open()?.get(&hash).map_err(Fault::from)? {
             return Ok(PersonNumber::new(number.value()));
         }
@@ -172,8 +176,8 @@ impl Batch<'_> {
             Some(last) => last,
             None => self.tables.last_person()?,
         };
-        let number = PersonNumber::new(last.saturating_add(1));
-        self.last_person = Some(number.get());
+        let number = PersonNumber::new(last.get().saturating_add(1));
+        self.last_person = Some(number);
         self.persons.insert(number, Person::new(to, &self.entropy)?);
         self.new_persons.insert(number, hash);
         Ok(number)
@@ -212,10 +216,11 @@ impl Batch<'_> {
         self.noted(removed)?;
         self.persons.remove(&person);
         self.met.remove(&hash);
+        self.erased.insert(person);
         Ok(())
     }
 
-    fn forget(&mut self, person: PersonNumber, hash: &[u8; 16]) -> Result<(), BatchError> {
+    fn forget(&mut self, person: PersonNumber, hash: &Hash) -> Result<(), BatchError> {
         self.tables.persons.open()?.remove(person.get()).map_err(Fault::from)?;
         self.tables.person_hashes.open()?.remove(hash).map_err(Fault::from)?;
         Ok(())
@@ -275,8 +280,13 @@ impl Reader {
     /// The person with this phone number, if texts were sent to them. Needs the keys.
     pub fn person_of(&self, to: PhoneNumber) -> Result<Option<PersonNumber>, ReadError> {
         let Some(keyring) = self.keyring() else { return Ok(None) };
-        let hashes = self.open(table::PERSON_HASHES)?;
-        let number = hashes.get(&keyring.blind(to)).map_err(Fault::from)?;
+        let hash = keyring.blind(to);
+        if let Some(number) = self.newcomers().get(&hash)
+            && self.open(table::PERSONS)?.get(number.get()).map_err(Fault::from)?.is_some()
+        {
+            return Ok(Some(number));
+        }
+        let number = self.open(table::PERSON_HASHES)?.get(&hash).map_err(Fault::from)?;
         Ok(number.map(|number| PersonNumber::new(number.value())))
     }
 }

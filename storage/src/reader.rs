@@ -16,7 +16,7 @@ use crate::chain::{self, Head};
 use crate::error::{Fault, ReadError};
 use crate::idempotency::{self, Idempotency, KeyHash};
 use crate::journal::{JournalSeq, LaneNumber};
-use crate::meta::{Meta, MetaError};
+use crate::newcomers::Newcomers;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::tag::Tagged;
 use crate::seal::{KeyId, Keyring};
@@ -27,6 +27,7 @@ pub struct Reader {
     transaction: ReadTransaction,
     keys: Option<Arc<Keyring>>,
     archives: Arc<Archives>,
+    newcomers: Arc<Newcomers>,
 }
 
 /// One thing that happened to a message, with when and on whose behalf.
@@ -67,12 +68,20 @@ pub struct TableSize {
 }
 
 impl Reader {
+    /// A snapshot with the newcomers of its time, or later ones of the same index, and the archives that
+    /// belong to it.
     pub(crate) fn new(
         transaction: ReadTransaction,
         keys: Option<Arc<Keyring>>,
         archives: Arc<Archives>,
+        newcomers: Arc<Newcomers>,
     ) -> Self {
-        Self { transaction, keys, archives }
+        Self { transaction, keys, archives, newcomers }
+    }
+
+    /// A snapshot that tells nothing about persons, and of the journal what is in the store.
+    pub(crate) fn locked(transaction: ReadTransaction) -> Self {
+        Self::new(transaction, None, Archives::none(), Arc::default())
     }
 
     pub(crate) fn archives(&self) -> &Arc<Archives> {
@@ -81,6 +90,10 @@ impl Reader {
 
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
         self.keys.as_deref()
+    }
+
+    pub(crate) fn newcomers(&self) -> &Newcomers {
+        &self.newcomers
     }
 
     /// Ids of the master keys that wrap some person's data key.
@@ -93,10 +106,6 @@ impl Reader {
     /// The head of the chain over the journal, as the file tells it.
     pub fn head(&self) -> Result<Head, ReadError> {
         chain::newest(&self.open(table::HEADS)?)
-    }
-
-    pub(crate) fn meta(&self) -> Result<Meta, MetaError> {
-        Meta::take(&self.transaction)
     }
 
     pub(crate) fn open<K: Key + 'static, V: Value + 'static>(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{
@@ -11,13 +11,14 @@ use redb::{
 };
 
 use crate::archive::Archives;
-use crate::batch::Batch;
-use crate::chain::{Head, newest};
+use crate::batch::{Batch, Flushed};
+use crate::chain::Head;
 use crate::copy::copy;
 use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
 use crate::fault::{Failed, FaultKind};
 use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
+use crate::newcomers::Newcomers;
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
@@ -43,6 +44,9 @@ pub struct OpenOptions {
     /// Whether to verify every page's checksum first, which reads the whole file. Without it a file
     /// damaged while nobody had it open can make the database engine answer wrongly or panic.
     pub check_integrity: bool,
+    /// How many persons are kept in memory until they go to the file's index together:
+    /// [`NEWCOMERS_MAX`](crate::NEWCOMERS_MAX), and less only to try what happens then.
+    pub newcomers_max: usize,
 }
 
 /// The durable state of one engine. Share it behind an [`Arc`].
@@ -54,8 +58,12 @@ pub struct Store {
     meta: Meta,
     keys: Arc<Keyring>,
     entropy: Entropy,
+    /// Held from the beginning of a commit until what it changed is told below.
+    writing: Mutex<()>,
     head: Mutex<Head>,
     archives: Arc<Archives>,
+    newcomers: Mutex<Arc<Newcomers>>,
+    newcomers_max: usize,
     /// What failed first.
     failure: OnceLock<FaultKind>,
 }
@@ -66,6 +74,7 @@ pub struct ReadOnlyStore {
     meta: Meta,
     keys: Option<Arc<Keyring>>,
     archives: Arc<Archives>,
+    newcomers: Arc<Newcomers>,
 }
 
 impl Store {
@@ -117,9 +126,10 @@ impl Store {
         let upgraded_from = (found.format < FORMAT_VERSION).then_some(found.format);
         upgrade::from(found.format, &database, &keys, &options.entropy)?;
         let snapshot = database.begin_read().map_err(Fault::from)?;
-        let reader = Reader::new(snapshot, Some(Arc::clone(&keys)), Arc::clone(&archives));
-        let meta = reader.meta().map_err(|error| refused(path, error))?;
+        let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
+        let reader = Reader::locked(snapshot);
         check_keys(&reader, &meta, &keys)?;
+        let newcomers = Arc::new(reader.read_newcomers(&keys)?);
         let mut report = check(&reader, meta.created_at)?;
         report.created = created;
         report.upgraded_from = upgraded_from;
@@ -127,9 +137,19 @@ impl Store {
         report.repaired = repaired.load(Ordering::Relaxed);
         drop(reader);
         use_master(&database, keys.current())?;
-        let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        let failure = OnceLock::new();
-        Ok((Self { database, meta, keys, entropy, head, archives, failure }, report))
+        let store = Self {
+            database,
+            meta,
+            keys,
+            entropy: options.entropy.clone(),
+            writing: Mutex::default(),
+            head: Mutex::new(report.head),
+            archives,
+            newcomers: Mutex::new(newcomers),
+            newcomers_max: options.newcomers_max,
+            failure: OnceLock::new(),
+        };
+        Ok((store, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -142,11 +162,19 @@ impl Store {
         &self,
         decide: impl FnOnce(&mut Batch<'_>) -> Result<T, E>,
     ) -> Result<T, CommitError<E>> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
+        let newcomers = Arc::clone(&self.newcomers());
+        let mut batch = match Batch::new(
+            &transaction,
+            &self.keys,
+            &self.entropy,
+            Arc::clone(&newcomers),
+            self.newcomers_max,
+        ) {
             Ok(batch) => batch,
             Err(error) => {
                 self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
@@ -161,13 +189,19 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let head = batch.flush().map_err(|(error, fault)| {
+        let Flushed { head, arrived, indexed } = batch.flush().map_err(|(error, fault)| {
             if let Some(fault) = fault {
                 self.poison(fault);
             }
             CommitError::Batch(error)
         })?;
+        // Known before they are durable: no snapshot has a person in it whom it does not find. Should the
+        // commit fail, nobody asks any more.
+        newcomers.add(arrived);
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
+        if indexed {
+            *self.newcomers() = Arc::default();
+        }
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
         Ok(answer)
     }
@@ -178,8 +212,15 @@ impl Store {
         if self.is_poisoned() {
             return Err(ReadError::Poisoned);
         }
+        // No newcomers begin in between: the snapshot's are these, or in its index.
+        let newcomers = self.newcomers();
         let snapshot = self.database.begin_read().map_err(Fault::from)?;
-        Ok(Reader::new(snapshot, Some(Arc::clone(&self.keys)), Arc::clone(&self.archives)))
+        let (keys, archives) = (Some(Arc::clone(&self.keys)), Arc::clone(&self.archives));
+        Ok(Reader::new(snapshot, keys, archives, Arc::clone(&newcomers)))
+    }
+
+    fn newcomers(&self) -> MutexGuard<'_, Arc<Newcomers>> {
+        self.newcomers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Copies everything that is durable now to a new file at `path`, while writing goes on. Gives the
@@ -295,22 +336,25 @@ impl ReadOnlyStore {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
         let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let meta = Meta::take(&database.begin_read().map_err(Fault::from)?);
-        let meta = meta.map_err(|error| refused(path, error))?;
+        let snapshot = database.begin_read().map_err(Fault::from)?;
+        let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
+        let reader = Reader::locked(snapshot);
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
         }
-        let store = Self { database, meta, keys, archives };
-        if let Some(keys) = &store.keys {
-            check_keys(&store.reader()?, &store.meta, keys)?;
+        let mut newcomers = Arc::default();
+        if let Some(keys) = &keys {
+            check_keys(&reader, &meta, keys)?;
+            newcomers = Arc::new(reader.read_newcomers(keys)?);
         }
-        Ok(store)
+        Ok(Self { database, meta, keys, archives, newcomers })
     }
 
     /// A snapshot.
     pub fn reader(&self) -> Result<Reader, ReadError> {
         let snapshot = self.database.begin_read().map_err(Fault::from)?;
-        Ok(Reader::new(snapshot, self.keys.clone(), Arc::clone(&self.archives)))
+        let (archives, newcomers) = (Arc::clone(&self.archives), Arc::clone(&self.newcomers));
+        Ok(Reader::new(snapshot, self.keys.clone(), archives, newcomers))
     }
 
     /// Copies everything to a new file at `path`. Gives the head of what was copied.
@@ -331,8 +375,7 @@ impl ReadOnlyStore {
 fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
     let snapshot = database.begin_read().map_err(Fault::from)?;
     copy(&snapshot, path, cache_bytes)?;
-    let heads = snapshot.open_table(table::HEADS).map_err(Fault::from)?;
-    Ok(newest(&heads)?)
+    Ok(Reader::locked(snapshot).head()?)
 }
 
 /// Repairs the file at `path` if it was not closed cleanly. Needs no keys.
@@ -425,6 +468,7 @@ impl fmt::Debug for OpenOptions {
             .field("cache_bytes", &self.cache_bytes)
             .field("keys", &self.keys)
             .field("check_integrity", &self.check_integrity)
+            .field("newcomers_max", &self.newcomers_max)
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! Upgrades: from format 1, which kept numbers and bodies in clear and had no chain, and from format 2,
-//! which had no archives.
+//! which had no archives, and whose index of persons was always complete.
 //!
-//! One transaction: either the whole file is of the new format, or it is what it was. The pages that
-//! held clear text are free afterwards, not blank: the caller should rewrite the file.
+//! Each is one transaction: either the whole file is of the new format, or it is what it was. The pages
+//! that held clear text are free afterwards, not blank: the caller should rewrite the file.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -23,7 +23,7 @@ use crate::record::accepted::{AcceptedV1, AcceptedV2};
 use crate::record::header::{Header, KIND_MESSAGE};
 use crate::record::{RecordError, codec, row};
 use crate::seal::{Entropy, Keyring};
-use crate::{switch, table};
+use crate::{newcomers, switch, table};
 
 /// Format 1: (digits of the recipient, message number).
 const BY_RECIPIENT: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("by_recipient");
@@ -51,14 +51,15 @@ pub(crate) fn from(
     }
 }
 
-/// Format 2 had no archives: its journal is whole. Its first files had no index of what is held while
-/// sending is switched off.
+/// Format 2 had no archives: its journal is whole. Its index of persons is complete. Its first files had
+/// no index of what is held while sending is switched off.
 fn from_2(database: &Database) -> Result<(), OpenError> {
     let transaction = database.begin_write().map_err(Fault::from)?;
     Tables::new(&transaction).create_all()?;
     switch::fill(&transaction)?;
     let meta = Meta::of(&transaction).map_err(|_damaged| OpenError::Meta { key: "format" })?;
     Meta { format: FORMAT_VERSION, ..meta }.put(&transaction)?;
+    index_is_complete(&transaction)?;
     transaction.commit().map_err(Fault::from)?;
     Ok(())
 }
@@ -77,8 +78,16 @@ fn from_1(database: &Database, keys: &Arc<Keyring>, entropy: &Entropy) -> Result
     transaction.delete_table(BY_RECIPIENT).map_err(Fault::from)?;
     let meta = Meta::of(&transaction).map_err(|_damaged| OpenError::Meta { key: "format" })?;
     Meta { format: FORMAT_VERSION, index: keys.index(), ..meta }.put(&transaction)?;
+    index_is_complete(&transaction)?;
     transaction.commit().map_err(Fault::from)?;
     Ok(())
+}
+
+/// Notes that every person so far is in the index.
+fn index_is_complete(transaction: &WriteTransaction) -> Result<(), ReadError> {
+    let mut tables = Tables::new(transaction);
+    let last = tables.last_person()?;
+    Ok(newcomers::set_indexed(tables.meta.open()?, last)?)
 }
 
 /// Seals the text in every record that begins a message, and chains all of them.

@@ -17,7 +17,7 @@ use dunlin::room::Room;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
-use dunlin_storage::{Entropy, Keyring, OpenOptions, Store};
+use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::rules::{Rules, Sending};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -83,6 +83,7 @@ impl House {
             keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
             entropy: Entropy::seeded(1),
             check_integrity: false,
+            newcomers_max: NEWCOMERS_MAX,
         };
         let store = Arc::new(Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0);
         let twilio = Twilio::new(TwilioConfig {

@@ -46,6 +46,8 @@ fn options(now: Timestamp, seed: u64) -> OpenOptions {
         keys: Arc::clone(&KEYS),
         entropy: Entropy::seeded(seed),
         check_integrity: false,
+        // Few, so that the index takes persons in again and again, and crashes meet it.
+        newcomers_max: 3,
     }
 }
 
@@ -160,6 +162,7 @@ impl World {
             self.oracle.compare(&raw);
         }
         self.oracle.reaches(reader.last_seq().unwrap());
+        self.oracle.finds_everybody(&reader);
         drop(reader);
         // What the last process committed without knowing, it committed under its own rules.
         self.observe(false);

@@ -97,6 +97,19 @@ impl Oracle {
         }
     }
 
+    /// Whoever was sent anything is found by their number, and as the one whom the journal names.
+    pub(crate) fn finds_everybody(&mut self, reader: &Reader) {
+        for number in self.lives.keys().copied().collect::<Vec<_>>() {
+            // What can't be read is a breach that others tell.
+            let Ok(Some((terms, content))) = reader.content(number) else { continue };
+            let to = content.text().map(|text| text.to);
+            let found = to.and_then(|to| reader.person_of(to).ok().flatten());
+            if found != Some(terms.person) {
+                self.breach(format!("the recipient of message {} is found as {found:?}", number.get()));
+            }
+        }
+    }
+
     /// A record became durable. When it `is_live` it happened in the turn just taken, so the clocks are known.
     /// Gives a line for the trace.
     pub(crate) fn observe(

@@ -5,7 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::{Duration, Instant};
 
-use dunlin_storage::{Batch, BatchError, CommitError, Entropy, OpenOptions, Store};
+use dunlin_storage::{Batch, BatchError, CommitError, Entropy, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
@@ -100,6 +100,7 @@ fn open(stand: &Stand, clock: &dyn Clock, name: &str) -> Result<Store, BenchErro
         keys: keys.ring,
         entropy: Entropy::system(),
         check_integrity: false,
+        newcomers_max: NEWCOMERS_MAX,
     };
     Ok(Store::open(&path, &options)?.0)
 }

@@ -32,6 +32,7 @@ pub use store::{ArchiveRequest, Archived};
 
 use crate::error::ReadError;
 use file::ArchiveFile;
+pub(crate) use prune::Pruned;
 
 /// The directory beside the store.
 const DIRECTORY: &str = "archives";

@@ -5,7 +5,7 @@
 //! its index entries. Whatever else is met stays, for its message may need it. The newest message always
 //! stays, so that numbers go on from it.
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -27,20 +27,24 @@ pub(crate) struct Pruned {
     pub(crate) to: JournalSeq,
     /// How many records up to there are still in the store.
     pub(crate) kept: u64,
+    /// The highest number of a person whose messages went: numbers of persons go on from it.
+    pub(crate) person: PersonNumber,
 }
 
 impl Pruned {
-    fn read(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Self, ReadError> {
+    pub(crate) fn read(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Self, ReadError> {
         let Some(bytes) = meta.get(KEY).map_err(Fault::from)? else {
-            return Ok(Self { to: JournalSeq::START, kept: 0 });
+            return Ok(Self { to: JournalSeq::START, kept: 0, person: PersonNumber::new(0) });
         };
-        let both = bytes.value().split_first_chunk().and_then(|(to, rest)| Some((to, rest.try_into().ok()?)));
-        let (to, kept) = both.ok_or(ReadError::Pruned)?;
-        Ok(Self { to: JournalSeq::new(u64::from_le_bytes(*to)), kept: u64::from_le_bytes(kept) })
+        let mut numbers =
+            bytes.value().chunks_exact(8).map(|number| number.try_into().map(u64::from_le_bytes));
+        let mut next = || numbers.next().and_then(Result::ok).ok_or(ReadError::Pruned);
+        let (to, kept, person) = (next()?, next()?, next()?);
+        Ok(Self { to: JournalSeq::new(to), kept, person: PersonNumber::new(person) })
     }
 
     fn put(self, transaction: &WriteTransaction) -> Result<(), Fault> {
-        let bytes = [self.to.get().to_le_bytes(), self.kept.to_le_bytes()].concat();
+        let bytes = [self.to.get(), self.kept, self.person.get()].map(u64::to_le_bytes).concat();
         transaction.open_table(table::META)?.insert(KEY, bytes.as_slice())?;
         Ok(())
     }
@@ -73,6 +77,7 @@ pub(super) fn step(
             let is_over = row.last_seq == seq && row.message.state.name().is_settled();
             if is_over && number.get() != newest {
                 let records = tables.remove(number, &row)?;
+                pruned.person = pruned.person.max(row.message.person);
                 pruned.kept = pruned.kept.saturating_add(1).saturating_sub(records);
                 gone = gone.saturating_add(1);
             } else {

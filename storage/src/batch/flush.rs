@@ -9,6 +9,7 @@ use super::{Batch, Touched};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::fault::FaultKind;
+use crate::newcomers::{self, Hash};
 use crate::record::tag::Tagged;
 use crate::switch;
 
@@ -23,18 +24,27 @@ struct Moves {
     switched_on: Vec<u64>,
 }
 
+/// What a batch that was written leaves to be known.
+pub(crate) struct Flushed {
+    /// The new head of the chain.
+    pub(crate) head: Head,
+    /// Persons it brought that are not in the index yet.
+    pub(crate) arrived: BTreeMap<Hash, PersonNumber>,
+    /// Whether all who were newcomers before are in the index now.
+    pub(crate) indexed: bool,
+}
+
 impl Batch<'_> {
-    /// Writes everything this batch changed; gives the new head of the chain.
-    pub(crate) fn flush(mut self) -> Result<Head, (BatchError, Option<FaultKind>)> {
+    /// Writes everything this batch changed.
+    pub(crate) fn flush(mut self) -> Result<Flushed, (BatchError, Option<FaultKind>)> {
         let written = self.write();
-        let written = self.noted(written);
-        written.map(|()| self.head).map_err(|error| (error, self.fault))
+        self.noted(written).map_err(|error| (error, self.fault))
     }
 
-    fn write(&mut self) -> Result<(), BatchError> {
+    fn write(&mut self) -> Result<Flushed, BatchError> {
         self.pending.write(self.tables.journal.open()?)?;
         self.write_head()?;
-        self.write_persons()?;
+        let mut arrived = self.write_persons()?;
         let mut moves = Moves::default();
         for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
             let row = touched.now.put(*number)?;
@@ -52,7 +62,8 @@ impl Batch<'_> {
             let row = projection.put(*lane)?;
             self.tables.lanes.open()?.insert(lane.get(), row.as_slice()).map_err(Fault::from)?;
         }
-        Ok(())
+        let indexed = self.write_index(&mut arrived)?;
+        Ok(Flushed { head: self.head, arrived, indexed })
     }
 
     /// Extends the chain over the records of this batch.
@@ -63,17 +74,36 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Writes the persons whom this batch sends their first text.
-    fn write_persons(&mut self) -> Result<(), BatchError> {
+    /// Writes the persons whom this batch sends their first text; gives them with their hashes.
+    fn write_persons(&mut self) -> Result<BTreeMap<Hash, PersonNumber>, BatchError> {
+        let mut arrived = BTreeMap::new();
         let created = self.messages.values().filter(|touched| touched.stored.is_none());
         let sent_to: BTreeSet<PersonNumber> = created.map(|touched| touched.now.message.person).collect();
         for (number, hash) in self.new_persons.iter().filter(|(number, _)| sent_to.contains(number)) {
             let Some(person) = self.persons.get(number) else { continue };
             let row = person.put(*number, &self.keyring)?;
             self.tables.persons.open()?.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
-            self.tables.person_hashes.open()?.insert(hash, number.get()).map_err(Fault::from)?;
+            arrived.insert(*hash, *number);
         }
-        Ok(())
+        Ok(arrived)
+    }
+
+    /// Takes newcomers into the index when there are enough of them, or somebody is erased: whoever is
+    /// gone must not stay behind in memory. Says whether it did; then nobody is left in `arrived`.
+    fn write_index(&mut self, arrived: &mut BTreeMap<Hash, PersonNumber>) -> Result<bool, BatchError> {
+        let gathered = self.newcomers.len().saturating_add(arrived.len());
+        if gathered < self.newcomers_max.max(1) && self.erased.is_empty() {
+            return Ok(false);
+        }
+        let mut hashes = self.newcomers.all();
+        hashes.append(arrived);
+        let index = self.tables.person_hashes.open()?;
+        for (hash, number) in hashes.iter().filter(|(_, number)| !self.erased.contains(number)) {
+            index.insert(hash, number.get()).map_err(Fault::from)?;
+        }
+        let last = self.tables.last_person()?;
+        newcomers::set_indexed(self.tables.meta.open()?, last)?;
+        Ok(true)
     }
 
     fn write_moves(&mut self, mut moves: Moves) -> Result<(), BatchError> {

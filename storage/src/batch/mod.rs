@@ -8,7 +8,7 @@ mod flush;
 mod pending;
 pub(crate) mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,11 +24,13 @@ use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::fault::FaultKind;
 use crate::journal::{JournalSeq, LaneNumber};
+use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::{PersonEvent, Place, Record, put_lane, put_message, put_person};
 use crate::seal::{Entropy, Keyring};
 use crate::switch;
+pub(crate) use flush::Flushed;
 use pending::Pending;
 use tables::Tables;
 
@@ -53,11 +55,17 @@ pub struct Batch<'txn> {
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
     /// Persons whose number was looked up, by its hash.
-    pub(crate) met: BTreeMap<[u8; 16], PersonNumber>,
+    pub(crate) met: BTreeMap<Hash, PersonNumber>,
     /// Persons that are not in the file yet, with the hash of their number.
-    pub(crate) new_persons: BTreeMap<PersonNumber, [u8; 16]>,
+    pub(crate) new_persons: BTreeMap<PersonNumber, Hash>,
+    /// Persons of the file that are not in the index yet.
+    pub(crate) newcomers: Arc<Newcomers>,
+    /// How many newcomers go to the index together.
+    newcomers_max: usize,
+    /// Persons that this batch erases.
+    pub(crate) erased: BTreeSet<PersonNumber>,
     /// The highest number of a person, once asked for.
-    pub(crate) last_person: Option<u64>,
+    pub(crate) last_person: Option<PersonNumber>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
     /// What failed below, first.
@@ -85,6 +93,8 @@ impl<'txn> Batch<'txn> {
         transaction: &'txn WriteTransaction,
         keyring: &Arc<Keyring>,
         entropy: &Entropy,
+        newcomers: Arc<Newcomers>,
+        newcomers_max: usize,
     ) -> Result<Self, ReadError> {
         let mut tables = Tables::new(transaction);
         let head = chain::newest(tables.heads.open()?)?;
@@ -98,6 +108,9 @@ impl<'txn> Batch<'txn> {
             persons: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),
+            newcomers,
+            newcomers_max,
+            erased: BTreeSet::new(),
             last_person: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),

@@ -1,8 +1,10 @@
 //! The tables of one transaction, each opened at most once and only when it is needed.
 
+use dunlin_workflows::id::PersonNumber;
 use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 
-use crate::error::Fault;
+use crate::archive::Pruned;
+use crate::error::{Fault, ReadError};
 use crate::table;
 
 /// A table that is opened when it is first asked for.
@@ -29,6 +31,7 @@ impl<'txn, K: Key + 'static, V: Value + 'static> Lazy<'txn, K, V> {
 
 /// The tables of one transaction.
 pub(crate) struct Tables<'txn> {
+    pub(crate) meta: Lazy<'txn, &'static str, &'static [u8]>,
     pub(crate) journal: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) messages: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) message_ids: Lazy<'txn, &'static [u8; 16], u64>,
@@ -56,6 +59,7 @@ pub(crate) struct Tables<'txn> {
 impl<'txn> Tables<'txn> {
     pub(crate) fn new(transaction: &'txn WriteTransaction) -> Self {
         Self {
+            meta: Lazy::new(transaction, table::META),
             journal: Lazy::new(transaction, table::JOURNAL),
             messages: Lazy::new(transaction, table::MESSAGES),
             message_ids: Lazy::new(transaction, table::MESSAGE_IDS),
@@ -81,13 +85,17 @@ impl<'txn> Tables<'txn> {
         }
     }
 
-    /// The highest number of a person; 0 when there is none.
-    pub(crate) fn last_person(&mut self) -> Result<u64, Fault> {
-        Ok(self.persons.open()?.last()?.map_or(0, |(number, _)| number.value()))
+    /// The highest number that a person ever had; 0 when nobody was ever sent anything. The row of someone
+    /// who was erased is gone, their messages are not: no number is given twice.
+    pub(crate) fn last_person(&mut self) -> Result<PersonNumber, ReadError> {
+        let last = self.by_person.open()?.last().map_err(Fault::from)?;
+        let last = PersonNumber::new(last.map_or(0, |(key, _)| key.value().0));
+        Ok(Pruned::read(self.meta.open()?)?.person.max(last))
     }
 
     /// Opens every table, which creates those that do not exist.
     pub(crate) fn create_all(&mut self) -> Result<(), Fault> {
+        self.meta.open()?;
         self.journal.open()?;
         self.messages.open()?;
         self.message_ids.open()?;

@@ -98,12 +98,22 @@ pub fn verify(
     if sids > submitted {
         report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
     }
-    let persons = u64::try_from(persons.len()).unwrap_or(u64::MAX);
-    indexes::count(&mut report, "persons", persons, &reader.open(table::PERSONS)?)?;
-    indexes::count(&mut report, "person_hashes", persons, &reader.open(table::PERSON_HASHES)?)?;
+    count_persons(reader, &persons, &mut report)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
+}
+
+fn count_persons(
+    reader: &Reader,
+    persons: &BTreeSet<PersonNumber>,
+    report: &mut VerifyReport,
+) -> Result<(), ReadError> {
+    let count = |persons: usize| u64::try_from(persons).unwrap_or(u64::MAX);
+    indexes::count(report, "persons", count(persons.len()), &reader.open(table::PERSONS)?)?;
+    let indexed = count(persons.range(..=reader.indexed()?).count());
+    indexes::count(report, "person_hashes", indexed, &reader.open(table::PERSON_HASHES)?)?;
+    Ok(())
 }
 
 /// A row that can't be read, which was reported.

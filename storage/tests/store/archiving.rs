@@ -7,15 +7,17 @@ use std::thread;
 
 use dunlin_storage::recovery::{NEWEST_RECORDS, Problem, verify};
 use dunlin_storage::{
-    ArchiveRequest, AuditFilter, Batch, Entry, JournalSeq, LaneNumber, Located, Projection, RawRecord,
-    ReadOnlyStore, Reader, Store,
+    ArchiveRequest, AuditFilter, Batch, Content, Entry, JournalSeq, LaneNumber, Located, Projection,
+    RawRecord, ReadOnlyStore, Reader, Store,
 };
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::message::{Event, Message, Request};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::opening::{CACHE_BYTES, keys, options};
-use crate::story::{Turn, at, carry_out, carry_out_rest, id, lane_events, sid, tell, turns};
+use crate::story::{Turn, asked, at, carry_out, carry_out_rest, id, lane_events, request, sid, tell, turns};
 use crate::verifying::assert_sound;
 
 const EVERYTHING: ArchiveRequest = ArchiveRequest {
@@ -163,6 +165,35 @@ fn settled_message_is_in_archives_alone_and_an_open_one_stays() {
         assert_eq!(reader.whole(located).unwrap().1.last().unwrap().seq, located.last_seq);
     }
     assert_eq!(reader.locate_id(id(99)).unwrap(), None);
+}
+
+/// What was sealed for a person who is gone must never meet another person's key.
+#[test]
+fn number_of_an_erased_person_is_not_given_again_after_their_messages_were_archived() {
+    let place = Place::told();
+    let (number, row, _) = messages(&place.reader()).pop().unwrap();
+    let person = row.message.person;
+    place.store.commit(|batch| batch.erase(person, at(99), Source::Cli, None)).unwrap();
+    // The newest message stays, so there must be one after theirs.
+    let newest = Request { id: id(30), ..asked(1) };
+    let begun = [accepted_by(&newest, person_of(&place.store, newest.to))];
+    let message = Message::begin(&begun[0], at(99)).unwrap();
+    place.store.commit(|batch| batch.create(at(99), Source::Api, &newest, &begun, &message, None)).unwrap();
+    place.store.archive(EVERYTHING, &|| true).unwrap();
+    assert_eq!(place.reader().message(number).unwrap(), None);
+    let next = person_of(&place.store, request(77).to);
+    assert!(next > person, "{next:?} after {person:?}");
+    let located = place.reader().locate_id(id(8)).unwrap().unwrap();
+    let (row, _) = place.reader().whole(located).unwrap();
+    assert_eq!(place.reader().content_at(row.accepted_seq).unwrap().1, Content::Erased);
+}
+
+fn person_of(store: &Store, to: PhoneNumber) -> PersonNumber {
+    store.commit(|batch| batch.person(to)).unwrap()
+}
+
+fn accepted_by(request: &Request, person: PersonNumber) -> Event {
+    Event::Accepted { terms: Box::new(request.terms(person)) }
 }
 
 #[test]

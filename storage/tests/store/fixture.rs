@@ -47,7 +47,7 @@ fn hex_of(reader: &Reader) -> String {
 }
 
 #[test]
-fn records_are_written_as_format_2_writes_them() {
+fn records_are_written_as_since_format_2() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options()).unwrap();
     tell(&store, 3);
@@ -148,11 +148,12 @@ fn assert_message(reader: &Reader, n: u64) {
     let located = reader.locate_id(id(u8::try_from(n).unwrap())).unwrap().unwrap();
     assert_eq!(located.number, number);
     let (row, life) = reader.whole(located).unwrap();
-    assert_eq!((row.timer, row.message), (timer(&expected), expected), "message {n}");
+    assert_eq!((row.timer, &row.message), (timer(&expected), &expected), "message {n}");
     assert_eq!(life.last().unwrap().seq, located.last_seq);
     let (terms, content) = reader.content_at(row.accepted_seq).unwrap();
     let request = Request::of(&terms, content.text().unwrap());
     assert_eq!(request, asked(u8::try_from(n).unwrap()), "message {n}");
+    assert_eq!(reader.person_of(request.to).unwrap(), Some(row.message.person), "message {n}");
 }
 
 /// Writes the fixture as small as it gets.

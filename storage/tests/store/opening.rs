@@ -27,6 +27,7 @@ pub(crate) fn options() -> OpenOptions {
         keys: keys(1),
         entropy: Entropy::seeded(1),
         check_integrity: false,
+        newcomers_max: 2,
     }
 }
 
