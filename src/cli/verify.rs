@@ -49,16 +49,18 @@ impl Verify {
         match output.form() {
             Form::Json => output.json(&json!({
                 "sound": report.is_sound(), "records": report.records, "messages": report.messages,
-                "lanes": report.lanes, "problems": report.problems,
+                "archived": report.archived, "lanes": report.lanes, "problems": report.problems,
                 "head": report.head.map(|head| head.to_string()),
                 "first": report.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
             }))?,
             Form::Text if report.is_sound() => output.line(format_args!(
-                "{}: {} journal records fold to what is stored (rows of messages {}, of lanes {}), and every index agrees",
+                "{}: {} journal records fold to what is stored (rows of messages {}, of lanes {}; in archives alone {}), \
+                 and every index agrees",
                 output.paint(Tone::Good, "sound"),
                 report.records,
                 report.messages,
-                report.lanes
+                report.lanes,
+                report.archived
             ))
             .and_then(|()| match report.head {
                 Some(head) => output.line(format_args!("head {head}")),

@@ -1,10 +1,16 @@
 //! Old texts move to archives, and can be read there, backed up, restored and erased like all others.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::stage::{Stage, send, show, until_delivered};
+use crate::stage::{PATIENCE, Stage, send, show, until_delivered};
+use crate::world::{Daemon, dunlin};
+
+/// How many texts move while the move is interrupted.
+const TEXTS: u32 = 600;
 
 #[test]
 fn archived_text_is_read_backed_up_restored_and_erased_like_every_other() {
@@ -25,6 +31,9 @@ fn archived_text_is_read_backed_up_restored_and_erased_like_every_other() {
     assert_sound(&stage);
     let data = stage.data();
     let (code, out, talk) = stage.offline(&["replay", data.to_str().unwrap(), "--message", &old]);
+    assert!(code == 0 && out.contains("delivered"), "{out} {talk}");
+
+    let (code, out, talk) = stage.offline(&["replay", data.to_str().unwrap()]);
     assert!(code == 0 && out.contains("delivered"), "{out} {talk}");
 
     // What is archived is read as before; what is open goes on.
@@ -64,6 +73,60 @@ fn archived_text_is_read_backed_up_restored_and_erased_like_every_other() {
     let daemon = stage.daemon();
     let shown = show(&daemon, &old);
     assert_eq!((&shown["state"], &shown["body"]), (&"delivered".into(), &Value::Null), "{shown}");
+}
+
+/// Wherever it is killed, the store is sound, and the next run goes on.
+#[test]
+fn archiving_that_is_killed_again_and_again_loses_nothing() {
+    let stage = Stage::new();
+    let daemon = stage.daemon();
+    let file = stage.dir.path().join("texts.jsonl");
+    let line = |n: u32| format!("{{\"to\":\"+1555{n:07}\",\"body\":\"text {n}\"}}\n");
+    fs::write(&file, (0..TEXTS).map(line).collect::<String>()).unwrap();
+    let (code, _, talk) = daemon.ask(&["import", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{talk}");
+    let far = send(&daemon, "far away", &["--at", "2090-01-01T00:00:00Z"]);
+    let started = Instant::now();
+    while stage.taken().len() < usize::try_from(TEXTS).unwrap() {
+        assert!(started.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(50));
+    }
+    until_all_are_delivered(&daemon);
+    daemon.stop();
+    let data = stage.data();
+    let variables = [("DUNLIN_DATA", data.to_str().unwrap())];
+    let mut killed = 0;
+    for wait in (0..200).step_by(20).cycle() {
+        let mut archiving =
+            dunlin(&["archive", "--older-than", "1ms", "--json"], &variables).spawn().unwrap();
+        thread::sleep(Duration::from_millis(wait));
+        archiving.kill().unwrap();
+        let is_done = archiving.wait().unwrap().success();
+        assert_sound(&stage);
+        if is_done {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 3, "it was killed {killed} times");
+    let daemon = stage.daemon();
+    assert_eq!(show(&daemon, &far)["state"], "held");
+    let (code, out, talk) = daemon.ask(&["list", "--json"]);
+    // The newest record of all stays, and with it the text that it belongs to.
+    assert!(code == 0 && out.lines().count() <= 2, "only what is open is in lists: {out} {talk}");
+}
+
+fn until_all_are_delivered(daemon: &Daemon) {
+    let started = Instant::now();
+    loop {
+        let (code, out, talk) = daemon.ask(&["list", "--status", "sent", "--json"]);
+        assert_eq!(code, 0, "{talk}");
+        if out.trim().is_empty() || out.contains("\"data\":[]") {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{out}");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn assert_sound(stage: &Stage) {
