@@ -1,5 +1,6 @@
 //! `POST /v1/messages`: one wish in, one receipt out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State as Extract;
@@ -12,6 +13,7 @@ use crate::engine::ask::{AskError, Wish};
 use crate::http::App;
 use crate::http::accepted_json::AcceptedJson;
 use crate::http::asker::Asker;
+use crate::http::paging;
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::wish::{Reading, read};
@@ -30,7 +32,11 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     app.room()?;
     let answering = app.in_flight.enter(&headers, "/v1/messages", &body)?;
-    let request = read(&body, app.reading(), "")?;
+    let reading = app.reading();
+    let request = read(&body, reading, "")?;
+    if request.id != reading.fresh && !archived(Arc::clone(&app), vec![request.id]).await?.is_empty() {
+        return Err(exists(request.id));
+    }
     let wish = Wish { request, claim: answering.claim() };
     let receipts = app.on_duty()?.engine.accept(vec![wish], asker).await?;
     let receipt = receipts.into_iter().next().unwrap_or(Err(AskError::Stopping))?;
@@ -43,6 +49,26 @@ pub(super) async fn one(
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Those of these ids, which callers gave, that belong to messages in archives: the engine knows the
+/// others.
+pub(super) async fn archived(app: Arc<App>, ids: Vec<MessageId>) -> Result<BTreeSet<MessageId>, Problem> {
+    paging::read(app, move |reader| {
+        let mut archived = BTreeSet::new();
+        for id in ids {
+            if reader.is_archived(id)? {
+                archived.insert(id);
+            }
+        }
+        Ok(archived)
+    })
+    .await
+}
+
+/// There is a message with this id, if only in an archive.
+pub(super) fn exists(id: MessageId) -> Problem {
+    AskError::IdTaken(id).into()
 }
 
 /// Says where a new message is.

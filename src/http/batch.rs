@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::ask::Wish;
 use crate::http::App;
+use crate::http::accept::{archived, exists};
 use crate::http::accepted_json::AcceptedJson;
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
@@ -75,14 +76,30 @@ pub(super) async fn batch(
     let mut wishes = Vec::with_capacity(rows.len());
     let mut places = Vec::with_capacity(rows.len());
     let mut data = Vec::with_capacity(rows.len());
+    let mut given = Vec::new();
     for (index, row) in rows.into_iter().map(|row| row.get().as_bytes()).enumerate() {
-        match read(row, app.reading(), &format!("/messages/{index}")) {
+        let reading = app.reading();
+        match read(row, reading, &format!("/messages/{index}")) {
             Ok(request) => {
+                given.extend(Some(request.id).filter(|id| *id != reading.fresh));
                 wishes.push(Wish { request, claim: answering.claim_of_row(index, row) });
                 places.push(index);
             }
             Err(problem) => data.push(RowAnswer { index, outcome: refused(&problem) }),
         }
+    }
+    if !given.is_empty() {
+        let archived = archived(Arc::clone(&app), given).await?;
+        let (mut new, mut new_places) = (Vec::with_capacity(wishes.len()), Vec::with_capacity(wishes.len()));
+        for (wish, index) in wishes.into_iter().zip(places) {
+            if archived.contains(&wish.request.id) {
+                data.push(RowAnswer { index, outcome: refused(&exists(wish.request.id)) });
+            } else {
+                new.push(wish);
+                new_places.push(index);
+            }
+        }
+        (wishes, places) = (new, new_places);
     }
     if !wishes.is_empty() {
         let receipts = app.on_duty()?.engine.accept(wishes, asker).await?;

@@ -49,6 +49,12 @@ fn archived_text_is_read_backed_up_restored_and_erased_like_every_other() {
     assert_eq!(show(&daemon, &far)["archived"], false);
     let (code, _, talk) = daemon.ask(&["retry", &old]);
     assert!(code == 4 && talk.contains("archive"), "{code} {talk}");
+    let (code, _, talk) = daemon.ask(&["send", "+15551234567", "again", "--id", &old]);
+    assert!(code == 4 && talk.contains("exists already"), "{code} {talk}");
+    let rows = stage.dir.path().join("again.jsonl");
+    fs::write(&rows, format!("{{\"id\":\"{old}\",\"to\":\"+15551234567\",\"body\":\"again\"}}\n")).unwrap();
+    let (code, _, talk) = daemon.ask(&["import", rows.to_str().unwrap()]);
+    assert!(code == 1 && talk.contains("were rejected"), "{code} {talk}");
     let (code, out, talk) = daemon.ask(&["audit", "--message", &old]);
     assert!(code == 0 && out.contains("attempt_started"), "{out} {talk}");
     let (code, _, talk) = daemon.ask(&["cancel", &far]);

@@ -100,6 +100,11 @@ impl Reader {
         self.archives().file(segment)?.check_digest()
     }
 
+    /// Whether a message with this id is in archives alone.
+    pub fn is_archived(&self, id: MessageId) -> Result<bool, ReadError> {
+        Ok(self.locate_id(id)?.is_some_and(|located| located.is_archived))
+    }
+
     /// The message with this public id, archives included.
     pub fn locate_id(&self, id: MessageId) -> Result<Option<Located>, ReadError> {
         if let Some(number) = self.number_of_id(id)? {
