@@ -116,6 +116,11 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::ORPHAN_AGE)?
         .table(table::IDEMPOTENCY)?
         .table(table::IDEMPOTENCY_AGE)?
+        .table_if_there(table::CONSENTS)?
+        .table_if_there(table::CONSENT_RECORDS)?
+        .table_if_there(table::HEARD_TEXTS)?
+        .table_if_there(table::REVIEWS)?
+        .table_if_there(table::ERASED_OPT_OUTS)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
 }

@@ -10,10 +10,15 @@ use crate::table::META;
 /// The format of files that this version writes.
 pub(crate) const FORMAT_VERSION: u8 = 2;
 
+/// The format of files that say something about consent. Older versions would not look at it, and text
+/// whoever opted out: so they refuse the file.
+pub(crate) const WITH_CONSENT: u8 = 3;
+
 /// The first format that seals.
 const SEALED_SINCE: u8 = 2;
 
-const FORMAT: &str = "format";
+/// Under which name the format stands.
+pub(crate) const FORMAT: &str = "format";
 const CREATED: &str = "created_ms";
 const CALLBACK_KEY: &str = "callback_key";
 const INDEX: &str = "index";
@@ -52,6 +57,12 @@ impl Meta {
         Ok(())
     }
 
+    /// Replaces the callback key of a file.
+    pub(crate) fn renew(transaction: &WriteTransaction, callback_key: [u8; 32]) -> Result<(), Fault> {
+        transaction.open_table(META)?.insert(CALLBACK_KEY, callback_key.as_slice())?;
+        Ok(())
+    }
+
     /// Reads it.
     pub(crate) fn take(transaction: &ReadTransaction) -> Result<Self, MetaError> {
         Self::read(&opened(transaction.open_table(META))?)
@@ -67,8 +78,8 @@ impl Meta {
         if found == 0 {
             return Err(MetaError::Damaged { key: FORMAT });
         }
-        if found > FORMAT_VERSION {
-            return Err(MetaError::Newer { found, known: FORMAT_VERSION });
+        if found > WITH_CONSENT {
+            return Err(MetaError::Newer { found, known: WITH_CONSENT });
         }
         let index = if found < SEALED_SINCE { 0 } else { u32::from_le_bytes(entry(table, INDEX)?) };
         Ok(Self {

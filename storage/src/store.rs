@@ -18,7 +18,7 @@ use crate::meta::{FORMAT_VERSION, Meta, MetaError};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
-use crate::{switch, table, upgrade};
+use crate::{consent, switch, table, upgrade};
 
 /// Page cache of a repair, in bytes.
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
@@ -112,12 +112,14 @@ impl Store {
             upgrade::from_1(&database, &keys, &options.entropy)?;
         }
         switch::make_if_absent(&database)?;
+        consent::make_if_absent(&database)?;
         let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
         let meta = reader.meta().map_err(|error| refused(path, error))?;
         check_keys(&reader, &meta, &keys)?;
         let mut report = check(&reader, meta.created_at)?;
         report.created = created;
         report.upgraded_from = upgraded_from;
+        report.format = meta.format;
         report.repaired = repaired.load(Ordering::Relaxed);
         drop(reader);
         use_master(&database, keys.current())?;
@@ -191,7 +193,7 @@ impl Store {
     pub fn renew_callback_key(&self, callback_key: [u8; 32]) -> Result<(), Fault> {
         let renew = || {
             let transaction = self.database.begin_write()?;
-            Meta { callback_key, ..self.meta.clone() }.put(&transaction)?;
+            Meta::renew(&transaction, callback_key)?;
             Ok(transaction.commit()?)
         };
         renew().inspect_err(|fault: &Fault| self.poison(fault.kind()))

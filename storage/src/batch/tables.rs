@@ -29,6 +29,7 @@ impl<'txn, K: Key + 'static, V: Value + 'static> Lazy<'txn, K, V> {
 
 /// The tables of one transaction.
 pub(crate) struct Tables<'txn> {
+    pub(crate) meta: Lazy<'txn, &'static str, &'static [u8]>,
     pub(crate) journal: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) messages: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) message_ids: Lazy<'txn, &'static [u8; 16], u64>,
@@ -49,12 +50,18 @@ pub(crate) struct Tables<'txn> {
     pub(crate) orphan_age: Lazy<'txn, (i64, &'static [u8; 34], u64), ()>,
     pub(crate) idempotency: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
     pub(crate) idempotency_age: Lazy<'txn, (i64, &'static [u8; 16]), ()>,
+    pub(crate) consents: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) consent_records: Lazy<'txn, u64, u64>,
+    pub(crate) heard_texts: Lazy<'txn, &'static [u8; 34], u64>,
+    pub(crate) reviews: Lazy<'txn, u64, ()>,
+    pub(crate) erased_opt_outs: Lazy<'txn, &'static [u8; 16], i64>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
 
 impl<'txn> Tables<'txn> {
     pub(crate) fn new(transaction: &'txn WriteTransaction) -> Self {
         Self {
+            meta: Lazy::new(transaction, table::META),
             journal: Lazy::new(transaction, table::JOURNAL),
             messages: Lazy::new(transaction, table::MESSAGES),
             message_ids: Lazy::new(transaction, table::MESSAGE_IDS),
@@ -75,13 +82,22 @@ impl<'txn> Tables<'txn> {
             orphan_age: Lazy::new(transaction, table::ORPHAN_AGE),
             idempotency: Lazy::new(transaction, table::IDEMPOTENCY),
             idempotency_age: Lazy::new(transaction, table::IDEMPOTENCY_AGE),
+            consents: Lazy::new(transaction, table::CONSENTS),
+            consent_records: Lazy::new(transaction, table::CONSENT_RECORDS),
+            heard_texts: Lazy::new(transaction, table::HEARD_TEXTS),
+            reviews: Lazy::new(transaction, table::REVIEWS),
+            erased_opt_outs: Lazy::new(transaction, table::ERASED_OPT_OUTS),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
     }
 
-    /// The highest number of a person; 0 when there is none.
+    /// The highest number that a person has or had; 0 when there was none. Whoever is new must not
+    /// get the number of somebody erased: it stands in their messages and their consent.
     pub(crate) fn last_person(&mut self) -> Result<u64, Fault> {
-        Ok(self.persons.open()?.last()?.map_or(0, |(number, _)| number.value()))
+        let here = self.persons.open()?.last()?.map_or(0, |(number, _)| number.value());
+        let written_to = self.by_person.open()?.last()?.map_or(0, |(key, _)| key.value().0);
+        let consenting = self.consents.open()?.last()?.map_or(0, |(number, _)| number.value());
+        Ok(here.max(written_to).max(consenting))
     }
 
     /// Opens every table, which creates those that do not exist.
@@ -106,7 +122,18 @@ impl<'txn> Tables<'txn> {
         self.orphan_age.open()?;
         self.idempotency.open()?;
         self.idempotency_age.open()?;
+        self.create_consents()?;
         self.cursors.open()?;
+        Ok(())
+    }
+
+    /// Opens every table about consent, which creates those that do not exist.
+    pub(crate) fn create_consents(&mut self) -> Result<(), Fault> {
+        self.consents.open()?;
+        self.consent_records.open()?;
+        self.heard_texts.open()?;
+        self.reviews.open()?;
+        self.erased_opt_outs.open()?;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What is checked: a little on every opening, everything on demand.
 
+mod consents;
 mod fold;
 mod indexes;
 mod problem;

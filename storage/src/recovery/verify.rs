@@ -10,6 +10,7 @@ use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
 use redb::{ReadOnlyTable, ReadableTableMetadata};
 
+use super::consents::Consents;
 use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 use super::indexes;
 use super::problem::{Problem, VerifyReport, compare};
@@ -40,6 +41,7 @@ pub fn verify(
         begun: 0,
         persons: BTreeSet::new(),
         submitted: 0,
+        consents: Consents::default(),
         last_seq,
         progress,
         failed: None,
@@ -59,7 +61,7 @@ pub fn verify(
         let row = walk.row(*number);
         walk.compare(*number, folded, row);
     }
-    let Walk { mut report, begun, persons, submitted, failed, .. } = walk;
+    let Walk { mut report, begun, persons, submitted, consents, failed, .. } = walk;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -83,6 +85,7 @@ pub fn verify(
     let persons = u64::try_from(persons.len()).unwrap_or(u64::MAX);
     indexes::count(&mut report, "persons", persons, &reader.open(table::PERSONS)?)?;
     indexes::count(&mut report, "person_hashes", persons, &reader.open(table::PERSON_HASHES)?)?;
+    consents.check(reader, &fold, &mut report)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
@@ -106,6 +109,8 @@ struct Walk<P> {
     persons: BTreeSet<PersonNumber>,
     /// Attempts that the provider took.
     submitted: u64,
+    /// What the records say of consent.
+    consents: Consents,
     last_seq: JournalSeq,
     progress: P,
     /// The database engine failed.
@@ -124,9 +129,13 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<P> {
                 self.count(event.name());
                 return;
             }
-            Event::Person { person, event: event @ PersonEvent::Erased { .. } } => {
+            Event::Person { person, event } => {
                 self.count(event.name());
-                self.persons.remove(person);
+                match event {
+                    PersonEvent::Erased { .. } => self.persons.remove(person),
+                    PersonEvent::Consent(_) => self.persons.insert(*person),
+                };
+                self.consents.note(record.seq, *person, event, fold);
                 return;
             }
         };
@@ -184,6 +193,7 @@ impl<P> Walk<P> {
             | message::Event::Rescheduled { .. }
             | message::Event::Canceled
             | message::Event::Expired
+            | message::Event::Suppressed { .. }
             | message::Event::GivenUp
             | message::Event::RetriedAs { .. }
             | message::Event::Remarked { .. }
