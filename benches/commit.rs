@@ -10,6 +10,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use dunlin_storage::{BatchError, Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -47,8 +48,11 @@ fn accept(batch: &mut dunlin_storage::Batch<'_>, number: u64) -> Result<(), Batc
     let rules = Rules::default();
     let asked = request(number);
     let person = batch.person(asked.to)?;
-    let events = message::accept(asked.terms(person), &Context { now: NOW, rules: &rules, jitter: 0 })
-        .expect("sendable");
+    let events = message::accept(
+        asked.terms(person),
+        &Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+    )
+    .expect("sendable");
     let (first, rest) = events.split_first().expect("two events");
     let mut message = Message::begin(first, NOW).expect("a beginning");
     for event in rest {

@@ -2,9 +2,11 @@
 //!
 //! Input: a [`Tape`] of events, each a letter and what it takes; see [`event`].
 
+use dunlin_workflows::consent::How;
 use dunlin_workflows::id::Attempt;
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{Counts, Event, IllegalEvent, Message, Terms, Verdict};
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::timestamp::Timestamp;
 
 use super::tape::{START, Tape};
@@ -86,7 +88,7 @@ fn step(
 
 /// The event that the tape has next, about an attempt near `newest`.
 pub fn event(tape: &mut Tape<'_>, newest: Attempt) -> Event {
-    match tape.letter(b"ahdsSflnrputcegRxk") {
+    match tape.letter(b"ahdsSflnrputcegRxky") {
         b'a' => {
             let terms = tape.terms();
             let (encoding, segments) = (tape.encoding(), u16::from(tape.number()));
@@ -121,6 +123,7 @@ pub fn event(tape: &mut Tape<'_>, newest: Attempt) -> Event {
         b'g' => Event::GivenUp,
         b'k' => Event::Remarked { reason: "asked by mail".parse().expect("a reason") },
         b'x' => Event::Contradicted { sid: tape.sid(), status: tape.status() },
+        b'y' => Event::Suppressed { ban: Ban::OptedOut { since: START, how: How::Keyword } },
         _retried => Event::RetriedAs { id: tape.id() },
     }
 }

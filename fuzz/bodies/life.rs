@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::Attempt;
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, State, accept, decide, next,
@@ -31,7 +32,7 @@ pub fn judge(input: &[u8], decide: Decide, next: Wake) {
     let mut tape = Tape(input);
     let rules = rules(&mut tape);
     let terms = tape.terms();
-    let context = Context { now: START, rules: &rules, jitter: 0 };
+    let context = Context { now: START, rules: &rules, standing: Standing::Unknown, jitter: 0 };
     let accepted = accept(terms.clone(), &context);
     assert_eq!(accepted, accept(terms.clone(), &context), "the same wish is judged the same");
     let Ok(events) = accepted else {
@@ -103,7 +104,7 @@ impl Life {
 
     fn ask(&mut self, command: &Command, jitter: u32) {
         let before = self.message.clone();
-        let context = Context { now: self.now, rules: &self.rules, jitter };
+        let context = Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter };
         let decided = (self.decide)(&before, command, &context);
         assert_eq!(decided, (self.decide)(&before, command, &context), "the same is decided the same");
         let Ok(events) = decided else { return };
@@ -166,7 +167,8 @@ impl Life {
             Next::Nothing => assert!(state.name().is_settled(), "nobody wakes {state:?}"),
         }
         let Some(at) = timer else { return };
-        let context = Context { now: self.now.max(at), rules: &self.rules, jitter: 0 };
+        let context =
+            Context { now: self.now.max(at), rules: &self.rules, standing: Standing::Unknown, jitter: 0 };
         let woken = (self.decide)(&self.message, &self.due(), &context);
         assert!(woken.is_ok_and(|events| !events.is_empty()), "the timer of {state:?} finds nothing to do");
     }

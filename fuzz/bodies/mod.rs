@@ -9,6 +9,7 @@ pub mod body;
 pub mod callback;
 pub mod fold;
 pub mod import;
+pub mod inbound;
 pub mod instant;
 pub mod keyring;
 pub mod life;
@@ -27,12 +28,13 @@ pub mod wish;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus and its binary too.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("answer", answer::answer),
     ("body", body::body),
     ("callback", callback::callback),
     ("fold", fold::fold),
     ("import", import::import),
+    ("inbound", inbound::inbound),
     ("instant", instant::instant),
     ("keyring", keyring::keyring),
     ("life", life::life),

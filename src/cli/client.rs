@@ -120,6 +120,14 @@ impl Client {
         self.send(request).await
     }
 
+    /// Puts `body` at `path`, and takes any answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
     /// Posts `body` to `path` and waits as long as it takes. `None` when nobody listens there.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use clap::Args;
 use dunlin_storage::{By, Content, Event, Filter, JournalSeq, ReadError, Record, Store};
 use dunlin_workflows::actor::{ActorName, Reason};
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{self, Command, Context, Message, UserId, decide, timer};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -110,7 +111,7 @@ fn erase(
 ) -> Result<usize, Failure> {
     let open = open_messages(store, person)?;
     let now = SystemClock::start().wall();
-    let context = Context { now, rules: &offline.rules, jitter: 0 };
+    let context = Context { now, rules: &offline.rules, standing: Standing::Unknown, jitter: 0 };
     let mut decided = Vec::new();
     for (number, message) in &open {
         let events = decide(message, &Command::Cancel, &context).map_err(|_committed| {

@@ -10,10 +10,12 @@ mod client;
 mod compact;
 mod completions;
 mod config;
+mod consent;
 mod demo;
 mod doctor;
 mod erase;
 mod exit;
+mod explain;
 mod export;
 pub mod import;
 mod instant;
@@ -75,6 +77,8 @@ enum Command {
     Send(send::Send),
     /// Show one message's life
     Show(show::Show),
+    /// Say what keeps a message back, or kept it for good
+    Explain(explain::Explain),
     /// List messages
     List(list::List),
     /// Withdraw a message that is not on its way yet
@@ -89,6 +93,9 @@ enum Command {
     Replay(replay::Replay),
     /// Check that a store is what its journal says
     Verify(verify::Verify),
+    /// Whether somebody may be texted, and what they said about it
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// Who did what, newest first
     Audit(audit::Audit),
     /// The keys that seal numbers and texts
@@ -155,6 +162,8 @@ impl Command {
             Self::Sandbox(sandbox) => sandbox.run(output),
             Self::Send(send) => wait_for(send.run(output)),
             Self::Show(show) => wait_for(show.run(output)),
+            Self::Explain(explain) => wait_for(explain.run(output)),
+            Self::Consent(consent) => wait_for(consent.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),

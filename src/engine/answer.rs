@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dunlin_storage::{By, Idempotency, JournalSeq, record};
 use dunlin_workflows::actor::Origin;
+use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
 use dunlin_workflows::source::Source;
@@ -24,6 +25,8 @@ enum Ready {
     Done(oneshot::Sender<Result<State, AskError>>, Result<State, AskError>),
     Retried(oneshot::Sender<Result<Retried, AskError>>, Result<Retried, AskError>),
     Heard(oneshot::Sender<()>),
+    Replied(oneshot::Sender<Reply>, Reply),
+    Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
 }
 
 impl Answers {
@@ -55,6 +58,14 @@ impl Answers {
                 turn.hear(named, report)?;
                 self.ready.push(Ready::Heard(reply));
             }
+            Ask::Text { from, inbound, reply } => {
+                let answer = turn.read(from, &inbound)?;
+                self.ready.push(Ready::Replied(reply, answer));
+            }
+            Ask::Consent { whom, command, origin, reply } => {
+                let told = turn.told(whom, &command, &origin);
+                self.ready.push(Ready::Told(reply, said(told)?));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -78,6 +89,8 @@ impl Answers {
                 Ready::Done(reply, state) => reply.send(state).is_ok(),
                 Ready::Retried(reply, retried) => reply.send(retried).is_ok(),
                 Ready::Heard(reply) => reply.send(()).is_ok(),
+                Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
+                Ready::Told(reply, consent) => reply.send(consent).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -91,6 +104,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
+        Err(TurnError::Consent(rejection)) => Ok(Err(AskError::Consent(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),

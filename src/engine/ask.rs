@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
@@ -55,6 +57,15 @@ pub enum Target {
     Number(MessageNumber),
 }
 
+/// Whose consent is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// By phone number; who was never met is met now.
+    Number(PhoneNumber),
+    /// By the number inside the file.
+    Person(PersonNumber),
+}
+
 /// A question to the single writer.
 ///
 /// [`Engine`](crate::engine::Engine) asks for the world, [`Effects`](crate::engine::courier::Effects)
@@ -102,6 +113,26 @@ pub enum Ask {
         report: Report,
         /// Where the answer goes.
         reply: oneshot::Sender<()>,
+    },
+    /// Takes in a text of a person to us.
+    Text {
+        /// Who wrote.
+        from: PhoneNumber,
+        /// What, and where to.
+        inbound: Inbound,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// Tells of a person's consent.
+    Consent {
+        /// Whose.
+        whom: Whom,
+        /// What.
+        command: consent::Command,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Consent, AskError>>,
     },
     /// A submission ended.
     Concluded {
@@ -158,6 +189,9 @@ pub enum AskError {
     /// The domain says no.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The domain says no about a person's consent.
+    #[error(transparent)]
+    Consent(#[from] consent::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

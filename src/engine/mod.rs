@@ -14,6 +14,7 @@
 mod admission;
 mod answer;
 pub mod ask;
+mod consents;
 pub mod courier;
 pub mod dispatcher;
 mod doubts;
@@ -34,15 +35,17 @@ use std::time::Duration;
 
 use dunlin_storage::{FaultKind, Store};
 use dunlin_workflows::actor::Origin;
+use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, Wish};
+use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, Whom, Wish};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
@@ -183,6 +186,30 @@ impl Engine {
         report: Report,
     ) -> Result<(), AskError> {
         self.ask(128, |reply| Ask::Callback { named, report, reply }).await
+    }
+
+    /// Takes in a text of a person to us. Answered after what it means is durable, with what it is
+    /// answered with; a text that was heard before means nothing new.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] and [`AskError::Stopping`].
+    pub async fn text(&self, from: PhoneNumber, inbound: Inbound) -> Result<Reply, AskError> {
+        let bytes = 256_usize.saturating_add(inbound.words.len());
+        self.ask(bytes, |reply| Ask::Text { from, inbound, reply }).await
+    }
+
+    /// Tells of a person's consent. Answered after it is durable, with what is known then.
+    ///
+    /// # Errors
+    /// [`AskError::Consent`] when the domain says no, [`AskError::Erased`], and as [`Engine::accept`].
+    pub async fn consent(
+        &self,
+        whom: Whom,
+        command: consent::Command,
+        origin: impl Into<Origin>,
+    ) -> Result<Consent, AskError> {
+        let origin = origin.into();
+        self.ask(256, |reply| Ask::Consent { whom, command, origin, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

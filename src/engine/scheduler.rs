@@ -140,6 +140,7 @@ mod tests {
 
     use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions};
     use dunlin_workflows::body::Body;
+    use dunlin_workflows::consent::Standing;
     use dunlin_workflows::id::MessageId;
     use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
     use dunlin_workflows::phone_number::PhoneNumber;
@@ -164,7 +165,7 @@ mod tests {
         };
         let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         let rules = Rules { sending, ..Rules::default() };
-        let context = Context { now: NOW, rules: &rules, jitter: 0 };
+        let context = Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 };
         store
             .commit(|batch| {
                 for (place, scheduled_for) in (1_u128..).zip(schedules) {

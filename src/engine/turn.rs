@@ -5,7 +5,8 @@ use std::time::Duration;
 use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::body::Encoding;
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::consent::{self, Standing};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
     self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
@@ -14,6 +15,7 @@ use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
+use crate::engine::consents::says_opted_out;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
 use crate::engine::provider::Submission;
@@ -54,6 +56,8 @@ pub(super) enum TurnError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     #[error(transparent)]
+    Consent(#[from] consent::Rejection),
+    #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]
     NotFound,
@@ -68,8 +72,10 @@ pub(super) enum TurnError {
 }
 
 impl Turn<'_, '_> {
-    fn context(&mut self) -> Context<'_> {
-        Context { now: self.now, rules: self.rules, jitter: self.memory.jitter.u32(..) }
+    /// What a decision about a message to `person` depends on; their consent as it stands in this turn.
+    fn context(&mut self, person: PersonNumber) -> Result<Context<'_>, TurnError> {
+        let standing = self.batch.consent(person)?.standing;
+        Ok(Context { now: self.now, rules: self.rules, standing, jitter: self.memory.jitter.u32(..) })
     }
 
     /// Accepts a wish; returns the message as it stood after the first verdict.
@@ -82,10 +88,10 @@ impl Turn<'_, '_> {
         if self.batch.number_of_id(id)?.is_some() {
             return Err(TurnError::IdTaken(id));
         }
-        let person = self.batch.person(request.to)?;
+        let person = self.person(request.to, by)?;
         let terms = request.terms(person);
         let encoding = terms.encoding;
-        let events = message::accept(terms, &self.context())?;
+        let events = message::accept(terms, &self.context(person)?)?;
         let mut message = None::<Message>;
         for event in &events {
             match &mut message {
@@ -130,7 +136,7 @@ impl Turn<'_, '_> {
         self.obey(number, command, by, origin.reason.as_ref())
     }
 
-    fn obey(
+    pub(super) fn obey(
         &mut self,
         number: MessageNumber,
         command: &Command,
@@ -138,7 +144,7 @@ impl Turn<'_, '_> {
         reason: Option<&Reason>,
     ) -> Result<State, TurnError> {
         let before = self.load(number)?.ok_or(TurnError::NotFound)?;
-        let mut events = message::decide(&before, command, &self.context())?;
+        let mut events = message::decide(&before, command, &self.context(before.person)?)?;
         if events.is_empty() {
             return Ok(before.state);
         }
@@ -153,7 +159,7 @@ impl Turn<'_, '_> {
 
     /// Whether a finalized message may be tried again as `id`, without doing it.
     pub(super) fn would_retry(&mut self, message: &Message, id: MessageId) -> Result<(), TurnError> {
-        message::decide(message, &Command::Retry { id }, &self.context())?;
+        message::decide(message, &Command::Retry { id }, &self.context(message.person)?)?;
         Ok(())
     }
 
@@ -169,9 +175,12 @@ impl Turn<'_, '_> {
         for event in events {
             after.apply(event, self.now)?;
         }
-        let timer = message::timer(&after, self.rules);
+        let (timer, by) = (message::timer(&after, self.rules), by.into());
         self.batch.record(number, self.now, by, events, &after, timer)?;
         self.route(number, Some(before), &after)?;
+        if events.iter().any(says_opted_out) {
+            self.refused(before, by)?;
+        }
         Ok(after)
     }
 
@@ -188,7 +197,7 @@ impl Turn<'_, '_> {
         for orphan in self.batch.take_orphans(sid)? {
             let report = Report { sid, status: orphan.status, code: orphan.code, via: Via::Callback };
             let heard = Command::Report { attempt: None, report };
-            let events = message::decide(&after, &heard, &self.context())?;
+            let events = message::decide(&after, &heard, &self.context(after.person)?)?;
             if !events.is_empty() {
                 after = self.record(number, &after, &events, Source::Webhook)?;
             }
@@ -209,6 +218,8 @@ impl Turn<'_, '_> {
         }
         match message::next(after, self.rules) {
             Next::Dispatch => self.memory.dispatcher.enqueue(number, after, self.now_ms),
+            // The search that it waits for is on its way or to come.
+            Next::LookUp { .. } if before.is_some_and(|b| b.state == after.state) => return Ok(()),
             Next::LookUp { after: wait, .. } => {
                 let lookups_before = before.map(|b| b.state.name());
                 if lookups_before == Some(StateName::Unknown) {
@@ -260,7 +271,13 @@ impl Turn<'_, '_> {
     ) -> Result<(), TurnError> {
         self.memory.dispatcher.release(number);
         let mut silence = self.memory.silence;
-        let lane = self.memory.lane.clone().hear(&outcome, &mut silence, &self.context());
+        let context = Context {
+            now: self.now,
+            rules: self.rules,
+            standing: Standing::Unknown,
+            jitter: self.memory.jitter.u32(..),
+        };
+        let lane = self.memory.lane.hear(&outcome, &mut silence, &context);
         self.memory.silence = silence;
         if let Some(event) = lane {
             self.memory.lane.apply(&event);
@@ -345,7 +362,7 @@ impl Turn<'_, '_> {
             self.memory.dispatcher.release(number);
             return Ok(());
         }
-        let events = message::decide(&before, &Command::Begin, &self.context())?;
+        let events = message::decide(&before, &Command::Begin, &self.context(before.person)?)?;
         let after = self.record(number, &before, &events, Source::Dispatcher)?;
         if after.state.name() != StateName::Submitting {
             self.memory.dispatcher.release(number);

@@ -54,7 +54,7 @@ struct RowAnswer {
 enum Outcome {
     Accepted {
         #[serde(flatten)]
-        accepted: AcceptedJson,
+        accepted: Box<AcceptedJson>,
         replayed: bool,
     },
     Refused {
@@ -105,9 +105,10 @@ pub(super) async fn batch(
         let receipts = app.on_duty()?.engine.accept(wishes, asker).await?;
         data.extend(places.into_iter().zip(receipts).map(|(index, receipt)| {
             let outcome = match receipt {
-                Ok(receipt) => {
-                    Outcome::Accepted { accepted: AcceptedJson::new(&receipt), replayed: receipt.replayed }
-                }
+                Ok(receipt) => Outcome::Accepted {
+                    accepted: Box::new(AcceptedJson::new(&receipt)),
+                    replayed: receipt.replayed,
+                },
                 Err(error) => refused(&Problem::from(error)),
             };
             RowAnswer { index, outcome }

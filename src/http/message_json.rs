@@ -6,9 +6,11 @@ use dunlin_workflows::message::{Failure, Message, State, Terms};
 use dunlin_workflows::provider_error;
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::http::instant;
+use crate::timeline::event_fields;
 
 /// A message as callers see it.
 #[derive(Debug, Serialize)]
@@ -18,6 +20,9 @@ pub struct MessageJson {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<HoldJson>,
+    /// What forbids it, when something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed_by: Option<Value>,
     /// `null` once the recipient was erased.
     to: Option<String>,
     /// `null` once the recipient was erased.
@@ -66,6 +71,7 @@ impl MessageJson {
             status: message.public_status().as_str(),
             state: message.state.name().as_str(),
             hold: hold(message.state),
+            suppressed_by: suppressed(message.state),
             to: text.map(|text| text.to.to_string()),
             body: text.map(|text| text.body.as_str().to_owned()),
             priority: terms.priority.as_str(),
@@ -109,6 +115,10 @@ impl ErrorJson {
     }
 }
 
+fn suppressed(state: State) -> Option<Value> {
+    if let State::Suppressed { ban } = state { Some(event_fields::evidence(ban)) } else { None }
+}
+
 /// What a message in this state waits for, if it is held.
 pub fn hold(state: State) -> Option<HoldJson> {
     match state {
@@ -127,6 +137,7 @@ pub fn hold(state: State) -> Option<HoldJson> {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => None,
+        | State::Expired
+        | State::Suppressed { .. } => None,
     }
 }

@@ -11,9 +11,12 @@ mod audit;
 mod backups;
 pub mod batch;
 mod bearer;
+mod consent;
+mod explain;
 mod field_errors;
 mod health;
 mod in_flight;
+mod inbound;
 pub mod instant;
 mod list;
 pub mod message_json;
@@ -184,12 +187,18 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}/events", get(messages::events))
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
         .route("/v1/messages/{id}/retry", post(messages::retry))
+        .route("/v1/messages/{id}/explain", get(explain::explain))
+        .route("/v1/consent", get(consent::show).put(consent::put))
+        .route("/v1/consent/events", get(consent::events))
+        .route("/v1/consent/reviews", get(consent::reviews))
+        .route("/v1/consent/reviews/{sid}", post(consent::resolve))
         .route("/v1/audit", get(audit::audit))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }
     api.route("/api/webhooks/twilio/status", post(webhook::status))
+        .route("/api/webhooks/twilio/inbound", post(inbound::inbound))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::ready))

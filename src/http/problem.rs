@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use dunlin_workflows::consent;
 use dunlin_workflows::message::Rejection;
 use serde::Serialize;
 
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 30] = [
+const CODES: [(Code, &str, u16, &str); 34] = [
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -20,6 +21,7 @@ const CODES: [(Code, &str, u16, &str); 30] = [
     (Code::SignatureInvalid, "signature_invalid", 403, "The webhook's signature does not fit"),
     (Code::AccountMismatch, "account_mismatch", 403, "The webhook is about another account"),
     (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
+    (Code::ReviewNotFound, "review_not_found", 404, "No such text waits to be read"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
     (Code::Timeout, "timeout", 408, "The request took too long"),
@@ -28,6 +30,8 @@ const CODES: [(Code, &str, u16, &str); 30] = [
     (Code::MessageArchived, "message_archived", 409, "The message is archived and can only be read"),
     (Code::NothingToRetry, "nothing_to_retry", 409, "There is nothing to try again"),
     (Code::AlreadyRetried, "already_retried", 409, "Another message tries it again already"),
+    (Code::RecipientOptedOut, "recipient_opted_out", 409, "The recipient opted out"),
+    (Code::ConsentContradicted, "consent_contradicted", 409, "Something newer is known"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
     (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
     (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
@@ -42,6 +46,7 @@ const CODES: [(Code, &str, u16, &str); 30] = [
     (Code::UnsupportedMediaType, "unsupported_media_type", 415, "The body's content type is not supported"),
     (Code::Invalid, "invalid_request", 422, "The request can't be carried out"),
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "The key was used for another request"),
+    (Code::ReasonRequired, "reason_required", 422, "Say why"),
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
@@ -61,6 +66,7 @@ pub enum Code {
     SignatureInvalid,
     AccountMismatch,
     MessageNotFound,
+    ReviewNotFound,
     NotFound,
     MethodNotAllowed,
     Timeout,
@@ -69,6 +75,8 @@ pub enum Code {
     MessageArchived,
     NothingToRetry,
     AlreadyRetried,
+    RecipientOptedOut,
+    ConsentContradicted,
     MessageExists,
     BackupExists,
     BackupRunning,
@@ -78,6 +86,7 @@ pub enum Code {
     UnsupportedMediaType,
     Invalid,
     IdempotencyKeyReused,
+    ReasonRequired,
     NeverSendable,
     Busy,
     Unavailable,
@@ -215,6 +224,7 @@ impl From<AskError> for Problem {
         let detail = error.to_string();
         match error {
             AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
+            AskError::Consent(rejection) => Self::new(contradicted(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),
@@ -232,7 +242,18 @@ fn rejected(rejection: &Rejection) -> Code {
         Rejection::Finalized { .. } => Code::MessageFinalized,
         Rejection::NotDue { .. } | Rejection::NothingToRetry { .. } => Code::NothingToRetry,
         Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
+        Rejection::Forbidden { .. } => Code::RecipientOptedOut,
         Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,
+    }
+}
+
+fn contradicted(rejection: &consent::Rejection) -> Code {
+    match rejection {
+        consent::Rejection::NewerOptOut { .. } | consent::Rejection::NewerText { .. } => {
+            Code::ConsentContradicted
+        }
+        consent::Rejection::ReasonNeeded => Code::ReasonRequired,
+        consent::Rejection::NoReview => Code::ReviewNotFound,
     }
 }
 

@@ -226,6 +226,7 @@ impl Counting {
             | message::Event::Rescheduled { .. }
             | message::Event::Canceled
             | message::Event::Expired
+            | message::Event::Suppressed { .. }
             | message::Event::GivenUp
             | message::Event::RetriedAs { .. }
             | message::Event::Remarked { .. }

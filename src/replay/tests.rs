@@ -13,6 +13,7 @@ use dunlin_storage::{
     Store,
 };
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
@@ -62,7 +63,7 @@ impl Town {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, jitter: 0 }
+        Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter: 0 }
     }
 
     fn accept(&mut self, ms: i64, id: u8, scheduled_ms: Option<i64>) -> MessageNumber {

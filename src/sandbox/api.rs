@@ -34,6 +34,13 @@ pub(super) async fn answer(carrier: Arc<Carrier>, request: Request<Incoming>) ->
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match segments.as_slice() {
         ["sandbox", "stats"] => Ok(json(200, &stats(&carrier))),
+        ["sandbox", "inbound"] if request.method() == Method::POST => Ok(match read(request).await {
+            Some(form) => match carrier.write(&form).await {
+                Ok(answered) => json(200, &answered),
+                Err(why) => error(400, 20001, why),
+            },
+            None => error(413, 20001, "The request body is too large"),
+        }),
         ["sandbox", "ledger"] => Ok(json(200, &ledger(&carrier))),
         ["2010-04-01", "Accounts", account, rest @ ..] => {
             if !signed_in(&carrier, &request, account) {

@@ -36,6 +36,7 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) struct Callbacks {
     lanes: Vec<mpsc::UnboundedSender<Call>>,
+    signer: Signer,
     pub(super) counts: Arc<Counts>,
 }
 
@@ -58,7 +59,12 @@ impl Callbacks {
                 sender
             })
             .collect();
-        Self { lanes, counts }
+        Self { lanes, signer: signer.clone(), counts }
+    }
+
+    /// What calls are signed with.
+    pub(super) fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// Queues a callback of the message at `position`.
@@ -70,11 +76,25 @@ impl Callbacks {
     }
 }
 
+/// What a webhook answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: String,
+    pub(super) body: String,
+}
+
+/// Makes one call on a connection of its own and waits for the answer; `None` when there is none.
+pub(super) async fn ask(signer: &Signer, call: &Call) -> Option<Answer> {
+    let mut connections = HashMap::new();
+    tokio::time::timeout(PATIENCE, post(&mut connections, signer, call)).await.ok().flatten()
+}
+
 async fn run(mut inbox: mpsc::UnboundedReceiver<Call>, signer: Signer, counts: Arc<Counts>) {
     let mut connections = HashMap::new();
     while let Some(call) = inbox.recv().await {
         let done = tokio::time::timeout(PATIENCE, post(&mut connections, &signer, &call)).await;
-        let taken = matches!(done, Ok(Some(status)) if (200..300).contains(&status));
+        let taken = matches!(done, Ok(Some(answer)) if (200..300).contains(&answer.status));
         let count = if taken { &counts.taken } else { &counts.failed };
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -83,7 +103,7 @@ async fn run(mut inbox: mpsc::UnboundedReceiver<Call>, signer: Signer, counts: A
 type Connection = SendRequest<Full<Bytes>>;
 
 /// Posts one callback; `None` when it could not be posted or answered.
-async fn post(connections: &mut HashMap<String, Connection>, signer: &Signer, call: &Call) -> Option<u16> {
+async fn post(connections: &mut HashMap<String, Connection>, signer: &Signer, call: &Call) -> Option<Answer> {
     let address = call.url.split_once('#').map_or(&*call.url, |(address, _)| address);
     let rest = address.strip_prefix("http://")?;
     let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
@@ -103,9 +123,11 @@ async fn post(connections: &mut HashMap<String, Connection>, signer: &Signer, ca
         .ok()?;
     let answer = connection.send_request(request).await.ok()?;
     let status = answer.status().as_u16();
-    answer.into_body().collect().await.ok()?;
+    let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let body = answer.into_body().collect().await.ok()?.to_bytes();
     connections.insert(authority.to_owned(), connection);
-    Some(status)
+    Some(Answer { status, content_type, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// Connects, and once more when that fails: the only retry that the provider makes by default.

@@ -8,6 +8,7 @@ mod api;
 mod callbacks;
 mod carrier;
 mod faults;
+mod inbound;
 mod ledger;
 mod recipients;
 

@@ -40,7 +40,8 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => format!("judged again {}", when(at, now)),
+            | State::Expired
+            | State::Suppressed { .. } => format!("judged again {}", when(at, now)),
         },
         Next::Dispatch => {
             let expires =

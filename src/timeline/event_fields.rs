@@ -2,8 +2,11 @@
 
 use dunlin_storage::PersonEvent;
 use dunlin_workflows::actor::Reason;
+use dunlin_workflows::consent;
+use dunlin_workflows::id::ProviderSid;
 use dunlin_workflows::lane;
 use dunlin_workflows::message::{Counts, Event, Failure, Terms, Verdict};
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -41,6 +44,7 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
         Event::Polled { polls } => json!({"polls": polls}),
         Event::Rescheduled { scheduled_for } => json!({"scheduled_for": scheduled_for.map(instant)}),
         Event::Remarked { reason } => json!({"reason_given": reason.as_str()}),
+        Event::Suppressed { ban } => evidence(*ban),
         Event::RetriedAs { id } => json!({"retried_as": id.to_string()}),
         Event::Contradicted { sid, status } => {
             json!({"provider_sid": sid.as_str(), "provider_status": status.as_str()})
@@ -49,6 +53,15 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
             Value::Null
         }
     })
+}
+
+/// What forbids a text, as data.
+pub fn evidence(ban: Ban) -> Value {
+    match ban {
+        Ban::OptedOut { since, how } => {
+            json!({"rule": ban.rule(), "since": instant(since), "how": how.as_str()})
+        }
+    }
 }
 
 /// The fields of a lane's event.
@@ -79,11 +92,24 @@ fn failure(failure: &Failure) -> Value {
 
 /// The fields of a person's event.
 pub fn of_person(event: &PersonEvent) -> Map<String, Value> {
-    match event {
-        PersonEvent::Erased { reason } => {
-            object(json!({"reason_given": reason.as_ref().map(Reason::as_str)}))
+    use consent::Event as E;
+    let why = |reason: &Option<Reason>| reason.as_ref().map(|reason| reason.as_str().to_owned());
+    object(match event {
+        PersonEvent::Erased { reason } => json!({"reason_given": why(reason)}),
+        PersonEvent::Consent(
+            E::OptedOut { since, how, text, reason } | E::OptedIn { since, how, text, reason },
+        ) => json!({
+            "since": instant(*since), "how": how.as_str(), "reason_given": why(reason),
+            "provider_sid": text.as_ref().map(ProviderSid::as_str),
+        }),
+        PersonEvent::Consent(E::HelpAsked { text }) => json!({"provider_sid": text.as_str()}),
+        PersonEvent::Consent(E::OptOutSuspected { text, since }) => {
+            json!({"provider_sid": text.as_str(), "since": instant(*since)})
         }
-    }
+        PersonEvent::Consent(E::ReviewResolved { text, finding, reason }) => json!({
+            "provider_sid": text.as_str(), "finding": finding.as_str(), "reason_given": why(reason),
+        }),
+    })
 }
 
 /// An instant; null for "never".

@@ -45,6 +45,7 @@ pub(super) fn of(event: &Event, at: Timestamp, source: Source) -> String {
         },
         Event::Canceled => format!("withdrawn before it left{}", by(source)),
         Event::Expired => "its deadline passed before it was sent".to_owned(),
+        Event::Suppressed { ban } => format!("not sent: {ban}"),
         Event::GivenUp => "nobody decided in time; not sent again, for it may have arrived".to_owned(),
         Event::Remarked { reason } => format!("because: {}", reason.as_str()),
         Event::RetriedAs { id } => format!("tried again as message {id}{}", by(source)),

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod callback;
 mod client;
+pub mod inbound;
 pub mod messages;
 mod same_text;
 mod search;

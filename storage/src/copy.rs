@@ -117,6 +117,11 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::IDEMPOTENCY)?
         .table(table::IDEMPOTENCY_AGE)?
         .table(table::ARCHIVES)?
+        .table(table::CONSENTS)?
+        .table(table::CONSENT_RECORDS)?
+        .table(table::HEARD_TEXTS)?
+        .table(table::REVIEWS)?
+        .table(table::ERASED_OPT_OUTS)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
 }

@@ -15,6 +15,7 @@ mod archive;
 mod audit;
 mod batch;
 mod chain;
+mod consent;
 mod copy;
 mod create;
 mod error;
@@ -48,6 +49,7 @@ pub use archive::{ArchiveError, ArchiveFlaw, ArchiveRequest, Archived, Located, 
 pub use audit::{AuditFilter, AuditPage, RECORDS_LOOKED_AT_MAX};
 pub use batch::Batch;
 pub use chain::{Head, HeadError};
+pub use consent::ConsentProjection;
 pub use copy::compact;
 pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use fault::FaultKind;

@@ -52,6 +52,12 @@ impl Meta {
         Ok(())
     }
 
+    /// Replaces the callback key of a file.
+    pub(crate) fn renew(transaction: &WriteTransaction, callback_key: [u8; 32]) -> Result<(), Fault> {
+        transaction.open_table(META)?.insert(CALLBACK_KEY, callback_key.as_slice())?;
+        Ok(())
+    }
+
     /// Reads it.
     pub(crate) fn take(transaction: &ReadTransaction) -> Result<Self, MetaError> {
         Self::read(&opened(transaction.open_table(META))?)

@@ -96,6 +96,32 @@ impl Person {
         Ok(bytes)
     }
 
+    /// Seals what they wrote, for the record at `seq`.
+    pub(crate) fn seal_words(
+        &self,
+        number: PersonNumber,
+        seq: JournalSeq,
+        words: &str,
+    ) -> Result<Vec<u8>, RecordError> {
+        let mut bytes = words.as_bytes().to_vec();
+        sealed(&self.key, words_place(number, seq), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens what they wrote, in the record at `seq`.
+    pub(crate) fn open_words(
+        &self,
+        number: PersonNumber,
+        seq: JournalSeq,
+        bytes: &[u8],
+    ) -> Result<String, ReadError> {
+        opened(&self.key, words_place(number, seq), bytes, "words")
+            .and_then(|bytes| {
+                String::from_utf8(bytes).map_err(|_not_utf8| RecordError::Sealed { what: "words" })
+            })
+            .map_err(|source| ReadError::Record { seq, source })
+    }
+
     /// Opens the text in the record at `seq`.
     pub(crate) fn open(
         &self,
@@ -107,6 +133,10 @@ impl Person {
             .and_then(|bytes| TextV1::take(self.to, &bytes))
             .map_err(|source| ReadError::Record { seq, source })
     }
+}
+
+fn words_place(person: PersonNumber, seq: JournalSeq) -> Place {
+    Place { field: *b"word", position: seq.get(), owner: person.get() }
 }
 
 fn sealed(key: &Key, place: Place, bytes: &mut Vec<u8>) -> Result<(), RecordError> {
@@ -153,7 +183,7 @@ pub(crate) fn accepted(record: Record) -> Result<(Terms, Vec<u8>), ReadError> {
 
 impl Batch<'_> {
     /// The person with this phone number, who is new when there was none. Becomes durable with the
-    /// first message to them.
+    /// first message to them, or the first word about their consent.
     pub fn person(&mut self, to: PhoneNumber) -> Result<PersonNumber, BatchError> {
         let hash = self.keyring.blind(to);
         if let Some(number) = self.met.get(&hash) {
@@ -195,7 +225,8 @@ impl Batch<'_> {
 
     /// Destroys a person's data key, and notes who asked for it: their number and texts can't be read
     /// any more, wherever else the journal is copied. The row's old bytes stay in free pages until the
-    /// file is rewritten by [`compact`](crate::compact).
+    /// file is rewritten by [`compact`](crate::compact). Of somebody who opted out the keyed hash of the
+    /// number is kept, so that they are not texted again.
     ///
     /// # Errors
     /// [`BatchError::UnknownPerson`] when there is no such person, or not any more.
@@ -211,7 +242,7 @@ impl Batch<'_> {
         };
         let hash = self.keyring.blind(to);
         let event = PersonEvent::Erased { reason: reason.cloned() };
-        self.record_person(person, at, by.into(), &event)?;
+        self.record_erasure(person, (at, by.into()), &event, &hash)?;
         let removed = self.forget(person, &hash);
         self.noted(removed)?;
         self.persons.remove(&person);

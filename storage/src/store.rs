@@ -238,7 +238,7 @@ impl Store {
     /// # Errors
     /// When it can't be written; then the store is poisoned.
     pub fn renew_callback_key(&self, callback_key: [u8; 32]) -> Result<(), Fault> {
-        self.write(|transaction| Meta { callback_key, ..self.meta.clone() }.put(transaction))
+        self.write(|transaction| Meta::renew(transaction, callback_key))
     }
 
     /// Changes what is no message's, lane's or person's, in a transaction of its own.

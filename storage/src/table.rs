@@ -74,6 +74,20 @@ pub(crate) const IDEMPOTENCY_AGE: Table<(i64, &[u8; 16]), ()> = TableDefinition:
 
 /// Position of the first record of an archive to what the store knows of it.
 pub(crate) const ARCHIVES: Table<u64, &[u8]> = TableDefinition::new("archives");
+/// Person number to what is known of their consent, for everybody of whom anything is.
+pub(crate) const CONSENTS: Table<u64, &[u8]> = TableDefinition::new("consents");
+
+/// Position of every record about consent to the person's number.
+pub(crate) const CONSENT_RECORDS: Table<u64, u64> = TableDefinition::new("consent_records");
+
+/// The provider's name of a text of theirs that was about consent to the position of its record.
+pub(crate) const HEARD_TEXTS: Table<&[u8; 34], u64> = TableDefinition::new("heard_texts");
+
+/// Persons of whom a text waits to be read.
+pub(crate) const REVIEWS: Table<u64, ()> = TableDefinition::new("reviews");
+
+/// Keyed hash of the number of an erased person who had opted out, to since when (ms).
+pub(crate) const ERASED_OPT_OUTS: Table<&[u8; 16], i64> = TableDefinition::new("erased_opt_outs");
 
 /// Name of a reader of the journal to the last position it has dealt with.
 pub(crate) const CURSORS: Table<&str, u64> = TableDefinition::new("cursors");

@@ -102,7 +102,7 @@ fn archiving_that_is_killed_again_and_again_loses_nothing() {
     let data = stage.data();
     let variables = [("DUNLIN_DATA", data.to_str().unwrap())];
     let mut killed = 0;
-    for wait in (0..200).step_by(20).cycle() {
+    for wait in (0..200).step_by(6).cycle() {
         let mut archiving =
             dunlin(&["archive", "--older-than", "1ms", "--json"], &variables).spawn().unwrap();
         thread::sleep(Duration::from_millis(wait));

@@ -8,6 +8,7 @@
 
 mod archive; // old texts move to archives and can still be read
 mod backup; // backups, and the restore drill
+mod consent; // who may be texted, and why not
 mod demo; // the README's command keeps its promises
 mod full_disk; // no room, and room again
 mod import; // files, twice

@@ -6,9 +6,11 @@ use dunlin::cli::import::rows::{Format, Rows};
 use dunlin::engine::provider::SubmitOutcome;
 use dunlin::http::wish;
 use dunlin::twilio::callback::StatusCallback;
+use dunlin::twilio::inbound::InboundText;
 use dunlin::twilio::messages::created;
 use dunlin::twilio::signature::{SignatureError, Verifier};
 use dunlin_storage::{Keyring, Record};
+use dunlin_workflows::consent::{Meaning, read};
 use dunlin_workflows::message::{Event, Message, Next, decide, next};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::segment::segments;
@@ -17,7 +19,9 @@ use secrecy::SecretString;
 use crate::bodies::signature::{KEY, signed};
 use crate::bodies::slow_form::pairs;
 use crate::bodies::slow_hash::{base64, crc32c, hmac_sha1, sha1};
-use crate::bodies::{answer, body, callback, fold, import, keyring, life, phone_number, record, settings};
+use crate::bodies::{
+    answer, body, callback, fold, import, inbound, keyring, life, phone_number, record, settings,
+};
 use crate::bodies::{signature, wish as wishes};
 use crate::corpus;
 
@@ -151,6 +155,22 @@ fn a_reader_of_callbacks_that_takes_the_last_word_is_caught() {
             let mut callback = StatusCallback::parse(form)?;
             callback.report.code = None;
             Ok(callback)
+        });
+    });
+}
+
+#[test]
+fn a_reader_of_texts_that_overhears_a_stop_is_caught() {
+    bites("inbound", "a reader that wants capitals", |input| {
+        inbound::judge(input, InboundText::parse, |text| {
+            let shouts = text.words.chars().any(|letter| letter.is_ascii_uppercase());
+            if shouts { read(text) } else { Meaning::Nothing }
+        });
+    });
+    bites("inbound", "a reader that believes the provider over the words", |input| {
+        inbound::judge(input, InboundText::parse, |text| match text.opt_out_type {
+            Some(_) => Meaning::Help,
+            None => read(text),
         });
     });
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use dunlin_storage::record::{MESSAGE_RECORD_TYPES, PERSON_RECORD_TYPES};
 use dunlin_storage::{ActorNumber, Event, JournalSeq, LaneNumber, PersonEvent, Record};
 use dunlin_workflows::body::Encoding;
+use dunlin_workflows::consent;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::lane;
 use dunlin_workflows::message;
@@ -21,7 +22,7 @@ use crate::bodies::tape::{START, Tape};
 use crate::corpus;
 
 /// Letters of the tape for one event of each name, besides the acceptance.
-const EVENTS: [&[u8]; 20] = [
+const EVENTS: [&[u8]; 21] = [
     b"h02h",
     b"h4-",
     b"d",
@@ -42,6 +43,7 @@ const EVENTS: [&[u8]; 20] = [
     b"R7",
     b"k",
     b"xb6",
+    b"y",
 ];
 
 /// What the first versions wrote and only an upgrade reads, to seal it.
@@ -59,7 +61,10 @@ fn records() -> Vec<(String, Vec<u8>)> {
     let of_lanes = [lane::Event::Cooled { until: START, failure }, lane::Event::Warmed];
     let of_lanes = of_lanes.into_iter().map(|event| (Event::Lane { lane, event }, Vec::new()));
     let erased = PersonEvent::Erased { reason: Some("asked to be".parse().unwrap()) };
-    let of_persons = [(Event::Person { person: PersonNumber::new(3), event: erased }, Vec::new())];
+    let person = PersonNumber::new(3);
+    let of_persons = consents().into_iter().map(|(event, sealed)| (PersonEvent::Consent(event), sealed));
+    let of_persons = [(erased, Vec::new())].into_iter().chain(of_persons);
+    let of_persons = of_persons.map(|(event, sealed)| (Event::Person { person, event }, sealed));
     let mut sources = SOURCES.into_iter().cycle();
     let mut known = std::collections::BTreeMap::new();
     let named = |(event, sealed): (Event, Vec<u8>)| {
@@ -81,6 +86,21 @@ fn records() -> Vec<(String, Vec<u8>)> {
         (format!("{name}_v{version}_layout{layout}"), bytes)
     };
     of_messages.chain(of_lanes).chain(of_persons).map(named).collect()
+}
+
+/// One of everything that happens to somebody's consent, with words as if sealed where there may be some.
+fn consents() -> Vec<(consent::Event, Vec<u8>)> {
+    use consent::{Event as E, Finding, How};
+    let text = "SM0123456789abcdef0123456789abcdef".parse().unwrap();
+    let reason = "told us by phone".parse().ok();
+    let sealed = || b"opaque to whoever has no key".to_vec();
+    vec![
+        (E::OptedOut { since: START, how: How::Keyword, text: Some(text), reason: None }, sealed()),
+        (E::OptedIn { since: START, how: How::Command, text: None, reason: reason.clone() }, Vec::new()),
+        (E::HelpAsked { text }, sealed()),
+        (E::OptOutSuspected { text, since: START }, sealed()),
+        (E::ReviewResolved { text, finding: Finding::NotOne, reason }, Vec::new()),
+    ]
 }
 
 /// An acceptance with all that a wish may say, or with as little as it may, and its text as if sealed.

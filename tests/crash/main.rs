@@ -120,7 +120,7 @@ async fn settle(caller: &Caller, told: &[Told]) -> anyhow::Result<()> {
 fn is_settled(message: &Value) -> bool {
     let state = message.get("state").and_then(Value::as_str).unwrap_or_default();
     let hold = message.pointer("/hold/reason").and_then(Value::as_str).unwrap_or_default();
-    matches!(state, "delivered" | "undelivered" | "failed" | "canceled" | "expired")
+    matches!(state, "delivered" | "undelivered" | "failed" | "canceled" | "expired" | "suppressed")
         || hold == "outcome_unknown"
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct House {
     router: Router,
     engine: Engine,
     store: Arc<Store>,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
+    public: String,
     _dir: TempDir,
 }
 
@@ -126,7 +127,7 @@ impl House {
             rules: Rules { sending, ..Rules::default() },
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
-        Self { router: router(Arc::new(edge)), engine, store, _sandbox: sandbox, _dir: dir }
+        Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }
     }
 
     /// Stops the engine under the edge.
@@ -194,6 +195,38 @@ impl House {
         }
         let request = request.body(Body::from(form.to_owned())).unwrap();
         let (status, _, body) = self.answer(request).await;
+        (status, body)
+    }
+
+    /// Lets somebody text us through the carrier; gives what the webhook answered.
+    pub(crate) async fn text(&self, from: &str, words: &str, more: &[(&str, &str)]) -> Value {
+        let url = format!("{}/api/webhooks/twilio/inbound", self.public);
+        let mut form = vec![("url", url.as_str()), ("From", from), ("To", "+15005550006"), ("Body", words)];
+        form.extend(more);
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let to = format!("{}/sandbox/inbound", self.sandbox.as_ref().unwrap().base_url());
+        let answer = reqwest::Client::new().post(to).body(form).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// How many texts to this number the carrier took.
+    pub(crate) async fn carried(&self, to: &str) -> usize {
+        let at = format!("{}/sandbox/ledger", self.sandbox.as_ref().unwrap().base_url());
+        let ledger = reqwest::get(at).await.unwrap().bytes().await.unwrap();
+        let ledger: Vec<Value> = serde_json::from_slice(&ledger).unwrap();
+        ledger.iter().filter(|taken| taken["to"] == to).count()
+    }
+
+    /// Posts a form to the webhook for texts, signed with `token` when there is one.
+    pub(crate) async fn inbound(&self, form: &str, token: Option<&str>) -> (StatusCode, Value) {
+        let path = "/api/webhooks/twilio/inbound";
+        let mut request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        if let Some(token) = token {
+            let signer = Signer::new(&SecretString::from(token)).unwrap();
+            let signature = signer.sign(&format!("{}{path}", self.public), form.as_bytes());
+            request = request.header("x-twilio-signature", signature);
+        }
+        let (status, _, body) = self.answer(request.body(Body::from(form.to_owned())).unwrap()).await;
         (status, body)
     }
 

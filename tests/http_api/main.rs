@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by panicking")]
 
 mod backups;
+mod consent;
 mod house;
 mod lists;
 mod refusals;

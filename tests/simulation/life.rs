@@ -192,6 +192,10 @@ impl Life {
                 must(self.expires_at.is_some_and(|at| at <= moment.at), || "expired early".into())?;
                 must(!self.is_committed(), || format!("expired while {:?}", self.newest()))
             }
+            Event::Suppressed { .. } => {
+                self.ended = Some("suppressed");
+                must(!self.is_committed(), || format!("suppressed while {:?}", self.newest()))
+            }
             Event::GivenUp => {
                 self.ended = Some("failed");
                 let waited = matches!(self.held, Some((Hold::OutcomeUnknown, until)) if until <= moment.at);

@@ -1,4 +1,4 @@
-//! Ten short lives, written down instead of drawn, for crashing at every operation of the disk.
+//! Eleven short lives, written down instead of drawn, for crashing at every operation of the disk.
 
 use std::time::Duration;
 
@@ -6,10 +6,13 @@ use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use dunlin_workflows::rules::{RetryRules, Rules};
 
-use crate::plan::{Act, Blow, Fate, Odds, Plan, Wished};
+use crate::plan::{Act, Blow, Fate, Odds, Plan, Texted, Wished};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
+
+/// Who gets the first text.
+const FIRST: u64 = 15_550_000_001;
 
 /// A life and what is special about it.
 pub(crate) struct Short {
@@ -19,6 +22,8 @@ pub(crate) struct Short {
     scheduled_in: Option<u64>,
     expires_in: Option<u64>,
     on_unknown: OnUnknown,
+    /// What the recipient texts back.
+    texts: &'static [Texted],
     /// Two more texts, one of them the same to the same person.
     company: bool,
     silent: bool,
@@ -28,6 +33,7 @@ const PLAIN: Short = Short {
     name: "taken and delivered",
     fates: &[Fate::Take],
     acts: &[],
+    texts: &[],
     scheduled_in: None,
     expires_in: None,
     on_unknown: OnUnknown::Hold,
@@ -35,7 +41,7 @@ const PLAIN: Short = Short {
     silent: false,
 };
 
-pub(crate) const LIVES: [Short; 10] = [
+pub(crate) const LIVES: [Short; 11] = [
     PLAIN,
     Short { name: "three at once, two of them alike", company: true, fates: &[Fate::TakeSlowly], ..PLAIN },
     Short {
@@ -56,6 +62,16 @@ pub(crate) const LIVES: [Short; 10] = [
         expires_in: Some(MINUTE),
         acts: &[(10 * SECOND, Act::Reschedule(Some(45 * SECOND)))],
         fates: &[Fate::Unconnected, Fate::Unconnected],
+        ..PLAIN
+    },
+    Short {
+        name: "stopped before its time, and agreed again",
+        scheduled_in: Some(20 * SECOND),
+        texts: &[
+            Texted { at: 20_990, from: FIRST, words: "STOP" },
+            Texted { at: 30_000, from: FIRST, words: "START" },
+        ],
+        company: true,
         ..PLAIN
     },
     Short { name: "lost and found", fates: &[Fate::LateTake], company: true, ..PLAIN },
@@ -94,7 +110,7 @@ impl Short {
     pub(crate) fn plan(&self, crash_at: Option<u64>, seed: u64) -> Plan {
         let first = Wished {
             at: SECOND,
-            to: 15_550_000_001,
+            to: FIRST,
             body: "Your table is ready.".into(),
             keyed: true,
             batched: self.company,
@@ -120,6 +136,7 @@ impl Short {
         Plan {
             seed,
             wishes,
+            texts: self.texts.to_vec(),
             blows: crash_at.map(|n| (0, Blow::PowerLoss(n))).into_iter().collect(),
             odds: Odds { callback_lost, unreported: callback_lost, ..Odds::default() },
             fates: self.fates.to_vec(),

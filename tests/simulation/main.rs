@@ -22,6 +22,7 @@ mod network;
 mod oracle;
 mod people;
 mod plan;
+mod texts;
 mod trace;
 mod world;
 
@@ -43,7 +44,7 @@ const EMPTY_WINDOW: &str =
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 26] = [
     "accepted",
     "held",
     "became_due",
@@ -62,6 +63,12 @@ const EVENTS: [&str; 20] = [
     "remarked",
     "retried_as",
     "contradicted",
+    "suppressed",
+    "opted_out",
+    "opted_in",
+    "help_asked",
+    "opt_out_suspected",
+    "review_resolved",
     "lane_cooled",
     "lane_warmed",
 ];
@@ -192,6 +199,7 @@ fn planted_bugs_are_caught() {
         (Defect::ServerErrorIsUnsent, "taken for refused"),
         (Defect::WaitsOnWallClock, "searched for after"),
         (Defect::RearmedTimerDropped, "does not come to rest"),
+        (Defect::GateIsBlind, "texted"),
     ];
     for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {

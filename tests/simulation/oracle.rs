@@ -20,6 +20,7 @@ use crate::carrier::Carrier;
 use crate::clock::Time;
 use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
+use crate::texts::Wishes;
 
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
@@ -35,6 +36,8 @@ pub(crate) struct Oracle {
     left: BTreeSet<(MessageNumber, Attempt)>,
     /// Whether any attempt ever started while the engine's clock was wrong.
     clock_was_off: bool,
+    /// Who must not be texted.
+    pub(crate) wishes: Wishes,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -144,6 +147,9 @@ impl Oracle {
                 Kept::Person { event, .. } => event.name(),
             };
             *self.events.entry(name).or_default() += 1;
+            if let Kept::Person { person, event } = &record.event {
+                self.wishes.kept(*person, event);
+            }
             if let Kept::Message { number, event } = &record.event {
                 let off_ms = record.at.as_millis() - now.true_wall().as_millis();
                 let starts = matches!(event, Event::AttemptStarted { .. });
@@ -174,9 +180,17 @@ impl Oracle {
         carrier: &Carrier,
     ) -> Result<(), String> {
         if let Some(life) = self.lives.get_mut(&number) {
+            match event {
+                Event::AttemptStarted { .. } => self.wishes.starts(number, life.asked.to)?,
+                Event::Suppressed { .. } => self.wishes.suppressed(number)?,
+                _another => {}
+            }
             return life.hear(number, event, moment, rules, carrier);
         }
         let life = Life::begin(event, |id| self.asked.get(&id).cloned())?;
+        if let Event::Accepted { terms } = event {
+            self.wishes.begun(number, terms.person);
+        }
         if self.ids.insert(life.id, number).is_some() {
             return Err(format!("{} exists twice", life.id));
         }
@@ -316,6 +330,11 @@ impl Oracle {
             }
             if let Some(how) = unheard(*number, life, carrier) {
                 broken.push(how);
+            }
+        }
+        for to in self.wishes.out() {
+            if !reader.consent_of(to).unwrap().standing.is_out() {
+                broken.push(format!("{} said STOP, and it is forgotten", to.digits()));
             }
         }
         self.broken.append(&mut broken);

@@ -4,6 +4,7 @@
 use dunlin::engine::ask::{Ask, AskError, Claim, Receipt, Retried, Target, Wish};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::{self, Consent};
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, ProviderStatus, Request, State, StateName};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -24,6 +25,8 @@ pub(crate) enum Reply {
     Done(usize, Act, Answer<Result<State, AskError>>),
     Retried(Answer<Result<Retried, AskError>>),
     Heard { taken: usize, status: ProviderStatus, named: bool, answer: Answer<()> },
+    Replied { n: usize, tries: u32, answer: Answer<consent::Reply> },
+    Consented(Answer<Result<Consent, AskError>>),
 }
 
 /// What one wish has come to, as its caller sees it.
@@ -194,6 +197,7 @@ impl World {
                 self.retry(Target::Number(number));
             }
         }
+        self.read_reviews();
         if !self.oracle.is_settled() {
             self.after(3_600_000, Happening::Look);
         }
@@ -230,6 +234,16 @@ impl World {
                 Ok(Ok(Retried::As(receipt))) => self.oracle.acknowledged(receipt.id),
                 Ok(Ok(Retried::Same(_)) | Err(_)) | Err(TryRecvError::Closed) => {}
                 Err(TryRecvError::Empty) => return Some(Reply::Retried(answer)),
+            },
+            Reply::Replied { n, tries, mut answer } => match answer.try_recv() {
+                Ok(_reply) => self.text_answered(n, tries),
+                Err(TryRecvError::Closed) => self.text_again(n, tries),
+                Err(TryRecvError::Empty) => return Some(Reply::Replied { n, tries, answer }),
+            },
+            Reply::Consented(mut answer) => match answer.try_recv() {
+                Ok(_consent) => {}
+                Err(TryRecvError::Closed) => {}
+                Err(TryRecvError::Empty) => return Some(Reply::Consented(answer)),
             },
             Reply::Heard { taken, status, named, mut answer } => match answer.try_recv() {
                 Ok(()) => {

@@ -23,6 +23,8 @@ pub(crate) enum Defect {
     WaitsOnWallClock,
     /// A rescheduled message loses its timer.
     RearmedTimerDropped,
+    /// Whoever opted out is forgotten where texts meet the gate.
+    GateIsBlind,
 }
 
 /// What the provider does with one submission.
@@ -86,6 +88,14 @@ pub(crate) enum Act {
     Repeat,
 }
 
+/// A text of a person to us.
+#[derive(Debug, Clone)]
+pub(crate) struct Texted {
+    pub(crate) at: u64,
+    pub(crate) from: u64,
+    pub(crate) words: &'static str,
+}
+
 /// What happens to the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blow {
@@ -121,6 +131,7 @@ pub(crate) struct Odds {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) wishes: Vec<Wished>,
+    pub(crate) texts: Vec<Texted>,
     pub(crate) blows: Vec<(u64, Blow)>,
     pub(crate) odds: Odds,
     /// What becomes of the first submissions, before chance decides.
@@ -160,7 +171,8 @@ impl Plan {
         let odds = odds(&mut rng);
         let (people, texts) = (rng.u64(1..=4), rng.u64(1..=3));
         let acting = up_to(&mut rng, 850);
-        let wishes = (0..rng.u64(2..=12)).map(|n| wished(&mut rng, n, span, people, texts, acting)).collect();
+        let wishes: Vec<Wished> =
+            (0..rng.u64(2..=12)).map(|n| wished(&mut rng, n, span, people, texts, acting)).collect();
         let mut rules = vec![rules(&mut rng)];
         for _ in 0..rng.u32(0..3) {
             let next = changed(&mut rng, &rules[0]);
@@ -170,10 +182,12 @@ impl Plan {
         rules.push(Rules { sending: Sending::Enabled, ..rules[0].clone() });
         let concurrency = rng.usize(1..=4);
         let segments_per_second = rng.bool().then(|| rng.u32(1..=5));
+        let blows = blows(&mut rng, span);
         Self {
             seed,
+            texts: texts_of(seed, &wishes, span),
             wishes,
-            blows: blows(&mut rng, span),
+            blows,
             odds,
             fates: Vec::new(),
             calm_at: span,
@@ -249,6 +263,22 @@ fn wished(rng: &mut Rng, n: u64, span: u64, people: u64, texts: u64, acting: u32
         expires_in,
         acts,
     }
+}
+
+/// What the recipients of these wishes text back: half of the worlds are without, so that most texts go.
+fn texts_of(seed: u64, wishes: &[Wished], span: u64) -> Vec<Texted> {
+    let mut rng = Rng::with_seed(seed ^ 0x7e87);
+    let count = if rng.bool() { 0 } else { rng.u32(1..=5) };
+    let mut texts: Vec<Texted> = Vec::new();
+    for _ in 0..count {
+        let Some(wish) = rng.choice(wishes) else { break };
+        // The closest race is with the moment at which it is sent.
+        let sent_at = (wish.at + wish.scheduled_in.unwrap_or(0)).saturating_sub(20) + rng.u64(0..60);
+        let at = if rng.bool() { sent_at } else { rng.u64(0..span) };
+        let words = ["STOP", "STOP", "START", "please stop", "HELP"];
+        texts.push(Texted { at, from: wish.to, words: rng.choice(words).unwrap_or("STOP") });
+    }
+    texts
 }
 
 fn act(rng: &mut Rng, span: u64) -> Act {

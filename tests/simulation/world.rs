@@ -47,6 +47,11 @@ pub(crate) enum Happening {
     Wish(usize),
     /// Somebody does something about a text.
     Act(usize, Act),
+    /// Somebody texts us.
+    Text {
+        n: usize,
+        tries: u32,
+    },
     /// People look after what waits for them.
     Look,
     Blow(Blow),
@@ -133,7 +138,7 @@ impl World {
         match plan.defect {
             Some(Defect::EffectsBeforeCommit) => disk.plant_late_syncs(),
             Some(Defect::WaitsOnWallClock) => time.plant_waits_on_wall(),
-            Some(Defect::ServerErrorIsUnsent | Defect::RearmedTimerDropped) | None => {}
+            Some(Defect::ServerErrorIsUnsent | Defect::RearmedTimerDropped | Defect::GateIsBlind) | None => {}
         }
         let mut world = Self {
             rng: Rng::with_seed(plan.seed ^ 0x5eed),
@@ -166,6 +171,10 @@ impl World {
             for (after, act) in world.plan.wishes[n].acts.clone() {
                 world.at(at + after, Happening::Act(n, act));
             }
+        }
+        for n in 0..world.plan.texts.len() {
+            let at = world.plan.texts[n].at;
+            world.at(at, Happening::Text { n, tries: 0 });
         }
         for (at, blow) in world.plan.blows.clone() {
             world.at(at, Happening::Blow(blow));
@@ -259,6 +268,7 @@ impl World {
             Happening::Callback { taken, said, named, tries } => self.call_back(taken, said, named, tries),
             Happening::Wish(n) => self.wish(n),
             Happening::Act(n, act) => self.act(n, act),
+            Happening::Text { n, tries } => self.text(n, tries),
             Happening::Look => self.look(),
             Happening::Blow(blow) => self.blow(blow),
             Happening::Stop => self.stop(),

@@ -3,16 +3,18 @@
 //! Nothing here does I/O, reads a clock, draws randomness or knows a wire format. The same code
 //! runs in the daemon and in offline replay, so what one decided the other can prove.
 //!
-//! Reading order: [`message`] (the life of a message), [`lane`] (the way to the provider),
-//! [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
+//! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
+//! (whether a person agrees), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
 //! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
 
 pub mod actor;
 pub mod body;
+pub mod consent;
 pub mod id;
 pub mod lane;
 pub mod message;
 pub mod phone_number;
+pub mod policy;
 pub mod provider_error;
 pub mod rules;
 pub mod segment;

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
@@ -19,6 +20,9 @@ use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::{Redeliver, Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 use proptest::prelude::*;
+
+/// Somebody who opted out.
+const OUT: Standing = Standing::OptedOut { since: Timestamp::from_millis(START), how: How::Keyword };
 
 const START: i64 = 1_800_000_000_000;
 
@@ -56,26 +60,29 @@ struct Life {
     events: Vec<(Event, Timestamp)>,
     now: i64,
     rules: Rules,
+    standing: Standing,
 }
 
 impl Life {
     fn begin(request: &Request, rules: Rules) -> Self {
-        let events =
-            accept(request.terms(PersonNumber::new(1)), &Context { now: at(0), rules: &rules, jitter: 0 })
-                .unwrap();
+        let events = accept(
+            request.terms(PersonNumber::new(1)),
+            &Context { now: at(0), rules: &rules, standing: Standing::Unknown, jitter: 0 },
+        )
+        .unwrap();
         let mut message = Message::begin(&events[0], at(0)).unwrap();
         for event in &events[1..] {
             message.apply(event, at(0)).unwrap();
         }
         let events = events.into_iter().map(|event| (event, at(0))).collect();
-        Self { message, events, now: 0, rules }
+        Self { message, events, now: 0, rules, standing: Standing::Unknown }
     }
 
     /// Carries out a command and checks every law that can be seen at one step.
     fn ask(&mut self, command: &Command, jitter: u32) {
         let before = self.message.clone();
         let now = at(self.now);
-        let context = Context { now, rules: &self.rules, jitter };
+        let context = Context { now, rules: &self.rules, standing: self.standing, jitter };
         let Ok(events) = decide(&before, command, &context) else { return };
         let explicit_retry = matches!(command, Command::Retry { .. });
         for event in events {
@@ -85,6 +92,7 @@ impl Life {
                 .unwrap_or_else(|illegal| panic!("{illegal}: {command:?} {from:?}"));
             if let Event::AttemptStarted { attempt } = event {
                 assert_eq!(attempt, before.attempt.next(), "attempts count up by one");
+                assert!(!self.standing.is_out(), "nothing is sent to somebody who opted out");
                 assert!(
                     before.expires_at.is_none_or(|expires| now < expires),
                     "nothing is sent after its deadline"
@@ -178,6 +186,7 @@ enum Step {
     Report(Option<u32>, Report),
     Pass(i64),
     Sending(Sending),
+    Standing(Standing),
 }
 
 fn a_step() -> impl Strategy<Value = Step> {
@@ -194,6 +203,8 @@ fn a_step() -> impl Strategy<Value = Step> {
         5 => (prop::option::of(0_u32..2), a_report()).prop_map(|(back, report)| Step::Report(back, report)),
         5 => prop_oneof![0_i64..5, 0_i64..600, 0_i64..100_000].prop_map(Step::Pass),
         1 => prop_oneof![Just(Step::Sending(Sending::Enabled)), Just(Step::Sending(Sending::Disabled))],
+        1 => prop_oneof![Just(Step::Standing(Standing::Unknown)), Just(Step::Standing(OUT))],
+        1 => Just(Step::Ask(Command::Withhold)),
     ]
 }
 
@@ -234,6 +245,7 @@ proptest! {
                 }
                 Step::Pass(seconds) => life.now += seconds,
                 Step::Sending(sending) => life.rules.sending = sending,
+                Step::Standing(standing) => life.standing = standing,
             }
         }
     }
@@ -292,7 +304,7 @@ fn cancel_wins_before_the_attempt_and_loses_after_it() {
     assert_eq!((before.message.state, before.message.attempt), (State::Canceled, Attempt::NONE));
     let mut after = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     after.ask(&Command::Begin, 0);
-    let context = Context { now: at(0), rules: &after.rules, jitter: 0 };
+    let context = Context { now: at(0), rules: &after.rules, standing: Standing::Unknown, jitter: 0 };
     assert!(decide(&after.message, &Command::Cancel, &context).is_err());
 }
 

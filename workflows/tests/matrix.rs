@@ -10,12 +10,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
     ProviderStatus, Report, Request, State, Verdict, Via, accept, decide,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::rules::{Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 
@@ -40,8 +42,11 @@ fn message(state: State, on_unknown: OnUnknown) -> Message {
         retry_of: None,
     };
     let rules = Rules::default();
-    let events =
-        accept(request.terms(PersonNumber::new(1)), &Context { now: NOW, rules: &rules, jitter: 0 }).unwrap();
+    let events = accept(
+        request.terms(PersonNumber::new(1)),
+        &Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+    )
+    .unwrap();
     let mut message = Message::begin(&events[0], NOW).unwrap();
     let unsent = match state {
         State::Accepted
@@ -93,6 +98,7 @@ fn states() -> Vec<(String, Message)> {
         ("failed", State::Failed),
         ("canceled", State::Canceled),
         ("expired", State::Expired),
+        ("suppressed", State::Suppressed { ban: Ban::OptedOut { since: NOW, how: How::Keyword } }),
     ];
     let mut states: Vec<_> =
         all.into_iter().map(|(name, state)| (name.to_owned(), message(state, OnUnknown::Hold))).collect();
@@ -145,6 +151,7 @@ fn commands() -> Vec<(String, Command)> {
             "reschedule past expiry".to_owned(),
             Command::Reschedule { scheduled_for: Some(NOW.plus(Duration::from_hours(2))) },
         ),
+        ("withhold".to_owned(), Command::Withhold),
         ("retry".to_owned(), Command::Retry { id: MessageId::from_bytes([2; 16]) }),
     ];
     for (status, word, _) in PROVIDER_STATUSES {
@@ -171,14 +178,14 @@ fn commands() -> Vec<(String, Command)> {
 }
 
 /// What a decision came to, in a few words.
-fn told(message: &Message, command: &Command, rules: &Rules, now: Timestamp) -> String {
-    match decide(message, command, &Context { now, rules, jitter: 0 }) {
+fn told(message: &Message, command: &Command, context: &Context<'_>) -> String {
+    match decide(message, command, context) {
         Err(rejection) => format!("no: {rejection}"),
         Ok(events) if events.is_empty() => "-".to_owned(),
         Ok(events) => {
             let mut after = message.clone();
             for event in &events {
-                after.apply(event, now).unwrap();
+                after.apply(event, context.now).unwrap();
             }
             let names: Vec<String> = events.iter().map(named).collect();
             format!("{} => {}", names.join(" + "), after.state.name().as_str())
@@ -202,12 +209,17 @@ fn named(event: &Event) -> String {
     }
 }
 
-fn table(rules: &Rules, now: Timestamp, commands: &[(String, Command)]) -> String {
+fn table(rules: &Rules, standing: Standing, now: Timestamp, commands: &[(String, Command)]) -> String {
     let mut table = String::new();
     for (state, message) in states() {
         writeln!(table, "{state}").unwrap();
         for (name, command) in commands {
-            writeln!(table, "    {name:<34} {}", told(&message, command, rules, now)).unwrap();
+            writeln!(
+                table,
+                "    {name:<34} {}",
+                told(&message, command, &Context { now, rules, standing, jitter: 0 })
+            )
+            .unwrap();
         }
     }
     table
@@ -215,7 +227,7 @@ fn table(rules: &Rules, now: Timestamp, commands: &[(String, Command)]) -> Strin
 
 #[test]
 fn every_state_against_every_command() {
-    insta::assert_snapshot!("every_command", table(&Rules::default(), NOW, &commands()));
+    insta::assert_snapshot!("every_command", table(&Rules::default(), Standing::Unknown, NOW, &commands()));
 }
 
 /// The commands that look at the clock or the switch: after the deadline, and with sending off.
@@ -227,8 +239,22 @@ fn past_the_deadline_and_with_sending_off() {
             ["wake", "begin", "reschedule at once", "resolve nothing", "retry"].contains(&name.as_str())
         })
         .collect();
-    let expired = table(&Rules::default(), NOW.plus(Duration::from_hours(1)), &timed);
+    let expired = table(&Rules::default(), Standing::Unknown, NOW.plus(Duration::from_hours(1)), &timed);
     insta::assert_snapshot!("past_the_deadline", expired);
     let off = Rules { sending: Sending::Disabled, ..Rules::default() };
-    insta::assert_snapshot!("sending_off", table(&off, NOW, &timed));
+    insta::assert_snapshot!("sending_off", table(&off, Standing::Unknown, NOW, &timed));
+}
+
+/// The commands that meet the gate, of a message to somebody who opted out.
+#[test]
+fn to_somebody_who_opted_out() {
+    let gated: Vec<_> = commands()
+        .into_iter()
+        .filter(|(name, _)| {
+            let gated = ["wake", "begin", "withhold", "reschedule at once", "resolve nothing", "retry"];
+            gated.contains(&name.as_str())
+        })
+        .collect();
+    let standing = Standing::OptedOut { since: NOW, how: How::Keyword };
+    insta::assert_snapshot!("opted_out", table(&Rules::default(), standing, NOW, &gated));
 }

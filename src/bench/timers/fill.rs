@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use dunlin_storage::{Batch, BatchError, CommitError, Entropy, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -62,7 +63,7 @@ pub(super) async fn fill(
     let mut next = 0;
     while next < count {
         let end = next.saturating_add(BATCH).min(count);
-        let context = Context { now: clock.wall(), rules: &rules, jitter: 0 };
+        let context = Context { now: clock.wall(), rules: &rules, standing: Standing::Unknown, jitter: 0 };
         let accepted = store.commit(|batch| {
             let first = batch.next_number()?;
             (next..end).try_for_each(|number| accept(batch, number, schedule(number), &context))?;

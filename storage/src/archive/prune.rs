@@ -2,8 +2,9 @@
 //!
 //! The walk goes over the archived records in order, in small transactions, and remembers how far it
 //! came. A message goes when the walk meets its newest record and it is settled: its records, its row and
-//! its index entries. Whatever else is met stays, for its message may need it. The newest message always
-//! stays, so that numbers go on from it.
+//! its index entries. Whatever else is met stays, for its message may need it; records of persons stay
+//! for good, so that what is known of their consent never depends on an archive. The newest message
+//! always stays, so that numbers go on from it.
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
@@ -83,8 +84,10 @@ pub(super) fn step(
             } else {
                 pruned.kept = pruned.kept.saturating_add(1);
             }
+        } else if matches!(record.event, Event::Person { .. }) {
+            pruned.kept = pruned.kept.saturating_add(1);
         } else {
-            // Nothing but the fold ever reads it again.
+            // Of a lane nothing but the fold ever reads it again.
             tables.journal.remove(seq.get()).map_err(Fault::from)?;
         }
         pruned.to = seq;

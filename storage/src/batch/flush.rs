@@ -74,11 +74,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Writes the persons whom this batch sends their first text; gives them with their hashes.
+    /// Writes the persons whom this batch sends their first text, or whose consent it tells of; gives them
+    /// with their hashes.
     fn write_persons(&mut self) -> Result<BTreeMap<Hash, PersonNumber>, BatchError> {
         let mut arrived = BTreeMap::new();
         let created = self.messages.values().filter(|touched| touched.stored.is_none());
-        let sent_to: BTreeSet<PersonNumber> = created.map(|touched| touched.now.message.person).collect();
+        let mut sent_to: BTreeSet<PersonNumber> = created.map(|touched| touched.now.message.person).collect();
+        sent_to.extend(&self.told_of);
         for (number, hash) in self.new_persons.iter().filter(|(number, _)| sent_to.contains(number)) {
             let Some(person) = self.persons.get(number) else { continue };
             let row = person.put(*number, &self.keyring)?;

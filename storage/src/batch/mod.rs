@@ -58,6 +58,8 @@ pub struct Batch<'txn> {
     pub(crate) met: BTreeMap<Hash, PersonNumber>,
     /// Persons that are not in the file yet, with the hash of their number.
     pub(crate) new_persons: BTreeMap<PersonNumber, Hash>,
+    /// Persons whose consent this batch tells of.
+    pub(crate) told_of: BTreeSet<PersonNumber>,
     /// Persons of the file that are not in the index yet.
     pub(crate) newcomers: Arc<Newcomers>,
     /// How many newcomers go to the index together.
@@ -111,6 +113,7 @@ impl<'txn> Batch<'txn> {
             newcomers,
             newcomers_max,
             erased: BTreeSet::new(),
+            told_of: BTreeSet::new(),
             last_person: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -312,17 +315,29 @@ impl<'txn> Batch<'txn> {
         Ok(())
     }
 
-    /// Records what happened to a person.
-    pub(crate) fn record_person(
+    /// Journals what happened to a person after the record at `previous`. Gives its position.
+    pub(crate) fn append_person(
         &mut self,
         person: PersonNumber,
-        at: Timestamp,
-        by: By,
+        previous: Option<JournalSeq>,
+        (at, by): (Timestamp, By),
         event: &PersonEvent,
-    ) -> Result<(), BatchError> {
-        let place = Place { seq: JournalSeq::START, previous: None, at, by };
-        self.pending.append(place, |place, payload, out| put_person(place, person, event, payload, out))?;
-        Ok(())
+        sealed: &[u8],
+    ) -> Result<JournalSeq, BatchError> {
+        let place = Place { seq: JournalSeq::START, previous, at, by };
+        let appended = self
+            .pending
+            .append(place, |place, payload, out| put_person(place, person, event, sealed, payload, out));
+        Ok(appended?)
+    }
+
+    /// Messages that this batch begins for a person.
+    pub(crate) fn begun_for(&self, person: PersonNumber) -> impl Iterator<Item = MessageNumber> {
+        let begun = self
+            .messages
+            .iter()
+            .filter(move |(_, touched)| touched.stored.is_none() && touched.now.message.person == person);
+        begun.map(|(number, _)| *number)
     }
 
     /// The last position that the reader with this name has dealt with; [`JournalSeq::START`] at first.

@@ -53,6 +53,11 @@ pub(crate) struct Tables<'txn> {
     pub(crate) idempotency: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
     pub(crate) idempotency_age: Lazy<'txn, (i64, &'static [u8; 16]), ()>,
     pub(crate) archives: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) consents: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) consent_records: Lazy<'txn, u64, u64>,
+    pub(crate) heard_texts: Lazy<'txn, &'static [u8; 34], u64>,
+    pub(crate) reviews: Lazy<'txn, u64, ()>,
+    pub(crate) erased_opt_outs: Lazy<'txn, &'static [u8; 16], i64>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
 
@@ -81,16 +86,24 @@ impl<'txn> Tables<'txn> {
             idempotency: Lazy::new(transaction, table::IDEMPOTENCY),
             idempotency_age: Lazy::new(transaction, table::IDEMPOTENCY_AGE),
             archives: Lazy::new(transaction, table::ARCHIVES),
+            consents: Lazy::new(transaction, table::CONSENTS),
+            consent_records: Lazy::new(transaction, table::CONSENT_RECORDS),
+            heard_texts: Lazy::new(transaction, table::HEARD_TEXTS),
+            reviews: Lazy::new(transaction, table::REVIEWS),
+            erased_opt_outs: Lazy::new(transaction, table::ERASED_OPT_OUTS),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
     }
 
-    /// The highest number that a person ever had; 0 when nobody was ever sent anything. The row of someone
-    /// who was erased is gone, their messages are not: no number is given twice.
+    /// The highest number that a person ever had; 0 when there was none. Whoever is new must not get the
+    /// number of somebody erased: it stands in their messages and their consent, here and in archives.
     pub(crate) fn last_person(&mut self) -> Result<PersonNumber, ReadError> {
-        let last = self.by_person.open()?.last().map_err(Fault::from)?;
-        let last = PersonNumber::new(last.map_or(0, |(key, _)| key.value().0));
-        Ok(Pruned::read(self.meta.open()?)?.person.max(last))
+        let written_to =
+            self.by_person.open()?.last().map_err(Fault::from)?.map_or(0, |(key, _)| key.value().0);
+        let consenting =
+            self.consents.open()?.last().map_err(Fault::from)?.map_or(0, |(number, _)| number.value());
+        let archived = Pruned::read(self.meta.open()?)?.person;
+        Ok(PersonNumber::new(written_to.max(consenting)).max(archived))
     }
 
     /// Opens every table, which creates those that do not exist.
@@ -117,7 +130,18 @@ impl<'txn> Tables<'txn> {
         self.idempotency.open()?;
         self.idempotency_age.open()?;
         self.archives.open()?;
+        self.create_consents()?;
         self.cursors.open()?;
+        Ok(())
+    }
+
+    /// Opens every table about consent, which creates those that do not exist.
+    pub(crate) fn create_consents(&mut self) -> Result<(), Fault> {
+        self.consents.open()?;
+        self.consent_records.open()?;
+        self.heard_texts.open()?;
+        self.reviews.open()?;
+        self.erased_opt_outs.open()?;
         Ok(())
     }
 }

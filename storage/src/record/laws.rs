@@ -1,7 +1,7 @@
 //! What holds for every record and row, whatever is in it.
 
 use bincode::config::legacy;
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use proptest::prelude::*;
 
 use super::accepted::AcceptedV2;
@@ -10,12 +10,13 @@ use super::header::Header;
 use super::lane::CooledV1;
 use super::message::{
     AttemptFailedV1, AttemptStartedV1, ContradictedV1, EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1,
-    PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1,
+    PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1, SuppressedV1,
 };
-use super::person::ErasedV1;
+use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
 use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
-use super::strategy::{lane_projection, projection, record};
+use super::strategy::{consent_projection, lane_projection, projection, record};
 use super::{Record, RecordError};
+use crate::consent::{ConsentProjection, ConsentRowV1};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 
@@ -46,8 +47,13 @@ fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (1, 15) => agrees::<RetriedAsV1>(payload),
         (1, 16) => agrees::<ContradictedV1>(payload),
         (1, 18) => agrees::<RemarkedV1>(payload),
+        (1, 19) => agrees::<SuppressedV1>(payload),
         (2, 1) => agrees::<CooledV1>(payload),
         (3, 1) => agrees::<ErasedV1>(payload),
+        (3, 2 | 3) => agrees::<StatedV1>(payload),
+        (3, 4) => agrees::<HelpAskedV1>(payload),
+        (3, 5) => agrees::<SuspectedV1>(payload),
+        (3, 6) => agrees::<ResolvedV1>(payload),
         (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     }
@@ -92,6 +98,13 @@ proptest! {
     }
 
     #[test]
+    fn every_consent_row_reads_back_as_itself(row in consent_projection(), number: u64) {
+        let bytes = row.put(PersonNumber::new(number)).unwrap();
+        prop_assert_eq!(ConsentProjection::take(number, &bytes).unwrap(), row);
+        prop_assert!(agrees::<ConsentRowV1>(&bytes[5..]));
+    }
+
+    #[test]
     fn small_rows_are_bincode_legacy_too(status: u8, code: Option<u32>, at_ms: i64, number: u64, hash: [u8; 16]) {
         let mut bytes = Vec::new();
         put(&OrphanRowV1 { status, code, at_ms }, &mut bytes).unwrap();
@@ -110,7 +123,7 @@ proptest! {
 
     #[test]
     fn random_payload_with_a_right_checksum_never_panics(
-        record_type in 0_u8..20,
+        record_type in 0_u8..21,
         payload in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..200),
     ) {
         let bytes = forged(record_type, 1, &payload);
@@ -133,6 +146,9 @@ fn format_page_names_every_record_type() {
     let page = include_str!("../../FORMAT.md");
     for (number, name) in super::MESSAGE_RECORD_TYPES {
         assert!(page.contains(&format!("| 1 | {number} | `{name}` | ")), "{name}");
+    }
+    for (number, name) in super::PERSON_RECORD_TYPES {
+        assert!(page.contains(&format!("| 3 | {number} | `{name}` | ")), "{name}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
 use dunlin_workflows::message::{Event, Verdict};
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -67,12 +68,15 @@ forms! {
     /// `Remarked`, first form.
     RemarkedV1 { reason: String }
 
+    /// `Suppressed`, first form.
+    SuppressedV1 { rule: u8, since_ms: i64, how: u8 }
+
     /// `Contradicted`, first form.
     ContradictedV1 { sid: [u8; 34], status: u8 }
 }
 
 /// Every record type of a message: number and name of its event.
-pub const MESSAGE_RECORD_TYPES: [(u8, &str); 18] = [
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 19] = [
     (1, "accepted"),
     (2, "held"),
     (3, "became_due"),
@@ -91,6 +95,7 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 18] = [
     (16, "contradicted"),
     (17, "unconfirmed"),
     (18, "remarked"),
+    (19, "suppressed"),
 ];
 
 /// Newest form of each event's payload; 1 unless it is listed here.
@@ -146,6 +151,7 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
         }
         Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
         Event::Remarked { reason } => (18, put(&RemarkedV1 { reason: reason.as_str().to_owned() }, out)),
+        Event::Suppressed { ban } => (19, put(&SuppressedV1::from(*ban), out)),
     };
     written.map(|()| (record_type, newest(record_type)))
 }
@@ -189,6 +195,7 @@ pub(super) fn take_event(
         16 => take::<ContradictedV1>(payload)?.try_into(),
         17 => take(payload).map(|EmptyV1 {}| Event::Unconfirmed),
         18 => take::<RemarkedV1>(payload)?.try_into(),
+        19 => take::<SuppressedV1>(payload)?.try_into().map(|ban| Event::Suppressed { ban }),
         number => Err(RecordError::Unknown { what: "message record type", number }),
     };
     event.map(|event| (event, Vec::new()))
@@ -271,6 +278,32 @@ impl TryFrom<RemarkedV1> for Event {
     fn try_from(row: RemarkedV1) -> Result<Self, Self::Error> {
         let reason = row.reason.parse().map_err(|_not_a_reason| RecordError::Value { what: "reason" })?;
         Ok(Self::Remarked { reason })
+    }
+}
+
+/// The rule that forbids what is sent to somebody who opted out.
+pub(super) const OPTED_OUT: u8 = 1;
+
+impl From<Ban> for SuppressedV1 {
+    fn from(ban: Ban) -> Self {
+        match ban {
+            Ban::OptedOut { since, how } => {
+                Self { rule: OPTED_OUT, since_ms: since.as_millis(), how: how.tag() }
+            }
+        }
+    }
+}
+
+impl TryFrom<SuppressedV1> for Ban {
+    type Error = RecordError;
+
+    fn try_from(row: SuppressedV1) -> Result<Self, Self::Error> {
+        match row.rule {
+            OPTED_OUT => {
+                Ok(Self::OptedOut { since: Timestamp::from_millis(row.since_ms), how: word(row.how)? })
+            }
+            tag => Err(RecordError::UnknownTag { what: "rule", tag }),
+        }
     }
 }
 

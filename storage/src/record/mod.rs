@@ -40,7 +40,7 @@ use tag::{Tagged, word};
 pub struct Record {
     /// Its position in the journal.
     pub seq: JournalSeq,
-    /// Position of the previous record of the same message or lane.
+    /// Position of the previous record of the same message, lane or person.
     pub previous: Option<JournalSeq>,
     /// When it happened.
     pub at: Timestamp,
@@ -50,7 +50,8 @@ pub struct Record {
     pub actor: ActorNumber,
     /// What happened, and to whom.
     pub event: Event,
-    /// The text of an accepted message, sealed; empty for every other event.
+    /// The text of an accepted message, or what a person wrote about their consent, sealed; empty for
+    /// every other event.
     pub sealed: Vec<u8>,
 }
 
@@ -121,11 +122,12 @@ pub(crate) fn put_person(
     place: Place,
     person: PersonNumber,
     event: &PersonEvent,
+    sealed: &[u8],
     payload: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
     payload.clear();
-    let (record_type, type_version) = person::put_event(event, payload)?;
+    let (record_type, type_version) = person::put_event(event, sealed, payload)?;
     place.header(KIND_PERSON, record_type, type_version, person.get()).put(place.seq.get(), payload, out)
 }
 
@@ -163,8 +165,8 @@ impl Record {
                 (Event::Lane { lane: LaneNumber::new(header.number), event }, Vec::new())
             }
             KIND_PERSON => {
-                let event = person::take_event(record_type, version, payload)?;
-                (Event::Person { person: PersonNumber::new(header.number), event }, Vec::new())
+                let (event, sealed) = person::take_event(record_type, version, payload)?;
+                (Event::Person { person: PersonNumber::new(header.number), event }, sealed)
             }
             number => return Err(RecordError::Unknown { what: "record kind", number }),
         };
@@ -195,7 +197,9 @@ impl Record {
                 put_message(place, *number, event, &self.sealed, &mut payload, &mut out)?;
             }
             Event::Lane { lane, event } => put_lane(place, *lane, event, &mut payload, &mut out)?,
-            Event::Person { person, event } => put_person(place, *person, event, &mut payload, &mut out)?,
+            Event::Person { person, event } => {
+                put_person(place, *person, event, &self.sealed, &mut payload, &mut out)?;
+            }
         }
         Ok(out)
     }

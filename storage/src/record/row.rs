@@ -9,7 +9,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use super::RecordError;
 use super::envelope::{put_row, take_row};
 use super::failure::FailureV1;
-use super::message::provider_sid;
+use super::message::{SuppressedV1, provider_sid};
 use super::tag::{Tagged, word};
 use crate::journal::JournalSeq;
 use crate::projection::{LaneProjection, Projection};
@@ -42,11 +42,11 @@ pub(crate) struct MessageRowV2 {
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct StateV1 {
     name: u8,
-    /// Held: the hold. Submitted and unconfirmed: the provider's status.
+    /// Held: the hold. Submitted and unconfirmed: the provider's status. Suppressed: how it is known.
     word: u8,
-    /// Unknown: lookups. Submitted and sent: polls.
+    /// Unknown: lookups. Submitted and sent: polls. Suppressed: the rule.
     count: u8,
-    /// Due, submitting, unknown, submitted: since when. Sent: since when it is submitted.
+    /// Due, submitting, unknown, submitted, suppressed: since when. Sent: since when it is submitted.
     since_ms: i64,
     /// Held: until when. Unknown: when the attempt started.
     other_ms: i64,
@@ -115,6 +115,10 @@ impl From<State> for StateV1 {
             | State::Failed
             | State::Canceled
             | State::Expired => (0, 0, 0, 0),
+            State::Suppressed { ban } => {
+                let SuppressedV1 { rule, since_ms, how } = ban.into();
+                (how, rule, since_ms, 0)
+            }
             State::Held { hold, until } => (hold.tag(), 0, 0, until.as_millis()),
             State::Due { since } | State::Submitting { since } => (0, 0, since.as_millis(), 0),
             State::Unknown { started_at, since, lookups } => {
@@ -148,6 +152,10 @@ impl TryFrom<StateV1> for State {
             StateName::Failed => Self::Failed,
             StateName::Canceled => Self::Canceled,
             StateName::Expired => Self::Expired,
+            StateName::Suppressed => {
+                let row = SuppressedV1 { rule: row.count, since_ms: row.since_ms, how: row.word };
+                Self::Suppressed { ban: row.try_into()? }
+            }
         };
         let written = StateV1::from(state);
         let same = (written.word, written.count, written.since_ms, written.other_ms)

@@ -1,12 +1,15 @@
 //! Every value that a record can hold, for property tests.
 
+use dunlin_workflows::actor::Reason;
 use dunlin_workflows::body::Encoding;
+use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
     Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
     State, Terms, Verdict, Via,
 };
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
@@ -16,6 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::actor::ActorNumber;
+use crate::consent::ConsentProjection;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::record::{Event, PersonEvent, Record};
@@ -109,6 +113,60 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
+fn how() -> impl Strategy<Value = How> {
+    select(HOWS.map(|(how, _)| how).to_vec())
+}
+
+fn ban() -> impl Strategy<Value = Ban> {
+    (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how })
+}
+
+fn reason() -> impl Strategy<Value = Option<Reason>> {
+    option::of("[!-~]{1,60}".prop_map(|reason| reason.parse().unwrap()))
+}
+
+/// Every event of a person.
+pub(crate) fn person_event() -> impl Strategy<Value = PersonEvent> {
+    use consent::Event as E;
+    let stated = || (at(), how(), option::of(sid()), reason());
+    prop_oneof![
+        reason().prop_map(|reason| PersonEvent::Erased { reason }),
+        stated().prop_map(|(since, how, text, reason)| PersonEvent::Consent(E::OptedOut {
+            since,
+            how,
+            text,
+            reason
+        })),
+        stated().prop_map(|(since, how, text, reason)| PersonEvent::Consent(E::OptedIn {
+            since,
+            how,
+            text,
+            reason
+        })),
+        sid().prop_map(|text| PersonEvent::Consent(E::HelpAsked { text })),
+        (sid(), at()).prop_map(|(text, since)| PersonEvent::Consent(E::OptOutSuspected { text, since })),
+        (sid(), select(vec![Finding::OptOut, Finding::NotOne]), reason()).prop_map(
+            |(text, finding, reason)| PersonEvent::Consent(E::ReviewResolved { text, finding, reason })
+        ),
+    ]
+}
+
+/// Every row about a person's consent.
+pub(crate) fn consent_projection() -> impl Strategy<Value = ConsentProjection> {
+    let standing = || {
+        prop_oneof![
+            Just(Standing::Unknown),
+            (at(), how()).prop_map(|(since, how)| Standing::OptedIn { since, how }),
+            (at(), how()).prop_map(|(since, how)| Standing::OptedOut { since, how }),
+        ]
+    };
+    let review = (sid(), standing()).prop_map(|(text, before)| Review { text, before });
+    (standing(), option::of(review), any::<u64>()).prop_map(|(standing, review, seq)| ConsentProjection {
+        consent: Consent { standing, review },
+        last_seq: JournalSeq::new(seq),
+    })
+}
+
 /// Every event of a message.
 pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
     use message::Event as E;
@@ -140,6 +198,7 @@ pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
         option::of(at()).prop_map(|scheduled_for| E::Rescheduled { scheduled_for }),
         Just(E::Canceled),
         Just(E::Expired),
+        ban().prop_map(|ban| E::Suppressed { ban }),
         Just(E::GivenUp),
         Just(E::Unconfirmed),
         id().prop_map(|id| E::RetriedAs { id }),
@@ -161,17 +220,21 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let event = prop_oneof![
         8 => (any::<u64>(), message_event())
             .prop_map(|(number, event)| Event::Message { number: MessageNumber::new(number), event }),
-        1 => (any::<u64>(), option::of("[!-~]{1,60}")).prop_map(|(person, reason)| Event::Person {
-            person: PersonNumber::new(person),
-            event: PersonEvent::Erased { reason: reason.map(|reason| reason.parse().unwrap()) },
-        }),
+        2 => (any::<u64>(), person_event())
+            .prop_map(|(person, event)| Event::Person { person: PersonNumber::new(person), event }),
         1 => (any::<u64>(), lane_event())
             .prop_map(|(lane, event)| Event::Lane { lane: LaneNumber::new(lane), event }),
     ];
     let sealed = prop::collection::vec(any::<u8>(), 0..80);
     (1_u64.., any::<u64>(), at(), (source(), any::<u32>()), event, sealed).prop_map(
         |(seq, previous, at, (source, actor), event, sealed)| {
-            let begins = matches!(event, Event::Message { event: message::Event::Accepted { .. }, .. });
+            let writes = match &event {
+                Event::Message { event, .. } => matches!(event, message::Event::Accepted { .. }),
+                Event::Person { event: PersonEvent::Consent(event), .. } => {
+                    !matches!(event, consent::Event::ReviewResolved { .. })
+                }
+                Event::Person { .. } | Event::Lane { .. } => false,
+            };
             let previous = previous.checked_rem(seq).unwrap_or(0);
             Record {
                 seq: JournalSeq::new(seq),
@@ -180,7 +243,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 source,
                 actor: ActorNumber::new(actor),
                 event,
-                sealed: if begins { sealed } else { Vec::new() },
+                sealed: if writes { sealed } else { Vec::new() },
             }
         },
     )
@@ -204,6 +267,7 @@ fn state() -> impl Strategy<Value = State> {
         }),
         (at(), any::<u8>()).prop_map(|(submitted_at, polls)| State::Sent { submitted_at, polls }),
         status().prop_map(|status| State::Unconfirmed { status }),
+        ban().prop_map(|ban| State::Suppressed { ban }),
         select(vec![State::Delivered, State::Undelivered, State::Failed, State::Canceled, State::Expired]),
     ]
 }

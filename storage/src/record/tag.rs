@@ -1,6 +1,7 @@
 //! The numbers that stand for words in persisted bytes. Added to, never changed, never reused.
 
 use dunlin_workflows::body::Encoding;
+use dunlin_workflows::consent::{Finding, How};
 use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::Source;
@@ -114,7 +115,19 @@ tags!(StateName, "state", {
     Canceled = 11,
     Expired = 12,
     Unconfirmed = 13,
+    Suppressed = 14,
 });
+
+tags!(How, "way of knowing consent", {
+    Keyword = 1,
+    Provider = 2,
+    Refusal = 3,
+    Words = 4,
+    Command = 5,
+    Memory = 6,
+});
+
+tags!(Finding, "finding of a review", { OptOut = 1, NotOne = 2 });
 
 #[cfg(test)]
 mod tests {
@@ -155,6 +168,8 @@ mod tests {
         every::<Counts>(2);
         every::<ProviderStatus>(11);
         every::<FailureClass>(FailureClass::ALL.len());
-        every::<StateName>(13);
+        every::<StateName>(14);
+        every::<How>(6);
+        every::<Finding>(2);
     }
 }

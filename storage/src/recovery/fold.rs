@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{self, IllegalEvent, Message};
 use dunlin_workflows::timestamp::Timestamp;
 
+use crate::consent::ConsentProjection;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::LaneProjection;
 use crate::reader::RawRecord;
-use crate::record::{Event, Record, RecordError};
+use crate::record::{Event, PersonEvent, Record, RecordError};
 
 /// How far to fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,6 +78,8 @@ pub struct Fold {
     pub messages: BTreeMap<MessageNumber, Folded>,
     /// Every lane of which something was recorded.
     pub lanes: BTreeMap<LaneNumber, LaneProjection>,
+    /// Everybody of whose consent something was recorded.
+    pub consents: BTreeMap<PersonNumber, ConsentProjection>,
 }
 
 /// Hears of every record while a journal is folded.
@@ -134,7 +137,7 @@ impl Fold {
         let newest = match &record.event {
             Event::Message { number, .. } => self.messages.get(number).map(|folded| folded.last_seq),
             Event::Lane { lane, .. } => self.lanes.get(lane).map(|lane| lane.last_seq),
-            Event::Person { .. } => None,
+            Event::Person { person, .. } => self.consents.get(person).map(|row| row.last_seq),
         };
         if record.previous != newest {
             visitor.flawed(record.seq, Flaw::Chain { said: record.previous, newest });
@@ -162,7 +165,18 @@ impl Fold {
                 row.last_seq = record.seq;
                 Ok(())
             }
-            Event::Person { .. } => Ok(()),
+            Event::Person { person, event: PersonEvent::Erased { .. } } => {
+                if let Some(row) = self.consents.get_mut(person) {
+                    row.last_seq = record.seq;
+                }
+                Ok(())
+            }
+            Event::Person { person, event: PersonEvent::Consent(event) } => {
+                let row = self.consents.entry(*person).or_default();
+                row.consent.apply(event);
+                row.last_seq = record.seq;
+                Ok(())
+            }
         }
     }
 

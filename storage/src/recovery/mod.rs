@@ -1,6 +1,7 @@
 //! What is checked: a little on every opening, everything on demand.
 
 mod archives;
+mod consents;
 mod fold;
 mod indexes;
 mod problem;

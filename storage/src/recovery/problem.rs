@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::id::{MessageNumber, PersonNumber};
 
 use super::fold::{Flaw, Folded};
 use crate::chain::Head;
@@ -103,6 +103,14 @@ pub enum Problem {
         /// In which fields they differ.
         fields: String,
     },
+    /// A table says something else of a person's consent than the records.
+    #[error("table {table}: it differs from the records of person {}", person.get())]
+    DifferentConsent {
+        /// The table.
+        table: &'static str,
+        /// The person.
+        person: PersonNumber,
+    },
     /// A lane's row says something else than its records, or only one of them is there.
     #[error("lane {}: its row and its records differ", lane.get())]
     DifferentLane {
@@ -176,6 +184,8 @@ pub struct VerifyReport {
     pub archived: u64,
     /// Lanes compared with their records.
     pub lanes: u64,
+    /// Persons whose consent was compared with their records.
+    pub consents: u64,
     /// How many problems there are.
     pub problems: u64,
     /// The first problems, at most [`PROBLEMS_LISTED`].

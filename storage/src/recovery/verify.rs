@@ -12,6 +12,7 @@ use dunlin_workflows::message;
 use redb::{ReadOnlyTable, ReadableTableMetadata};
 
 use super::archives;
+use super::consents::Consents;
 use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 use super::indexes;
 use super::problem::{Problem, VerifyReport, compare};
@@ -48,6 +49,7 @@ pub fn verify(
         archived: 0,
         persons: BTreeSet::new(),
         submitted: 0,
+        consents: Consents::default(),
         last_seq,
         progress,
         failed: None,
@@ -71,7 +73,7 @@ pub fn verify(
         let row = walk.row(*number);
         walk.compare(*number, folded, row);
     }
-    let Walk { mut report, begun, archived, persons, submitted, failed, .. } = walk;
+    let Walk { mut report, begun, archived, persons, submitted, consents, failed, .. } = walk;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -99,6 +101,7 @@ pub fn verify(
         report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
     }
     count_persons(reader, &persons, &mut report)?;
+    consents.check(reader, &fold, &mut report)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
@@ -139,6 +142,8 @@ struct Walk<'a, P> {
     persons: BTreeSet<PersonNumber>,
     /// Attempts that the provider took.
     submitted: u64,
+    /// What the records say of consent.
+    consents: Consents,
     last_seq: JournalSeq,
     progress: P,
     /// The database engine failed.
@@ -157,9 +162,13 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<'_, P> {
                 self.count(event.name());
                 return;
             }
-            Event::Person { person, event: event @ PersonEvent::Erased { .. } } => {
+            Event::Person { person, event } => {
                 self.count(event.name());
-                self.persons.remove(person);
+                match event {
+                    PersonEvent::Erased { .. } => self.persons.remove(person),
+                    PersonEvent::Consent(_) => self.persons.insert(*person),
+                };
+                self.consents.note(record.seq, *person, event, fold);
                 return;
             }
         };
@@ -240,6 +249,7 @@ impl<P> Walk<'_, P> {
             | message::Event::Rescheduled { .. }
             | message::Event::Canceled
             | message::Event::Expired
+            | message::Event::Suppressed { .. }
             | message::Event::GivenUp
             | message::Event::RetriedAs { .. }
             | message::Event::Remarked { .. }

@@ -11,6 +11,7 @@
 mod archiving; // what is old moves to archives, and nothing is lost
 mod batch; // all or nothing, one write per message, reads through a batch
 mod chaining; // history that was rewritten or cut is noticed
+mod consent; // what is known of consent outlives copies, crashes and erasures
 mod copying; // a copy holds what its snapshot held
 mod disk; // a disk in memory that can fail, and that forgets what was not synced
 mod faults; // failed and torn commits

@@ -85,6 +85,7 @@ impl Message {
             Event::Rescheduled { scheduled_for } => self.scheduled_for = *scheduled_for,
             Event::Canceled => self.state = State::Canceled,
             Event::Expired => self.state = State::Expired,
+            Event::Suppressed { ban } => self.state = State::Suppressed { ban: *ban },
             Event::GivenUp => {
                 self.failure = Some(
                     Failure::classified(Cause::OutcomeUnknown, "nobody decided in time; not sent again").0,
@@ -136,7 +137,8 @@ impl Message {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => (at, 0),
+            | State::Expired
+            | State::Suppressed { .. } => (at, 0),
         };
         self.state = match status {
             ProviderStatus::Accepted
@@ -175,7 +177,8 @@ impl Message {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => false,
+            | State::Expired
+            | State::Suppressed { .. } => false,
         };
         let state = self.state.name();
         let parked = self.is_parked();
@@ -198,7 +201,7 @@ impl Message {
             }
             Event::StatusReported { .. } => with_provider || state == StateName::Unconfirmed,
             Event::Polled { .. } | Event::Unconfirmed => with_provider,
-            Event::Rescheduled { .. } | Event::Canceled | Event::Expired => unsent,
+            Event::Rescheduled { .. } | Event::Canceled | Event::Expired | Event::Suppressed { .. } => unsent,
             Event::GivenUp => parked,
             Event::Remarked { .. } => true,
             Event::RetriedAs { .. } => state.is_final() && self.retried_as.is_none(),
@@ -222,7 +225,8 @@ impl Message {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => false,
+            | State::Expired
+            | State::Suppressed { .. } => false,
         }
     }
 
@@ -242,7 +246,8 @@ impl Message {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => false,
+            | State::Expired
+            | State::Suppressed { .. } => false,
         }
     }
 
@@ -260,7 +265,8 @@ impl Message {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => None,
+            | State::Expired
+            | State::Suppressed { .. } => None,
         }
     }
 

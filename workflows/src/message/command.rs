@@ -1,7 +1,9 @@
 //! What may be asked of a message, and how the answer can be no.
 
+use crate::consent::Standing;
 use crate::id::{Attempt, MessageId, ProviderSid};
 use crate::message::{Cause, ProviderStatus, StateName, Via};
+use crate::policy::Ban;
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
 use std::time::Duration;
@@ -48,6 +50,8 @@ pub enum Command {
         /// Not before this instant; `None` means at once.
         scheduled_for: Option<Timestamp>,
     },
+    /// The recipient opted out: ask the gate at once.
+    Withhold,
     /// Try again now, or as a new message when this one is finalized.
     Retry {
         /// Name of the new message, should one be needed.
@@ -101,6 +105,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The rules in force.
     pub rules: &'a Rules,
+    /// Whether the recipient agrees, as durable or in the same transaction.
+    pub standing: Standing,
     /// Randomness for spreading delays, drawn by the caller.
     pub jitter: u32,
 }
@@ -127,7 +133,7 @@ pub enum Rejection {
         state: StateName,
     },
     /// There is nothing to try again yet.
-    #[error("the message is {}; only a waiting, failed, canceled or expired message can be tried again", state.as_str())]
+    #[error("the message is {}; only a waiting, failed, canceled, expired or suppressed message can be tried again", state.as_str())]
     NothingToRetry {
         /// Its state.
         state: StateName,
@@ -141,6 +147,12 @@ pub enum Rejection {
     /// It would expire before it may go.
     #[error("expires_at is not after scheduled_for; the text could never be sent")]
     ExpiresBeforeSchedule,
+    /// Policy forbids it.
+    #[error("{ban}; it is not tried again")]
+    Forbidden {
+        /// What forbids it.
+        ban: Ban,
+    },
     /// Its deadline lies in the past.
     #[error("expires_at has passed; the text could never be sent")]
     AlreadyExpired,

@@ -28,7 +28,12 @@ pub(super) fn conclude(
         }
         State::Submitted { .. } | State::Sent { .. } | State::Unconfirmed { .. } => false,
         State::Accepted | State::Held { .. } | State::Due { .. } => return late(message, outcome, context),
-        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
+        State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired
+        | State::Suppressed { .. } => {
             return contradiction(message, outcome);
         }
     };
@@ -87,7 +92,8 @@ fn lost(message: &Message, detail: &str) -> Vec<Event> {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => vec![],
+        | State::Expired
+        | State::Suppressed { .. } => vec![],
     }
 }
 
@@ -174,7 +180,8 @@ pub(super) fn resolve(
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => return vec![],
+        | State::Expired
+        | State::Suppressed { .. } => return vec![],
     };
     if let Some(said) = found {
         return adopt(message, attempt, said, context);

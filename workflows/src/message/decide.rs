@@ -5,6 +5,7 @@ use crate::message::command::{Command, Context, Rejection, Report};
 use crate::message::conclude::{conclude, resolve};
 use crate::message::report::{adopt, poll, report};
 use crate::message::{Event, Hold, Message, ProviderStatus, State, Terms};
+use crate::policy::{self, Case, Ruling};
 use crate::rules::Sending;
 use crate::timestamp::Timestamp;
 
@@ -36,25 +37,23 @@ pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Re
         Command::Poll { answer } => Ok(poll(message, answer.as_ref(), context)),
         Command::Cancel => cancel(message),
         Command::Reschedule { scheduled_for } => reschedule(message, *scheduled_for, context),
+        Command::Withhold => Ok(withhold(message, context)),
         Command::Retry { id } => retry(message, *id, context),
     }
 }
 
-/// The verdict on a message that is not committed: too late, not yet, not allowed, or due.
+/// The verdict on a message that is not committed, by the one gate.
 pub(super) fn judge(
     scheduled_for: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     context: &Context<'_>,
 ) -> Event {
-    if expires_at.is_some_and(|at| at <= context.now) {
-        return Event::Expired;
-    }
-    if let Some(until) = scheduled_for.filter(|at| *at > context.now) {
-        return Event::Held { hold: Hold::Scheduled, until };
-    }
-    match context.rules.sending {
-        Sending::Enabled => Event::BecameDue,
-        Sending::Disabled => Event::Held { hold: Hold::SendingDisabled, until: Timestamp::MAX },
+    let Context { now, standing, .. } = *context;
+    match policy::judge(&Case { now, sending: context.rules.sending, standing, scheduled_for, expires_at }) {
+        Ruling::Send => Event::BecameDue,
+        Ruling::Hold { hold, until } => Event::Held { hold, until },
+        Ruling::Expire => Event::Expired,
+        Ruling::Suppress(ban) => Event::Suppressed { ban },
     }
 }
 
@@ -71,10 +70,12 @@ fn expiry_follows(expires_at: Option<Timestamp>, scheduled_for: Option<Timestamp
 
 fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
     let expired = message.expires_at.is_some_and(|at| at <= context.now);
+    let forbidden = policy::forbidden(context.standing);
     match message.state {
         State::Accepted => vec![judged(message, context)],
         State::Held { hold: Hold::OutcomeUnknown, until } if until <= context.now => vec![Event::GivenUp],
         State::Held { hold: Hold::OutcomeUnknown, .. } => vec![],
+        State::Held { .. } | State::Due { .. } if forbidden.is_some() => vec![judged(message, context)],
         State::Held { .. } | State::Due { .. } if expired => vec![Event::Expired],
         State::Held { hold: Hold::SendingDisabled, .. } => match context.rules.sending {
             Sending::Enabled => vec![judged(message, context)],
@@ -97,9 +98,33 @@ fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => vec![],
+        | State::Expired
+        | State::Suppressed { .. } => vec![],
     }
 }
+
+/// Asks the gate about a message that waits. What is on the wire can't be recalled, and says so.
+fn withhold(message: &Message, context: &Context<'_>) -> Vec<Event> {
+    let Some(ban) = policy::forbidden(context.standing) else { return vec![] };
+    match message.state {
+        State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
+            TOO_LATE.parse().map(|reason| Event::Remarked { reason }).into_iter().collect()
+        }
+        State::Accepted | State::Held { .. } | State::Due { .. } => vec![Event::Suppressed { ban }],
+        State::Submitted { .. }
+        | State::Sent { .. }
+        | State::Unconfirmed { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired
+        | State::Suppressed { .. } => vec![],
+    }
+}
+
+/// What stands in the record of a text that was on its way when its recipient opted out.
+const TOO_LATE: &str = "the recipient opted out; this attempt may be on its way and can't be recalled";
 
 /// Commits the next attempt: the exact point of no return.
 fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
@@ -120,7 +145,8 @@ fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => Err(Rejection::NotDue { state: message.state.name() }),
+        | State::Expired
+        | State::Suppressed { .. } => Err(Rejection::NotDue { state: message.state.name() }),
     }
 }
 
@@ -141,7 +167,8 @@ fn lose(message: &Message) -> Vec<Event> {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => vec![],
+        | State::Expired
+        | State::Suppressed { .. } => vec![],
     }
 }
 
@@ -171,7 +198,12 @@ fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &C
         State::Submitted { .. } | State::Sent { .. } | State::Unconfirmed { .. } => {
             report(message, said, context)
         }
-        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
+        State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired
+        | State::Suppressed { .. } => {
             let agrees = !said.status.is_final() || message.says(said.status);
             if agrees && message.is_known_as(said.sid) { vec![] } else { contradiction() }
         }
@@ -227,7 +259,7 @@ fn cancel(message: &Message) -> Result<Vec<Event>, Rejection> {
         | State::Sent { .. }
         | State::Unconfirmed { .. } => Err(committed),
         State::Canceled => Ok(vec![]),
-        State::Delivered | State::Undelivered | State::Failed | State::Expired => {
+        State::Delivered | State::Undelivered | State::Failed | State::Expired | State::Suppressed { .. } => {
             Err(Rejection::Finalized { state: message.state.name() })
         }
     }
@@ -251,18 +283,24 @@ fn reschedule(
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. } => Err(committed),
-        State::Delivered | State::Undelivered | State::Failed | State::Canceled | State::Expired => {
-            Err(Rejection::Finalized { state: message.state.name() })
-        }
+        State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired
+        | State::Suppressed { .. } => Err(Rejection::Finalized { state: message.state.name() }),
     }
 }
 
 fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     let expired = message.expires_at.is_some_and(|at| at <= context.now);
     let nothing = Rejection::NothingToRetry { state: message.state.name() };
+    let forbidden = policy::forbidden(context.standing).map(|ban| Rejection::Forbidden { ban });
     match message.state {
         State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, .. } => {
-            if expired {
+            if let Some(forbidden) = forbidden {
+                Err(forbidden)
+            } else if expired {
                 Err(Rejection::AlreadyExpired)
             } else {
                 Ok(vec![Event::BecameDue])
@@ -270,10 +308,13 @@ fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<
         }
         State::Held { hold: Hold::Scheduled | Hold::SendingDisabled, .. } => Err(nothing),
         State::Due { .. } => Ok(vec![]),
-        State::Undelivered | State::Failed | State::Canceled | State::Expired => match message.retried_as {
-            Some(id) => Err(Rejection::AlreadyRetried { id }),
-            None => Ok(vec![Event::RetriedAs { id }]),
-        },
+        State::Undelivered | State::Failed | State::Canceled | State::Expired | State::Suppressed { .. } => {
+            match (message.retried_as, forbidden) {
+                (Some(id), _) => Err(Rejection::AlreadyRetried { id }),
+                (None, Some(forbidden)) => Err(forbidden),
+                (None, None) => Ok(vec![Event::RetriedAs { id }]),
+            }
+        }
         State::Submitting { .. }
         | State::Unknown { .. }
         | State::Submitted { .. }

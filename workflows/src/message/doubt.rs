@@ -33,6 +33,7 @@ fn may_be_sent(message: &Message, now: Timestamp) -> bool {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => false,
+        | State::Expired
+        | State::Suppressed { .. } => false,
     }
 }

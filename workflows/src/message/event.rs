@@ -3,6 +3,7 @@
 use crate::actor::Reason;
 use crate::id::{Attempt, MessageId, ProviderSid};
 use crate::message::{Failure, Hold, ProviderStatus, Terms};
+use crate::policy::Ban;
 use crate::timestamp::Timestamp;
 
 /// One thing that happened to one message. When it happened stands in the record around it.
@@ -86,6 +87,11 @@ pub enum Event {
     Canceled,
     /// Its deadline passed before an attempt was made.
     Expired,
+    /// Policy forbids it.
+    Suppressed {
+        /// What forbids it.
+        ban: Ban,
+    },
     /// Given up: it is not known whether the provider took it, and nobody decided in time.
     GivenUp,
     /// Somebody said why they ask for what comes next.
@@ -175,6 +181,7 @@ impl Event {
             Self::Rescheduled { .. } => "rescheduled",
             Self::Canceled => "canceled",
             Self::Expired => "expired",
+            Self::Suppressed { .. } => "suppressed",
             Self::GivenUp => "given_up",
             Self::Remarked { .. } => "remarked",
             Self::RetriedAs { .. } => "retried_as",

@@ -7,8 +7,8 @@
 //!     |         |       |         |   \        |          |                                  |
 //!     |         |       |         |    \       +----------+--> failed | undelivered | retry -+
 //!     v         v       v         |     v                                                    |
-//!   canceled | expired            |   unknown --(found)--> submitted                         |
-//!                                 |      |  (nothing found: resend) -------------------------+
+//!   canceled | expired |          |   unknown --(found)--> submitted                         |
+//!   suppressed                    |      |  (nothing found: resend) -------------------------+
 //!                                 |      +--(nothing found: hold)--> held(outcome_unknown) --> failed
 //!                                 +--> failed | retry ---------------------------------------+
 //! ```

@@ -61,7 +61,8 @@ pub fn next(message: &Message, rules: &Rules) -> Next {
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => Next::Nothing,
+        | State::Expired
+        | State::Suppressed { .. } => Next::Nothing,
     }
 }
 

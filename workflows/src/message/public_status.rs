@@ -21,7 +21,7 @@ pub enum PublicStatus {
     Undelivered,
     /// Never left, or given up.
     Failed,
-    /// Withdrawn or expired.
+    /// Withdrawn, expired, or forbidden.
     Cancelled,
 }
 
@@ -69,7 +69,7 @@ impl Message {
             State::Delivered => PublicStatus::Delivered,
             State::Undelivered => PublicStatus::Undelivered,
             State::Failed => PublicStatus::Failed,
-            State::Canceled | State::Expired => PublicStatus::Cancelled,
+            State::Canceled | State::Expired | State::Suppressed { .. } => PublicStatus::Cancelled,
         }
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn poll(message: &Message, answer: Option<&Report>, context: &Context
         | State::Undelivered
         | State::Failed
         | State::Canceled
-        | State::Expired => return vec![],
+        | State::Expired
+        | State::Suppressed { .. } => return vec![],
     };
     let mut events = vec![Event::Polled { polls }];
     if let Some(said) = answer {

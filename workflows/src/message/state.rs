@@ -2,6 +2,7 @@
 
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{Failure, OnUnknown, Priority, ProviderStatus};
+use crate::policy::Ban;
 use crate::timestamp::Timestamp;
 
 /// A message as the fold of its events: what decisions need, without body and notes.
@@ -100,6 +101,11 @@ pub enum State {
     Canceled,
     /// Its deadline passed unsent. Final.
     Expired,
+    /// Policy forbids it. Final.
+    Suppressed {
+        /// What forbids it.
+        ban: Ban,
+    },
 }
 
 /// What a held message waits for.
@@ -168,10 +174,12 @@ pub enum StateName {
     Canceled,
     /// See [`State::Expired`].
     Expired,
+    /// See [`State::Suppressed`].
+    Suppressed,
 }
 
 /// Every state, in the order of a life.
-pub const STATES: [(StateName, &str); 13] = [
+pub const STATES: [(StateName, &str); 14] = [
     (StateName::Accepted, "accepted"),
     (StateName::Held, "held"),
     (StateName::Due, "due"),
@@ -185,6 +193,7 @@ pub const STATES: [(StateName, &str); 13] = [
     (StateName::Failed, "failed"),
     (StateName::Canceled, "canceled"),
     (StateName::Expired, "expired"),
+    (StateName::Suppressed, "suppressed"),
 ];
 
 impl StateName {
@@ -201,7 +210,12 @@ impl StateName {
     /// Whether there is no way out of it.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Delivered | Self::Undelivered | Self::Failed | Self::Canceled | Self::Expired => true,
+            Self::Delivered
+            | Self::Undelivered
+            | Self::Failed
+            | Self::Canceled
+            | Self::Expired
+            | Self::Suppressed => true,
             Self::Accepted
             | Self::Held
             | Self::Due
@@ -241,6 +255,7 @@ impl State {
             Self::Failed => StateName::Failed,
             Self::Canceled => StateName::Canceled,
             Self::Expired => StateName::Expired,
+            Self::Suppressed { .. } => StateName::Suppressed,
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::consent::Standing;
 use crate::id::Attempt;
 use crate::message::{
     Cause, Command, Counts, Event, Failure, Hold, IllegalEvent, Message, Next, Outcome as Answered,
     ProviderStatus, Report, State, Terms, Verdict, Via, next,
 };
+use crate::policy::Ban;
 use crate::provider_error::Retry;
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
@@ -23,6 +25,8 @@ pub(super) struct Facts {
     pub(super) asked: Vec<(Timestamp, Command)>,
     /// When sending was switched off, as far as this message noticed: from, and until.
     pub(super) switched_off: Vec<(Timestamp, Timestamp)>,
+    /// What forbade it in the end, if anything did.
+    pub(super) ban: Option<Ban>,
     /// When a timer was due that had not fired: the process was away, or late. From, and until.
     pub(super) asleep: Vec<(Timestamp, Timestamp)>,
     /// By attempt, also the one that was never started.
@@ -81,6 +85,7 @@ impl Facts {
                 accepted_at: *began_at,
                 asked: Vec::new(),
                 switched_off: Vec::new(),
+                ban: None,
                 asleep: Vec::new(),
                 tries: BTreeMap::new(),
                 outcome: course.outcome(),
@@ -104,6 +109,14 @@ impl Facts {
     /// Whether sending was on at `now`.
     pub(super) fn switched_on(&self, now: Timestamp) -> bool {
         !self.switched_off.iter().any(|(from, until)| *from <= now && now < *until)
+    }
+
+    /// Whether its recipient agreed at `now`, as far as this message noticed.
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        match self.ban {
+            Some(Ban::OptedOut { since, how }) if since <= now => Standing::OptedOut { since, how },
+            Some(_) | None => Standing::Unknown,
+        }
     }
 
     /// When the message next noticed that sending was on, after `now`.
@@ -159,6 +172,9 @@ impl Reading<'_> {
         if let Some(command) = self.asked_for(before, event, at) {
             self.facts.asked.push((at, command));
         }
+        if let Event::Suppressed { ban } = event {
+            self.facts.ban = Some(*ban);
+        }
         if let Event::AttemptStarted { .. } = event {
             self.started_at = at;
         }
@@ -181,9 +197,11 @@ impl Reading<'_> {
             Event::AttemptStarted { .. } => Wait::Took(waited),
             // The slot came, and with it the verdict that sending is off.
             Event::Held { .. } if !self.rescheduled => Wait::Took(waited),
-            Event::Held { .. } | Event::BecameDue | Event::Canceled | Event::Expired => {
-                Wait::LongerThan(waited)
-            }
+            Event::Held { .. }
+            | Event::BecameDue
+            | Event::Canceled
+            | Event::Expired
+            | Event::Suppressed { .. } => Wait::LongerThan(waited),
             Event::Accepted { .. }
             | Event::Submitted { .. }
             | Event::AttemptFailed { .. }
@@ -230,6 +248,7 @@ impl Reading<'_> {
     fn asked_for(&self, before: &Message, event: &Event, at: Timestamp) -> Option<Command> {
         match event {
             Event::Canceled => Some(Command::Cancel),
+            Event::Suppressed { .. } => Some(Command::Withhold),
             Event::Rescheduled { scheduled_for } => {
                 Some(Command::Reschedule { scheduled_for: *scheduled_for })
             }
@@ -251,7 +270,8 @@ impl Reading<'_> {
                 | State::Undelivered
                 | State::Failed
                 | State::Canceled
-                | State::Expired => None,
+                | State::Expired
+                | State::Suppressed { .. } => None,
             },
             Event::BecameDue
             | Event::Accepted { .. }
@@ -301,6 +321,7 @@ impl Reading<'_> {
             | Event::Rescheduled { .. }
             | Event::Canceled
             | Event::Expired
+            | Event::Suppressed { .. }
             | Event::GivenUp
             | Event::RetriedAs { .. }
             | Event::Remarked { .. }

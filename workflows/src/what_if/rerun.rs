@@ -131,7 +131,8 @@ impl<'a> Rerun<'a> {
             | State::Undelivered
             | State::Failed
             | State::Canceled
-            | State::Expired => None,
+            | State::Expired
+            | State::Suppressed { .. } => None,
         };
         let fresh = |at: &Timestamp| self.idle.is_none_or(|idle| idle < *at);
         timer.map(|at| self.facts.awake(at.max(self.now))).filter(fresh).into_iter().chain(switch).min()
@@ -186,7 +187,8 @@ impl<'a> Rerun<'a> {
     fn carry_out(&mut self, command: &Command, jitter: u32) -> bool {
         let Ok(course) = &mut self.course else { return false };
         let rules = if self.facts.switched_on(self.now) { &self.books.on } else { &self.books.off };
-        let context = Context { now: self.now, rules, jitter };
+        let standing = self.facts.standing(self.now);
+        let context = Context { now: self.now, rules, standing, jitter };
         let events = decide(&course.message, command, &context).unwrap_or_default();
         for event in &events {
             if let Err(illegal) = course.follow(event, self.now) {
@@ -246,7 +248,7 @@ fn accepted(facts: &Facts, books: &Books) -> Result<Course, Why> {
         terms.expires_at = Some(terms.scheduled_for.unwrap_or(at).max(at).plus(deadline));
     }
     let rules = if facts.switched_on(at) { &books.on } else { &books.off };
-    let events = accept(terms, &Context { now: at, rules, jitter: 0 })
+    let events = accept(terms, &Context { now: at, rules, standing: facts.standing(at), jitter: 0 })
         .map_err(|rejection| Why::NotAccepted { rejection })?;
     Course::of(&events, at).map_err(|illegal| Why::Illegal { illegal })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::body::Body;
+use crate::consent::Standing;
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{
     Cause, Command, Context, Event, Message, Next, OnUnknown, Outcome as Answered, Priority, ProviderStatus,
@@ -36,7 +37,7 @@ impl Told {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, jitter: self.jitter }
+        Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter: self.jitter }
     }
 
     fn fold(&mut self, events: Vec<Event>) {

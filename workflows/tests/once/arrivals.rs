@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{Attempt, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Command, Context, Event, Hold, Message, OnUnknown, Outcome, ProviderStatus, Rejection, Report, State,
@@ -18,7 +19,8 @@ use crate::samples::{
 /// Carries out `command` and returns what happened.
 fn ask(message: &mut Message, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
     let rules = Rules::default();
-    let events = decide(message, command, &Context { now, rules: &rules, jitter: 0 })?;
+    let events =
+        decide(message, command, &Context { now, rules: &rules, standing: Standing::Unknown, jitter: 0 })?;
     for event in &events {
         message.apply(event, now).unwrap();
     }
@@ -46,8 +48,11 @@ fn due(on_unknown: OnUnknown) -> Message {
     let rules = Rules::default();
     let mut request = wish();
     request.on_unknown = on_unknown;
-    let events =
-        accept(request.terms(PersonNumber::new(1)), &Context { now: T, rules: &rules, jitter: 0 }).unwrap();
+    let events = accept(
+        request.terms(PersonNumber::new(1)),
+        &Context { now: T, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+    )
+    .unwrap();
     let mut message = Message::begin(&events[0], T).unwrap();
     message.apply(&events[1], T).unwrap();
     message

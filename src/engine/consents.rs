@@ -1,0 +1,128 @@
+//! Consent within a turn: what was told becomes durable, and whoever opted out gets nothing more.
+
+use dunlin_storage::By;
+use dunlin_workflows::actor::{Origin, Reason};
+use dunlin_workflows::consent::{self, Consent, Inbound, Meaning, Reply};
+use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::message::{Command, Event, Message, State};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::provider_error::FailureClass;
+use dunlin_workflows::source::Source;
+use dunlin_workflows::timestamp::Timestamp;
+
+use crate::engine::ask::Whom;
+use crate::engine::turn::{Turn, TurnError};
+
+/// Most older messages that are looked through at once when their recipient opts out. Whatever is older
+/// still meets the gate when its time comes: this only tells sooner.
+const WITHHELD_AT_ONCE: usize = 1000;
+
+impl Turn<'_, '_> {
+    /// The person with this number. Who was opted out when they were erased is so when they are met again.
+    pub(super) fn person(&mut self, to: PhoneNumber, by: By) -> Result<PersonNumber, TurnError> {
+        let person = self.batch.person(to)?;
+        if let Some(since) = self.batch.erased_opt_out(person)? {
+            self.tell(person, &consent::Command::Remember { since }, by, None)?;
+        }
+        Ok(person)
+    }
+
+    /// A text of a person to us: what it means is recorded once.
+    pub(super) fn read(&mut self, from: PhoneNumber, inbound: &Inbound) -> Result<Reply, TurnError> {
+        if consent::read(inbound) == Meaning::Nothing || self.batch.was_heard(inbound.sid)? {
+            return Ok(Reply::Nothing);
+        }
+        let by = By::from(Source::Webhook);
+        let person = self.person(from, by)?;
+        let heard = consent::Command::Hear(inbound.clone());
+        let (before, after) = self.tell(person, &heard, by, None)?;
+        Ok(consent::reply(&before, &after, inbound))
+    }
+
+    /// Somebody tells of a person's consent.
+    pub(super) fn told(
+        &mut self,
+        whom: Whom,
+        command: &consent::Command,
+        origin: &Origin,
+    ) -> Result<Consent, TurnError> {
+        let by = self.by(origin)?;
+        let person = match whom {
+            Whom::Number(to) => self.person(to, by)?,
+            Whom::Person(person) => person,
+        };
+        if !self.batch.is_known(person)? {
+            return Err(TurnError::Erased);
+        }
+        Ok(self.tell(person, command, by, origin.reason.as_ref())?.1)
+    }
+
+    /// The provider refused a message to somebody because they opted out.
+    pub(super) fn refused(&mut self, before: &Message, by: By) -> Result<(), TurnError> {
+        let tried_at = tried_at(before).unwrap_or(self.now);
+        if self.batch.is_known(before.person)? {
+            let refuse = consent::Command::Refuse { tried_at };
+            self.tell(before.person, &refuse, by, None)?;
+        }
+        Ok(())
+    }
+
+    /// Decides, records, and keeps back what waits for somebody who just opted out: all in one transaction.
+    /// Gives what was known before and after.
+    fn tell(
+        &mut self,
+        person: PersonNumber,
+        command: &consent::Command,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<(Consent, Consent), TurnError> {
+        let words = match command {
+            consent::Command::Hear(inbound) => Some(&*inbound.words),
+            consent::Command::Refuse { .. }
+            | consent::Command::OptOut { .. }
+            | consent::Command::OptIn { .. }
+            | consent::Command::Resolve { .. }
+            | consent::Command::Remember { .. } => None,
+        };
+        let before = self.batch.consent(person)?;
+        let mut after = before;
+        for event in consent::decide(&before, command, reason, self.now)? {
+            after.apply(&event);
+            self.batch.record_consent(person, self.now, by, &event, &after, words)?;
+        }
+        if after.standing.is_out() && !before.standing.is_out() {
+            for number in self.batch.newest_to(person, WITHHELD_AT_ONCE)? {
+                self.obey(number, &Command::Withhold, by, None)?;
+            }
+        }
+        Ok((before, after))
+    }
+}
+
+/// Whether an event says that the provider refuses texts to somebody because they opted out.
+pub(super) fn says_opted_out(event: &Event) -> bool {
+    let (Event::AttemptFailed { failure, .. } | Event::StatusReported { failure: Some(failure), .. }) = event
+    else {
+        return false;
+    };
+    failure.class == FailureClass::OptedOut
+}
+
+/// When the newest attempt of a message was made, as far as its state tells.
+fn tried_at(message: &Message) -> Option<Timestamp> {
+    match message.state {
+        State::Submitting { since } | State::Submitted { since, .. } => Some(since),
+        State::Sent { submitted_at, .. } => Some(submitted_at),
+        State::Unknown { started_at, .. } => Some(started_at),
+        State::Accepted
+        | State::Held { .. }
+        | State::Due { .. }
+        | State::Unconfirmed { .. }
+        | State::Delivered
+        | State::Undelivered
+        | State::Failed
+        | State::Canceled
+        | State::Expired
+        | State::Suppressed { .. } => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! `GET /v1/messages/{id}/explain`: what keeps a message back, or kept it for good, in one sentence and as data.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State as Extract;
+use dunlin_workflows::consent::Standing;
+use dunlin_workflows::message::{Message, StateName};
+use dunlin_workflows::policy::{self, Ruling};
+use dunlin_workflows::timestamp::Timestamp;
+use serde_json::{Value, json};
+
+use crate::http::message_name::MessageName;
+use crate::http::problem::Problem;
+use crate::http::{App, instant};
+use crate::timeline::{Recipient, Timeline, event_fields, hold_words};
+
+/// What the gate says of a message now, with the evidence, and what comes next.
+pub(super) async fn explain(
+    Extract(app): Extract<Arc<App>>,
+    name: MessageName,
+) -> Result<Json<Value>, Problem> {
+    let reader = app.reader()?;
+    let located = name.find(&reader)?;
+    let (row, life) = reader.whole(located)?;
+    let message = row.message;
+    let (terms, content) = reader.content_at(row.accepted_seq)?;
+    let standing = reader.consent(message.person)?.standing;
+    let now = app.edge.clock.wall();
+    let ruling = policy::explain(&message, standing, &app.edge.rules, now);
+    let timeline = Timeline::of(&life, &Recipient::of(&content), now, &app.edge.rules);
+    let told = || {
+        let newest = timeline.steps.last().map(|step| step.words.clone()).unwrap_or_default();
+        format!("{newest}{}", too_late(&message, standing))
+    };
+    let sentence = ruling.map_or_else(told, sentence);
+    let until = match ruling {
+        Some(Ruling::Hold { until, .. }) if until < Timestamp::MAX => Some(instant::format(until)),
+        Some(_) | None => None,
+    };
+    let evidence = match ruling {
+        Some(Ruling::Suppress(ban)) => event_fields::evidence(ban),
+        Some(Ruling::Expire) => {
+            json!({"rule": "expired", "expires_at": message.expires_at.map(instant::format)})
+        }
+        Some(ruling @ Ruling::Hold { .. }) => json!({"rule": ruling.rule(), "until": until}),
+        Some(Ruling::Send) | None => Value::Null,
+    };
+    Ok(Json(json!({
+        "id": terms.id.to_string(),
+        "status": message.public_status().as_str(),
+        "state": message.state.name().as_str(),
+        "action": ruling.map(Ruling::action),
+        "rule": ruling.and_then(Ruling::rule),
+        "until": until,
+        "sentence": sentence,
+        "evidence": evidence,
+        "lifted_by": ruling.map(Ruling::lifted_by),
+        "next": timeline.next,
+    })))
+}
+
+fn sentence(ruling: Ruling) -> String {
+    match ruling {
+        Ruling::Send => "it may go as soon as a slot is free".to_owned(),
+        Ruling::Hold { hold, .. } => format!("it is held: {}", hold_words(hold)),
+        Ruling::Expire => "it is not sent: its deadline has passed".to_owned(),
+        Ruling::Suppress(ban) => format!("it is not sent: {ban}"),
+    }
+}
+
+/// Whoever opted out while a text was on its way may still get it.
+fn too_late(message: &Message, standing: Standing) -> &'static str {
+    let state = message.state.name();
+    let on_its_way = [StateName::Submitting, StateName::Unknown, StateName::Submitted].contains(&state);
+    if standing.is_out() && on_its_way {
+        "; the recipient opted out since, and what is on its way can't be recalled"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,35 @@
+//! Consent from the command line: recorded, shown, exported, and kept when it counts.
+
+use serde_json::Value;
+
+use crate::world::Daemon;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn opt_out_from_the_command_line_keeps_texts_back_and_explain_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &[]);
+    let ada = "+15551234567";
+    let (code, out, talk) = daemon.ask(&["consent", "opt-out", ada, "--reason", "asked by phone"]);
+    assert!(code == 0 && out.contains("+15551234567 is opted_out since"), "{out}{talk}");
+    let (code, out, talk) = daemon.ask(&["--json", "send", ada, "Hello"]);
+    let message = json(&out);
+    assert_eq!((code, &message["state"]), (0, &Value::from("suppressed")), "{talk}");
+    let id = message["id"].as_str().unwrap();
+    let (code, out, _) = daemon.ask(&["explain", id]);
+    assert!(code == 0 && out.contains("the recipient opted out: somebody recorded it"), "{out}");
+    let (code, _, talk) = daemon.ask(&["retry", id]);
+    assert_eq!(code, 4, "{talk}");
+    let (code, _, talk) = daemon.ask(&["consent", "opt-in", ada]);
+    assert!(code != 0 && talk.contains("say why"), "{talk}");
+    let (code, out, talk) = daemon.ask(&["consent", "opt-in", ada, "--reason", "signed form 7"]);
+    assert!(code == 0 && out.contains("is opted_in since"), "{out}{talk}");
+    let (code, out, _) = daemon.ask(&["consent", "export", "--to", ada]);
+    let told: Vec<Value> = out.lines().map(|line| json(line)["reason_given"].clone()).collect();
+    assert_eq!((code, told), (0, vec!["asked by phone".into(), "signed form 7".into()]));
+    let (code, out, talk) = daemon.ask(&["--json", "retry", id]);
+    assert_eq!((code, &json(&out)["retry_of"]), (0, &Value::from(id)), "{talk}");
+}
