@@ -23,6 +23,8 @@ const PAGE: usize = 500;
 /// Destroys the person's key, withdraws their texts that were not sent, and rewrites the file, so that
 /// the key is nowhere in it. What happened, and that it was erased, stays on record without them. The
 /// daemon must be stopped. Backups made before still hold the key: let them expire.
+///
+/// Of whoever had opted out, a keyed hash of the number stays, so that they are not texted again.
 #[derive(Debug, Args)]
 pub(super) struct Erase {
     /// The person with this phone number

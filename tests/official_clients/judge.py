@@ -7,6 +7,8 @@ import json
 import sys
 import time
 from datetime import date, timedelta
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
 
 from twilio.base.exceptions import TwilioRestException
 
@@ -19,6 +21,8 @@ FROM = "+15005550006"
 SERVICE = "MG0123456789abcdef0123456789abcdef"
 UNKNOWN = "SM00000000000000000000000000000000"
 PATIENCE = 10  # seconds
+# No proxy of the environment comes between.
+OPENER = build_opener(ProxyHandler({}))
 
 
 def equal(given, wanted, what):
@@ -161,6 +165,21 @@ def callbacks_are_signed(client, auth_token):
                 assert not callback.is_signed("another token"), f"any token signs {callback}"
 
 
+def texts_are_signed(base_url, account_sid, auth_token):
+    with Listener() as listener:
+        for words in ("STOP", " Héllo 👋 a+b&c=d \n", ""):
+            form = {"url": listener.url("/inbound?x=%2B1"), "From": "+14155550105", "To": FROM, "Body": words}
+            body = urlencode(form).encode()
+            with OPENER.open(f"{base_url}/sandbox/inbound", body, timeout=PATIENCE) as answer:
+                told = json.load(answer)
+            equal(told["status"], 204, "the listener's answer")
+            text = listener.taken[-1]
+            equal((text.field("MessageSid"), text.field("Body")), (told["sid"], words), "what was written")
+            equal((text.field("AccountSid"), text.field("SmsStatus")), (account_sid, "received"), "fixed fields")
+            assert text.is_signed(auth_token), f"the library refuses {text}"
+            assert not text.is_signed("another token"), f"any token signs {text}"
+
+
 def requests_are_as_documented():
     """Judges requests given on standard input, one JSON object a line."""
     contract = Contract()
@@ -175,6 +194,8 @@ def requests_are_as_documented():
 def main(claim, *account):
     if claim == "requests":
         return requests_are_as_documented()
+    if claim == "texts":
+        return texts_are_signed(*account)
     if claim == "signatures":
         for vector in vectors(int(account[0])):
             print(json.dumps(vector))

@@ -64,6 +64,11 @@ async fn official_validator_takes_the_signatures_of_sandbox_callbacks() {
     hold("callbacks", "").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn official_validator_takes_the_signatures_of_texts_from_the_sandbox() {
+    hold("texts", "").await;
+}
+
 /// A request, signed by the library.
 #[derive(Debug, Deserialize)]
 struct Signed {

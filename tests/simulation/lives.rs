@@ -1,4 +1,4 @@
-//! Eleven short lives, written down instead of drawn, for crashing at every operation of the disk.
+//! Twelve short lives, written down instead of drawn, for crashing at every operation of the disk.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ const PLAIN: Short = Short {
     silent: false,
 };
 
-pub(crate) const LIVES: [Short; 11] = [
+pub(crate) const LIVES: [Short; 12] = [
     PLAIN,
     Short { name: "three at once, two of them alike", company: true, fates: &[Fate::TakeSlowly], ..PLAIN },
     Short {
@@ -79,6 +79,13 @@ pub(crate) const LIVES: [Short; 11] = [
         name: "lost, never taken, sent again",
         fates: &[Fate::TimeoutBefore, Fate::Take],
         on_unknown: OnUnknown::Resend,
+        ..PLAIN
+    },
+    Short {
+        name: "lost, never taken, and stopped before it was sent again",
+        fates: &[Fate::TimeoutBefore, Fate::Take],
+        on_unknown: OnUnknown::Resend,
+        texts: &[Texted { at: 25 * SECOND, from: FIRST, words: "STOP" }],
         ..PLAIN
     },
     Short {
