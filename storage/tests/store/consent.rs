@@ -6,7 +6,6 @@ use dunlin_workflows::id::{PersonNumber, ProviderSid};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use redb::TableDefinition;
 
 use crate::disk::Disk;
 use crate::opening::options;
