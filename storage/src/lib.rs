@@ -23,6 +23,7 @@ pub mod format {}
 mod idempotency;
 mod journal;
 mod list;
+mod measured;
 mod meta;
 mod orphan;
 mod person;
@@ -51,6 +52,7 @@ pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};
+pub use measured::Without;
 pub use orphan::{ORPHANS_MAX, ORPHANS_PER_SID_MAX, Orphan};
 pub use person::Content;
 pub use projection::{LaneProjection, Projection};

@@ -90,6 +90,10 @@ impl Reader {
         Meta::take(&self.transaction)
     }
 
+    pub(crate) fn measured_meta(&self) -> Result<Meta, MetaError> {
+        Meta::take_measured(&self.transaction)
+    }
+
     pub(crate) fn open<K: Key + 'static, V: Value + 'static>(
         &self,
         definition: TableDefinition<'static, K, V>,

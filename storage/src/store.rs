@@ -52,6 +52,8 @@ pub struct Store {
     keys: Arc<Keyring>,
     entropy: Entropy,
     head: Mutex<Head>,
+    /// Whether records extend the chain: always, but in a store that is measured without it.
+    chains: bool,
     /// What failed first.
     failure: OnceLock<FaultKind>,
 }
@@ -74,7 +76,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; when the file is in use, damaged, or written by a newer version.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<(Self, OpenReport), OpenError> {
-        let created = create::if_absent(path, options)?;
+        let created = create::if_absent(path, options, FORMAT_VERSION)?;
         let was_repaired = repair_if_crashed(path)?;
         let (builder, repaired) = builder(options);
         repaired.fetch_or(was_repaired, Ordering::Relaxed);
@@ -114,15 +116,26 @@ impl Store {
         switch::make_if_absent(&database)?;
         let reader = Reader::new(database.begin_read().map_err(Fault::from)?, Some(Arc::clone(&keys)));
         let meta = reader.meta().map_err(|error| refused(path, error))?;
+        let (store, report) = Self::begin(database, reader, meta, options, true)?;
+        let repaired = repaired.load(Ordering::Relaxed);
+        Ok((store, OpenReport { created, repaired, upgraded_from, ..report }))
+    }
+
+    /// Begins with what `reader` sees, once the keys fit and nothing is wrong with it.
+    pub(crate) fn begin(
+        database: Database,
+        reader: Reader,
+        meta: Meta,
+        options: &OpenOptions,
+        chains: bool,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let (keys, entropy) = (Arc::clone(&options.keys), options.entropy.clone());
         check_keys(&reader, &meta, &keys)?;
-        let mut report = check(&reader, meta.created_at)?;
-        report.created = created;
-        report.upgraded_from = upgraded_from;
-        report.repaired = repaired.load(Ordering::Relaxed);
+        let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
-        let (entropy, head) = (options.entropy.clone(), Mutex::new(report.head));
-        Ok((Self { database, meta, keys, entropy, head, failure: OnceLock::new() }, report))
+        let head = Mutex::new(report.head);
+        Ok((Self { database, meta, keys, entropy, head, chains, failure: OnceLock::new() }, report))
     }
 
     /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
@@ -139,7 +152,7 @@ impl Store {
             return Err(CommitError::Poisoned);
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy) {
+        let mut batch = match Batch::new(&transaction, &self.keys, &self.entropy, self.chains) {
             Ok(batch) => batch,
             Err(error) => {
                 self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
@@ -242,10 +255,7 @@ impl ReadOnlyStore {
     /// # Errors
     /// [`OpenError::InUse`] while an engine runs on it, [`OpenError::NeedsRepair`] when one crashed.
     pub fn open(path: &Path, cache_bytes: usize, keys: Option<Arc<Keyring>>) -> Result<Self, OpenError> {
-        let mut builder = Builder::new();
-        builder.set_cache_size(cache_bytes);
-        let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let reader = Reader::new(database.begin_read().map_err(Fault::from)?, None);
+        let (database, reader) = look(path, cache_bytes)?;
         let meta = reader.meta().map_err(|error| refused(path, error))?;
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
@@ -254,6 +264,16 @@ impl ReadOnlyStore {
             check_keys(&reader, &meta, keys)?;
         }
         Ok(Self { database, meta, keys })
+    }
+
+    /// The same without keys, also of a store that was made to be [measured](Store::measured).
+    ///
+    /// # Errors
+    /// As [`ReadOnlyStore::open`].
+    pub fn open_measured(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
+        let (database, reader) = look(path, cache_bytes)?;
+        let meta = reader.measured_meta().map_err(|error| refused(path, error))?;
+        Ok(Self { database, meta, keys: None })
     }
 
     /// A snapshot.
@@ -273,6 +293,15 @@ impl ReadOnlyStore {
     pub fn check(&self) -> Result<OpenReport, OpenError> {
         check(&self.reader()?, self.meta.created_at)
     }
+}
+
+/// Opens the file at `path` for looking.
+fn look(path: &Path, cache_bytes: usize) -> Result<(ReadOnlyDatabase, Reader), OpenError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes);
+    let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
+    let reader = Reader::new(database.begin_read().map_err(Fault::from)?, None);
+    Ok((database, reader))
 }
 
 /// Copies one snapshot, and gives its head.
@@ -331,7 +360,7 @@ fn use_master(database: &Database, id: KeyId) -> Result<(), Fault> {
 }
 
 /// A builder, and whether it had to repair the file.
-fn builder(options: &OpenOptions) -> (Builder, Arc<AtomicBool>) {
+pub(crate) fn builder(options: &OpenOptions) -> (Builder, Arc<AtomicBool>) {
     let repaired = Arc::new(AtomicBool::new(false));
     let noticed = Arc::clone(&repaired);
     let mut builder = Builder::new();
@@ -356,10 +385,11 @@ pub(crate) fn failed(path: &Path, error: DatabaseError) -> OpenError {
     }
 }
 
-fn refused(path: &Path, error: MetaError) -> OpenError {
+pub(crate) fn refused(path: &Path, error: MetaError) -> OpenError {
     match error {
         MetaError::Absent => OpenError::NotDunlin { path: path.into() },
         MetaError::Damaged { key } => OpenError::Meta { key },
+        MetaError::Measured => OpenError::Measured { path: path.into() },
         MetaError::Newer { found, known } => OpenError::NewerFormat { found, known },
         MetaError::Fault(fault) => OpenError::Fault(fault),
     }

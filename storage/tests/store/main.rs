@@ -15,6 +15,7 @@ mod disk; // a disk in memory that can fail, and that forgets what was not synce
 mod faults; // failed and torn commits
 mod fixture; // files and bytes of every format stay readable
 mod lists; // pages, indexes, timers, lives
+mod measured; // stores without seals or chain, which nothing opens
 mod opening; // creating, locking, refusing
 mod sealing; // nobody reads a person's texts without the keys, or after an erasure
 mod small_tables; // orphans, idempotency keys, cursors
