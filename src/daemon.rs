@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_storage::{
-    Entropy, FaultKind, Head, NEWCOMERS_MAX, OpenError, OpenOptions, OpenReport, Store, compact,
+    Entropy, FaultKind, Head, NEWCOMERS_MAX, OpenError, OpenOptions, OpenReport, Store, Without, compact,
 };
 use dunlin_workflows::rules::Sending;
 use tokio::net::TcpListener;
@@ -113,15 +113,16 @@ pub enum DaemonError {
     Io(#[from] io::Error),
 }
 
-/// Runs the daemon until a signal stops it.
+/// Runs the daemon until a signal stops it. `without` is for the bench alone: then the store is a new one
+/// that nothing opens again.
 ///
 /// # Errors
 /// [`DaemonError`]; nothing acknowledged is lost by any of them.
-pub async fn run(config: Config, values: &Values) -> Result<(), DaemonError> {
+pub async fn run(config: Config, values: &Values, without: Option<Without>) -> Result<(), DaemonError> {
     let mut shutdown = Shutdown::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
-    let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref())?;
+    let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref(), without)?;
     note_head(&config, clock.as_ref(), "start", report.head)?;
     let (store, noting) = (Arc::new(store), Arc::clone(&clock));
     let listener = TcpListener::bind(config.listen)
@@ -195,6 +196,7 @@ fn open(
     config: &Config,
     clock: &dyn Clock,
     ids: &dyn IdSource,
+    without: Option<Without>,
 ) -> Result<(Store, OpenReport, OpenOptions), DaemonError> {
     let unusable = |source| DaemonError::Data { path: config.data.clone(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(&config.data).map_err(unusable)?;
@@ -221,6 +223,14 @@ fn open(
         check_integrity: false,
         newcomers_max: NEWCOMERS_MAX,
     };
+    if let Some(without) = without {
+        tracing::warn!(
+            left_out = without.as_str(),
+            "FOR MEASURING ONLY: this store is not what dunlin promises, and nothing will open it again"
+        );
+        let (store, report) = Store::measured(&path, &options, without).map_err(refused)?;
+        return Ok((store, report, options));
+    }
     let (store, report) = Store::open(&path, &options).map_err(refused)?;
     if let Some(from) = report.upgraded_from {
         tracing::info!(from, "the store was upgraded");

@@ -134,9 +134,11 @@ impl KeySources {
         if store.exists() {
             match ReadOnlyStore::open(store, CACHE_BYTES, None) {
                 Err(OpenError::OlderFormat { .. }) => {}
-                Err(error @ (OpenError::InUse { .. } | OpenError::NotDunlin { .. })) => {
-                    return Err(error.into());
-                }
+                Err(
+                    error @ (OpenError::InUse { .. }
+                    | OpenError::NotDunlin { .. }
+                    | OpenError::Measured { .. }),
+                ) => return Err(error.into()),
                 Ok(_) | Err(_) => {
                     return Err(KeysError::Missing { store: store.to_owned(), expected: file });
                 }

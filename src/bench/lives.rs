@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dunlin_storage::ReadOnlyStore;
+use dunlin_storage::{ReadOnlyStore, TableSize, Without};
 use dunlin_workflows::message::StateName;
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +54,10 @@ pub struct Lives {
     pub resident_max: u64,
     /// The daemon's proportional share of memory at the end, in bytes.
     pub proportional: u64,
-    /// Size of the store's file per life, in bytes.
+    /// Size of the store's file per life, in bytes. The file grows in steps.
     pub file_bytes_per_life: f64,
+    /// Bytes of the pages that hold the store's tables, per life: what the file has in use.
+    pub table_bytes_per_life: f64,
 }
 
 /// Processor seconds per 1,000 lives.
@@ -100,13 +102,21 @@ struct Entry {
     body: String,
 }
 
-/// Measures `count` lives.
+/// Measures `count` lives, with a store that leaves something out when `without` says so.
 ///
 /// # Errors
 /// [`BenchError`]; also when not every life ended as delivered.
-pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Lives, BenchError> {
+pub async fn measure(
+    stand: &Stand,
+    without: Option<Without>,
+    connections: u32,
+    count: u32,
+) -> Result<Lives, BenchError> {
     let carrier = stand.sandbox()?;
-    let daemon = stand.daemon("lives", carrier.address)?;
+    let daemon = match without {
+        None => stand.daemon("lives", carrier.address)?,
+        Some(without) => stand.daemon_without("lives", carrier.address, without)?,
+    };
     let run = live(&daemon, &carrier, connections, count).await?;
     let commits = daemon.commits().await?;
     let ended = daemon.process.stop(STOP_MAX)?;
@@ -117,7 +127,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
         )));
     }
     let path = stand.store("lives");
-    delivered(&path, count)?;
+    let table_bytes = delivered(&path, count)?;
     let file_bytes = std::fs::metadata(&path)?.len();
     stand.clear("lives")?;
     let per_1000 = |cpu: Duration| ratio(cpu.as_secs_f64() * 1000.0, f64::from(count));
@@ -137,6 +147,7 @@ pub async fn measure(stand: &Stand, connections: u32, count: u32) -> Result<Live
         resident_max: run.server.resident_max,
         proportional: run.server.proportional,
         file_bytes_per_life: ratio(float(file_bytes), f64::from(count)),
+        table_bytes_per_life: ratio(float(table_bytes), f64::from(count)),
     })
 }
 
@@ -207,13 +218,16 @@ pub async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError>
     Ok(u64::try_from(ledger.len().saturating_sub(distinct.len())).unwrap_or(u64::MAX))
 }
 
-/// Checks in the store itself that every life ended as delivered.
-fn delivered(path: &Path, count: u32) -> Result<(), BenchError> {
-    let totals = ReadOnlyStore::open(path, CACHE_BYTES, None)?.reader()?.totals()?;
+/// Checks in the store itself that every life ended as delivered; gives the bytes that its tables use.
+fn delivered(path: &Path, count: u32) -> Result<u64, BenchError> {
+    let store = ReadOnlyStore::open_measured(path, CACHE_BYTES)?;
+    let reader = store.reader()?;
+    let totals = reader.totals()?;
     let found =
         totals.iter().find(|(state, _)| *state == StateName::Delivered).map_or(0, |(_, total)| *total);
     if found == u64::from(count) {
-        return Ok(());
+        let bytes = |table: TableSize| table.stored_bytes.saturating_add(table.overhead_bytes);
+        return Ok(reader.sizes()?.into_iter().map(bytes).fold(0, u64::saturating_add));
     }
     Err(BenchError::Broken(format!(
         "{found} of {count} lives ended as delivered; the store counts {totals:?}"

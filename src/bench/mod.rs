@@ -21,4 +21,5 @@ pub mod restart;
 pub mod stand;
 pub mod text;
 pub mod timers;
+pub mod trust;
 pub mod usage;

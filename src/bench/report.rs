@@ -11,6 +11,7 @@ use crate::bench::lives::Lives;
 use crate::bench::machine::Machine;
 use crate::bench::restart::Restart;
 use crate::bench::timers::Timers;
+use crate::bench::trust::{Cost, Range, Side, Trust};
 
 /// The best peer that was measured doing the same work on a like machine (2 vCPU, `ext4`, 2026-11-23):
 /// `BullMQ` on Redis with `appendfsync always`.
@@ -31,9 +32,11 @@ const AIM: Aim = Aim {
     lives_per_second: 6_000.0,
     cpu_seconds_per_1000: 0.2,
     resident_mb: 80.0,
+    table_bytes: 1_200.0,
     restart_seconds: 2.0,
     schedules_mb: 64.0,
     schedules_restart_seconds: 10.0,
+    trust_cost: 0.1,
     lateness_p99_ms: 50,
     urgent_p99_ms: 250,
 };
@@ -48,9 +51,11 @@ struct Aim {
     lives_per_second: f64,
     cpu_seconds_per_1000: f64,
     resident_mb: f64,
+    table_bytes: f64,
     restart_seconds: f64,
     schedules_mb: f64,
     schedules_restart_seconds: f64,
+    trust_cost: f64,
     lateness_p99_ms: u32,
     urgent_p99_ms: u32,
 }
@@ -79,6 +84,9 @@ pub struct Report {
     /// Messages scheduled far ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timers: Option<Timers>,
+    /// What sealing and chaining cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trust>,
 }
 
 /// One line of the table.
@@ -148,7 +156,8 @@ impl Report {
         let lives = self.lives.iter().map(|lives| lives.others);
         let exchanges = self.exchanges.iter().map(|exchanges| exchanges.others);
         let timers = self.timers.iter().map(|timers| timers.lateness.others);
-        accepts.chain(lives).chain(exchanges).chain(timers).fold(0.0, f64::max)
+        let trust = self.trust.iter().map(|trust| trust.others);
+        accepts.chain(lives).chain(exchanges).chain(timers).chain(trust).fold(0.0, f64::max)
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -158,6 +167,7 @@ impl Report {
         rows.extend(self.exchanges.iter().map(|exchanges| exchange_row(exchanges, self.lives.as_ref())));
         rows.extend(self.restart.iter().flat_map(restart_rows));
         rows.extend(self.timers.iter().flat_map(timer_rows));
+        rows.extend(self.trust.iter().flat_map(trust_rows));
         rows
     }
 }
@@ -221,7 +231,12 @@ fn life_rows(lives: &Lives) -> Vec<Row> {
         Row::new("- memory, most resident", format!("{resident:.0} MB"))
             .aim("80 MB", resident < AIM.resident_mb)
             .beside(format!("{:.0} MB proportional", mb(lives.proportional))),
-        Row::new("- on disk", format!("{} B/text", grouped(lives.file_bytes_per_life))),
+        Row::new("- on disk, pages of the tables", format!("{} B/text", grouped(lives.table_bytes_per_life)))
+            .aim("1,200 B", lives.table_bytes_per_life <= AIM.table_bytes),
+        Row::new(
+            "- on disk, the file, which grows in steps",
+            format!("{} B/text", grouped(lives.file_bytes_per_life)),
+        ),
     ]
 }
 
@@ -303,6 +318,34 @@ fn timer_rows(timers: &Timers) -> Vec<Row> {
     ]
 }
 
+fn trust_rows(trust: &Trust) -> Vec<Row> {
+    let side = |what: &str, side: &Side| {
+        Row::new(what, format!("{}/s", grouped(side.lives_per_second)))
+            .beside(format!("CPU {:.3} s/1000", side.cpu_seconds_per_1000))
+    };
+    let percent = |cost: f64| format!("{:.1} %", cost * 100.0);
+    let cost = |what: &str, cost: &Cost| {
+        let Range { median, least, most } = cost.both;
+        let beside = format!(
+            "{} to {}; sealing {}, chaining {}",
+            percent(least),
+            percent(most),
+            percent(cost.sealing.median),
+            percent(cost.chaining.median)
+        );
+        Row::new(what, percent(median)).aim("at most 10 %", median <= AIM.trust_cost).beside(beside)
+    };
+    let (rounds, count) = (trust.whole.runs.len(), grouped(f64::from(trust.count)));
+    vec![
+        side(&format!("lives sealed and chained, {rounds} times {count}"), &trust.whole),
+        side("- sealed, not chained", &trust.sealed),
+        side("- chained, not sealed", &trust.chained),
+        side("- neither", &trust.neither),
+        cost("- cost of both, in lives per second", &trust.pace),
+        cost("- cost of both, in CPU of the daemon", &trust.cpu),
+    ]
+}
+
 fn versus(ours: f64, theirs: f64, whom: &str) -> String {
     format!("{:.1}x {whom}", ratio(ours, theirs))
 }
@@ -332,6 +375,7 @@ mod tests {
                 resident_max: 40_000_000,
             }),
             timers: None,
+            trust: None,
         }
     }
 

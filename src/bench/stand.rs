@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dunlin_storage::Without;
 use tempfile::TempDir;
 
 use crate::bench::connection;
@@ -103,9 +104,21 @@ impl Stand {
     /// # Errors
     /// As [`Stand::start`].
     pub fn daemon(&self, name: &str, carrier: SocketAddr) -> Result<Started, ProcessError> {
-        let mut variables = account(format!("http://{carrier}"));
-        variables.push(("DUNLIN_SENDER_RATE", "unlimited".to_owned()));
-        self.serve(name, &variables)
+        self.serve(name, &sender(carrier))
+    }
+
+    /// The same, with a store that leaves something out; run as `dunlin bench --without`.
+    ///
+    /// # Errors
+    /// As [`Stand::start`].
+    pub fn daemon_without(
+        &self,
+        name: &str,
+        carrier: SocketAddr,
+        without: Without,
+    ) -> Result<Started, ProcessError> {
+        let (data, carrier) = (self.data(name).display().to_string(), carrier.to_string());
+        self.start(&["bench", "--without", without.as_str(), "--dir", &data, "--carrier", &carrier], &[])
     }
 
     /// Starts a daemon that accepts and sends nothing.
@@ -137,6 +150,13 @@ impl Stand {
     pub fn log(&self) -> PathBuf {
         self.dir.path().join("log")
     }
+}
+
+/// What a daemon is told that sends through the carrier at `carrier` as fast as it can.
+pub fn sender(carrier: SocketAddr) -> Vec<(&'static str, String)> {
+    let mut variables = account(format!("http://{carrier}"));
+    variables.push(("DUNLIN_SENDER_RATE", "unlimited".to_owned()));
+    variables
 }
 
 /// What a process is told: the account, where its carrier is, and to be quiet.

@@ -1,8 +1,10 @@
 //! `dunlin bench`: what the daemon can do on this machine.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use dunlin_storage::Without;
 
 use crate::bench::error::BenchError;
 use crate::bench::machine::Machine;
@@ -10,9 +12,10 @@ use crate::bench::report::Report;
 use crate::bench::stand::Stand;
 use crate::bench::text::TEXTS_MAX;
 use crate::bench::timers::{self, SCHEDULES_MAX};
-use crate::bench::{accepts, exchanges, lives, restart};
+use crate::bench::{accepts, exchanges, lives, restart, trust};
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output, Tone};
+use crate::cli::serve::run_daemon;
 use crate::clock::{Clock as _, SystemClock};
 use crate::shutdown::Shutdown;
 use crate::timeline::written;
@@ -49,6 +52,16 @@ pub(super) struct Bench {
     /// Be the server that stores nothing, for the carrier at this URL
     #[arg(long, hide = true, value_name = "URL")]
     nothing_stored: Option<String>,
+    /// Be the daemon whose store in --dir, a new directory, leaves this out
+    #[arg(long, hide = true, value_parser = without, requires = "carrier")]
+    without: Option<Without>,
+    /// Where that daemon's carrier is
+    #[arg(long, hide = true, value_name = "ADDR", requires = "without")]
+    carrier: Option<SocketAddr>,
+}
+
+fn without(name: &str) -> Result<Without, &'static str> {
+    Without::ALL.into_iter().find(|without| without.as_str() == name).ok_or("one of seals, chain, both")
 }
 
 /// What can be measured.
@@ -64,10 +77,15 @@ enum Measure {
     Restart,
     /// Scheduled messages: memory, restart, lateness, a burst. Takes minutes, so only when named
     Timers,
+    /// What sealing and chaining cost whole lives. Takes a minute, so only when named
+    Trust,
 }
 
 impl Bench {
     pub(super) fn run(self, output: Output) -> Ended {
+        if let (Some(without), Some(carrier)) = (self.without, self.carrier) {
+            return run_daemon(&trust::settings(&self.dir, carrier)?, Some(without));
+        }
         // One thread: more would take the processor from what they measure.
         let mut builder = match self.nothing_stored {
             Some(_) => tokio::runtime::Builder::new_multi_thread(),
@@ -94,7 +112,12 @@ impl Bench {
         }
         let doubled = report.lives.iter().map(|lives| lives.doubled);
         let later = report.timers.iter().map(|timers| timers.lateness.doubled.max(timers.burst.doubled));
-        Ok(if doubled.chain(later).any(|texts| texts > 0) { Exit::Failure } else { Exit::Success })
+        let trusted = report.trust.iter().map(|trust| trust.doubled);
+        Ok(if doubled.chain(later).chain(trusted).any(|texts| texts > 0) {
+            Exit::Failure
+        } else {
+            Exit::Success
+        })
     }
 
     async fn measure(&self, output: Output, clock: &SystemClock) -> Result<Report, BenchError> {
@@ -117,6 +140,7 @@ impl Bench {
             exchanges: None,
             restart: None,
             timers: None,
+            trust: None,
         };
         if wanted(Measure::Accepts) {
             let count = self.lives.saturating_mul(ACCEPTS_PER_LIFE);
@@ -125,7 +149,7 @@ impl Bench {
         }
         if wanted(Measure::Lives) {
             step(format!("{} whole lives", self.lives));
-            report.lives = Some(lives::measure(&stand, self.connections, self.lives).await?);
+            report.lives = Some(lives::measure(&stand, None, self.connections, self.lives).await?);
         }
         if wanted(Measure::Exchanges) {
             step(format!("{} times the same exchanges with nothing stored", self.lives));
@@ -139,6 +163,9 @@ impl Bench {
         if self.only == Some(Measure::Timers) {
             let open = self.open.unwrap_or(SCHEDULES);
             report.timers = Some(timers::measure(&stand, clock, self.connections, open, step).await?);
+        }
+        if self.only == Some(Measure::Trust) {
+            report.trust = Some(trust::measure(&stand, self.connections, self.lives, step).await?);
         }
         Ok(report)
     }

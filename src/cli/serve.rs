@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use dunlin_storage::Without;
 
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::config::Config;
@@ -39,32 +40,36 @@ impl Serve {
                 .into_iter()
                 .flatten()
                 .collect();
-        let values = Values::resolve(&flags, &Environment::of_process());
-        let config = Config::read(&values)?;
-        telemetry::start(&config.log).map_err(|why| Failure::new(Exit::Configuration, why))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let ended = runtime.block_on(daemon::run(config, &values));
-        // Connections that linger hold the store open; they get a moment, then the process ends.
-        runtime.shutdown_timeout(LINGER_MAX);
-        ended.map_err(|error| {
-            let exit = match error {
-                DaemonError::Provider(_) | DaemonError::Keys(_) => Exit::Configuration,
-                // Of its own, so that whoever watches over the daemon does not start it again on such a disk.
-                DaemonError::Disk(_) => Exit::Disk,
-                DaemonError::Data { .. }
-                | DaemonError::InUse { .. }
-                | DaemonError::Heads { .. }
-                | DaemonError::Open(_)
-                | DaemonError::Listen { .. }
-                | DaemonError::Sandbox(_)
-                | DaemonError::Start(_)
-                | DaemonError::Serve(_)
-                | DaemonError::Engine(_)
-                | DaemonError::Impatient
-                | DaemonError::Io(_) => Exit::Failure,
-            };
-            Failure::new(exit, error.to_string())
-        })?;
-        Ok(Exit::Success)
+        run_daemon(&Values::resolve(&flags, &Environment::of_process()), None)
     }
+}
+
+/// Runs a daemon with these settings until it is asked to stop. `without` is for the bench alone.
+pub(super) fn run_daemon(values: &Values, without: Option<Without>) -> Ended {
+    let config = Config::read(values)?;
+    telemetry::start(&config.log).map_err(|why| Failure::new(Exit::Configuration, why))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(daemon::run(config, values, without));
+    // Connections that linger hold the store open; they get a moment, then the process ends.
+    runtime.shutdown_timeout(LINGER_MAX);
+    ended.map_err(|error| {
+        let exit = match error {
+            DaemonError::Provider(_) | DaemonError::Keys(_) => Exit::Configuration,
+            // Of its own, so that whoever watches over the daemon does not start it again on such a disk.
+            DaemonError::Disk(_) => Exit::Disk,
+            DaemonError::Data { .. }
+            | DaemonError::InUse { .. }
+            | DaemonError::Heads { .. }
+            | DaemonError::Open(_)
+            | DaemonError::Listen { .. }
+            | DaemonError::Sandbox(_)
+            | DaemonError::Start(_)
+            | DaemonError::Serve(_)
+            | DaemonError::Engine(_)
+            | DaemonError::Impatient
+            | DaemonError::Io(_) => Exit::Failure,
+        };
+        Failure::new(exit, error.to_string())
+    })?;
+    Ok(Exit::Success)
 }

@@ -45,6 +45,11 @@ impl Head {
         Self { seq, hash: *hasher.finalize().as_bytes() }
     }
 
+    /// The head of a journal that ends here and is not chained: the hash stays and stands for nothing.
+    pub(crate) fn unchained(self, seq: JournalSeq) -> Self {
+        Self { seq, ..self }
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];
         let (seq, hash) = bytes.split_at_mut(8);

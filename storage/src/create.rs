@@ -13,14 +13,14 @@ use crate::meta::{FORMAT_VERSION, Meta};
 use crate::newcomers;
 use crate::store::OpenOptions;
 
-/// Creates the file when there is none. Says whether it did.
-pub(crate) fn if_absent(path: &Path, options: &OpenOptions) -> Result<bool, OpenError> {
+/// Creates the file, of this format, when there is none. Says whether it did.
+pub(crate) fn if_absent(path: &Path, options: &OpenOptions, format: u8) -> Result<bool, OpenError> {
     let failed = |source| OpenError::Io { path: path.into(), source };
     if path.try_exists().map_err(failed)? {
         return Ok(false);
     }
     let draft = draft_path(path);
-    let made = make(&draft, options).and_then(|()| publish(&draft, path).map_err(failed));
+    let made = make(&draft, options, format).and_then(|()| publish(&draft, path).map_err(failed));
     match fs::remove_file(&draft) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -33,7 +33,7 @@ pub(crate) fn if_absent(path: &Path, options: &OpenOptions) -> Result<bool, Open
 pub(crate) fn if_empty(database: &Database, options: &OpenOptions) -> Result<bool, Fault> {
     let empty = database.begin_read()?.list_tables()?.next().is_none();
     if empty {
-        fill(database, options)?;
+        fill(database, options, FORMAT_VERSION)?;
     }
     Ok(empty)
 }
@@ -46,23 +46,23 @@ fn draft_path(path: &Path) -> PathBuf {
 }
 
 /// Makes a whole, synced, closed file at `draft`; one left behind there is replaced.
-fn make(draft: &Path, options: &OpenOptions) -> Result<(), OpenError> {
+fn make(draft: &Path, options: &OpenOptions, format: u8) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: draft.into(), source };
     let file =
         File::options().read(true).write(true).create(true).truncate(true).open(draft).map_err(failed)?;
     let database = Builder::new().create(draft).map_err(Fault::from)?;
-    fill(&database, options)?;
+    fill(&database, options, format)?;
     database.close().map_err(Fault::from)?;
     file.sync_all().map_err(failed)
 }
 
-fn fill(database: &Database, options: &OpenOptions) -> Result<(), Fault> {
+fn fill(database: &Database, options: &OpenOptions, format: u8) -> Result<(), Fault> {
     let transaction = database.begin_write()?;
     let meta = Meta {
         created_at: options.now,
         callback_key: options.callback_key,
         index: options.keys.index(),
-        format: FORMAT_VERSION,
+        format,
     };
     meta.put(&transaction)?;
     let mut tables = Tables::new(&transaction);

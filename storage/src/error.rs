@@ -182,6 +182,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// It was made to be measured, by [`Store::measured`](crate::Store::measured).
+    #[error(
+        "{path:?} was made by `dunlin bench trust` to measure what sealing and chaining cost; texts in it may stand in clear and prove nothing: delete it"
+    )]
+    Measured {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer dunlin wrote it.
     #[error("the file has format {found}, this dunlin knows formats up to {known}; upgrade")]
     NewerFormat {

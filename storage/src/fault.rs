@@ -110,6 +110,7 @@ impl OpenError {
             Self::InUse { .. }
             | Self::NeedsRepair { .. }
             | Self::NotDunlin { .. }
+            | Self::Measured { .. }
             | Self::NewerFormat { .. }
             | Self::Meta { .. }
             | Self::OlderFormat { .. }

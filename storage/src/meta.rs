@@ -10,6 +10,9 @@ use crate::table::META;
 /// The format of files that this version writes.
 pub(crate) const FORMAT_VERSION: u8 = 3;
 
+/// The format of files that were made to be measured, in place of a number that any version could read.
+pub(crate) const MEASURED: u8 = u8::MAX;
+
 /// The first format that seals.
 pub(crate) const SEALED_SINCE: u8 = 2;
 
@@ -35,6 +38,8 @@ pub(crate) enum MetaError {
     Absent,
     /// An entry is missing or has the wrong length.
     Damaged { key: &'static str },
+    /// It was made to be measured.
+    Measured,
     /// A newer version wrote it.
     Newer { found: u8, known: u8 },
     /// The database engine failed.
@@ -60,6 +65,12 @@ impl Meta {
 
     /// Reads it.
     pub(crate) fn take(transaction: &ReadTransaction) -> Result<Self, MetaError> {
+        let meta = Self::take_measured(transaction)?;
+        if meta.format == MEASURED { Err(MetaError::Measured) } else { Ok(meta) }
+    }
+
+    /// Reads it, even in a file that was made to be measured.
+    pub(crate) fn take_measured(transaction: &ReadTransaction) -> Result<Self, MetaError> {
         Self::read(&opened(transaction.open_table(META))?)
     }
 
@@ -73,7 +84,7 @@ impl Meta {
         if found == 0 {
             return Err(MetaError::Damaged { key: FORMAT });
         }
-        if found > FORMAT_VERSION {
+        if found > FORMAT_VERSION && found != MEASURED {
             return Err(MetaError::Newer { found, known: FORMAT_VERSION });
         }
         let index = if found < SEALED_SINCE { 0 } else { u32::from_le_bytes(entry(table, INDEX)?) };

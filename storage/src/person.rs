@@ -53,8 +53,9 @@ pub(crate) struct Person {
 
 impl Person {
     /// A person with a new data key.
-    pub(crate) fn new(to: PhoneNumber, entropy: &Entropy) -> Result<Self, BatchError> {
-        Ok(Self { to, key: Key::draw(entropy)? })
+    pub(crate) fn new(to: PhoneNumber, keyring: &Keyring, entropy: &Entropy) -> Result<Self, BatchError> {
+        let (_, wrapping) = keyring.wrapping();
+        Ok(Self { to, key: wrapping.draw_wrapped(entropy)? })
     }
 
     /// The row of this person.
@@ -76,7 +77,8 @@ impl Person {
         let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
         let open = || -> Result<Self, RecordError> {
             let key = opened(master, wrap_place(number, id), &row.wrapped, "data key")?;
-            let key = Key::new(key.try_into().map_err(|_length| RecordError::Sealed { what: "data key" })?);
+            let key =
+                master.unwrapped(key.try_into().map_err(|_length| RecordError::Sealed { what: "data key" })?);
             let digits = opened(&key, number_place(number), &row.number, "phone number")?;
             let digits = digits.try_into().map_err(|_length| RecordError::Sealed { what: "phone number" })?;
             Ok(Self { to: phone_number(u64::from_le_bytes(digits))?, key })
@@ -208,7 +210,7 @@ impl Batch<'_> {
         };
         let number = PersonNumber::new(last.get().saturating_add(1));
         self.last_person = Some(number);
-        self.persons.insert(number, Person::new(to, &self.entropy)?);
+        self.persons.insert(number, Person::new(to, &self.keyring, &self.entropy)?);
         self.new_persons.insert(number, hash);
         Ok(number)
     }

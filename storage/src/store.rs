@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
-use redb::{
-    Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend, WriteTransaction,
-};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use crate::archive::Archives;
 use crate::batch::{Batch, Flushed};
@@ -64,17 +62,10 @@ pub struct Store {
     archives: Arc<Archives>,
     newcomers: Mutex<Arc<Newcomers>>,
     newcomers_max: usize,
+    /// Whether records extend the chain: always, but in a store that is measured without it.
+    chains: bool,
     /// What failed first.
     failure: OnceLock<FaultKind>,
-}
-
-/// A stopped engine's store, for looking only. Needs a file that was closed cleanly.
-pub struct ReadOnlyStore {
-    database: ReadOnlyDatabase,
-    meta: Meta,
-    keys: Option<Arc<Keyring>>,
-    archives: Arc<Archives>,
-    newcomers: Arc<Newcomers>,
 }
 
 impl Store {
@@ -88,7 +79,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; when the file is in use, damaged, or written by a newer version.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<(Self, OpenReport), OpenError> {
-        let created = create::if_absent(path, options)?;
+        let created = create::if_absent(path, options, FORMAT_VERSION)?;
         let was_repaired = repair_if_crashed(path)?;
         let (builder, repaired) = builder(options);
         repaired.fetch_or(was_repaired, Ordering::Relaxed);
@@ -128,13 +119,24 @@ impl Store {
         let snapshot = database.begin_read().map_err(Fault::from)?;
         let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
         let reader = Reader::locked(snapshot);
+        let (store, report) = Self::begin(database, reader, meta, archives, options, true)?;
+        let (repaired, is_unclean) = (repaired.load(Ordering::Relaxed), found.format < SEALED_SINCE);
+        Ok((store, OpenReport { created, repaired, upgraded_from, is_unclean, ..report }))
+    }
+
+    /// Begins with what `reader` sees, once the keys fit and nothing is wrong with it.
+    pub(crate) fn begin(
+        database: Database,
+        reader: Reader,
+        meta: Meta,
+        archives: Arc<Archives>,
+        options: &OpenOptions,
+        chains: bool,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let keys = Arc::clone(&options.keys);
         check_keys(&reader, &meta, &keys)?;
         let newcomers = Arc::new(reader.read_newcomers(&keys)?);
-        let mut report = check(&reader, meta.created_at)?;
-        report.created = created;
-        report.upgraded_from = upgraded_from;
-        report.is_unclean = found.format < SEALED_SINCE;
-        report.repaired = repaired.load(Ordering::Relaxed);
+        let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
         let store = Self {
@@ -144,6 +146,7 @@ impl Store {
             entropy: options.entropy.clone(),
             writing: Mutex::default(),
             head: Mutex::new(report.head),
+            chains,
             archives,
             newcomers: Mutex::new(newcomers),
             newcomers_max: options.newcomers_max,
@@ -174,6 +177,7 @@ impl Store {
             &self.entropy,
             Arc::clone(&newcomers),
             self.newcomers_max,
+            self.chains,
         ) {
             Ok(batch) => batch,
             Err(error) => {
@@ -304,75 +308,12 @@ impl Store {
     }
 }
 
-impl ReadOnlyStore {
-    /// Opens the store at `path` for looking, without changing a byte. Without `keys` everything can be
-    /// read but what identifies people or is written to them.
-    ///
-    /// # Errors
-    /// [`OpenError::InUse`] while an engine runs on it, [`OpenError::NeedsRepair`] when one crashed.
-    pub fn open(path: &Path, cache_bytes: usize, keys: Option<Arc<Keyring>>) -> Result<Self, OpenError> {
-        Self::open_with(path, Archives::beside(path), cache_bytes, keys)
-    }
-
-    /// The same for a copy of the store at `original`, beside which its archives are.
-    ///
-    /// # Errors
-    /// As [`ReadOnlyStore::open`].
-    pub fn open_copy(
-        path: &Path,
-        original: &Path,
-        cache_bytes: usize,
-        keys: Option<Arc<Keyring>>,
-    ) -> Result<Self, OpenError> {
-        Self::open_with(path, Archives::beside(original), cache_bytes, keys)
-    }
-
-    fn open_with(
-        path: &Path,
-        archives: Arc<Archives>,
-        cache_bytes: usize,
-        keys: Option<Arc<Keyring>>,
-    ) -> Result<Self, OpenError> {
-        let mut builder = Builder::new();
-        builder.set_cache_size(cache_bytes);
-        let database = builder.open_read_only(path).map_err(|error| failed(path, error))?;
-        let snapshot = database.begin_read().map_err(Fault::from)?;
-        let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
-        let reader = Reader::locked(snapshot);
-        if meta.format < FORMAT_VERSION {
-            return Err(OpenError::OlderFormat { found: meta.format });
-        }
-        let mut newcomers = Arc::default();
-        if let Some(keys) = &keys {
-            check_keys(&reader, &meta, keys)?;
-            newcomers = Arc::new(reader.read_newcomers(keys)?);
-        }
-        Ok(Self { database, meta, keys, archives, newcomers })
-    }
-
-    /// A snapshot.
-    pub fn reader(&self) -> Result<Reader, ReadError> {
-        let snapshot = self.database.begin_read().map_err(Fault::from)?;
-        let (archives, newcomers) = (Arc::clone(&self.archives), Arc::clone(&self.newcomers));
-        Ok(Reader::new(snapshot, self.keys.clone(), archives, newcomers))
-    }
-
-    /// Copies everything to a new file at `path`. Gives the head of what was copied.
-    ///
-    /// # Errors
-    /// When there is a file already, or it can't be written.
-    pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
-        snapshot_to(&self.database, path, cache_bytes)
-    }
-
-    /// Checks what [`Store::open`] checks.
-    pub fn check(&self) -> Result<OpenReport, OpenError> {
-        check(&self.reader()?, self.meta.created_at)
-    }
-}
-
 /// Copies one snapshot, and gives its head.
-fn snapshot_to(database: &impl ReadableDatabase, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
+pub(crate) fn snapshot_to(
+    database: &impl ReadableDatabase,
+    path: &Path,
+    cache_bytes: usize,
+) -> Result<Head, OpenError> {
     let snapshot = database.begin_read().map_err(Fault::from)?;
     copy(&snapshot, path, cache_bytes)?;
     Ok(Reader::locked(snapshot).head()?)
@@ -402,7 +343,7 @@ fn repair_if_crashed(path: &Path) -> Result<bool, OpenError> {
 }
 
 /// Whether the keys are those that the file was sealed with.
-fn check_keys(reader: &Reader, meta: &Meta, keys: &Keyring) -> Result<(), OpenError> {
+pub(crate) fn check_keys(reader: &Reader, meta: &Meta, keys: &Keyring) -> Result<(), OpenError> {
     let given = keys.masters();
     let missing: Vec<_> = reader.masters()?.into_iter().filter(|id| !given.contains(id)).collect();
     if !missing.is_empty() {
@@ -427,7 +368,7 @@ fn use_master(database: &Database, id: KeyId) -> Result<(), Fault> {
 }
 
 /// A builder, and whether it had to repair the file.
-fn builder(options: &OpenOptions) -> (Builder, Arc<AtomicBool>) {
+pub(crate) fn builder(options: &OpenOptions) -> (Builder, Arc<AtomicBool>) {
     let repaired = Arc::new(AtomicBool::new(false));
     let noticed = Arc::clone(&repaired);
     let mut builder = Builder::new();
@@ -452,10 +393,11 @@ pub(crate) fn failed(path: &Path, error: DatabaseError) -> OpenError {
     }
 }
 
-fn refused(path: &Path, error: MetaError) -> OpenError {
+pub(crate) fn refused(path: &Path, error: MetaError) -> OpenError {
     match error {
         MetaError::Absent => OpenError::NotDunlin { path: path.into() },
         MetaError::Damaged { key } => OpenError::Meta { key },
+        MetaError::Measured => OpenError::Measured { path: path.into() },
         MetaError::Newer { found, known } => OpenError::NewerFormat { found, known },
         MetaError::Fault(fault) => OpenError::Fault(fault),
     }
@@ -476,11 +418,5 @@ impl fmt::Debug for OpenOptions {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("poisoned", &self.is_poisoned()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ReadOnlyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReadOnlyStore")
     }
 }

@@ -174,7 +174,8 @@ impl Persons<'_> {
         let (number, person) = match self.known.entry(to.digits()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                let new = Person::new(to, self.entropy).map_err(|_no_entropy| RecordError::NoCipher)?;
+                let new =
+                    Person::new(to, self.keys, self.entropy).map_err(|_no_entropy| RecordError::NoCipher)?;
                 place.insert((PersonNumber::new(next), new))
             }
         };

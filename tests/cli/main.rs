@@ -12,6 +12,7 @@ mod consent; // who may be texted, and why not
 mod demo; // the README's command keeps its promises
 mod full_disk; // no room, and room again
 mod import; // files, twice
+mod measured; // the daemon of the bench, and what nobody gets from it
 mod message; // send, show, list, cancel, retry
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping

@@ -53,6 +53,13 @@ impl Daemon {
         Self::run(&["sandbox"], variables)
     }
 
+    /// Starts the daemon of the bench on the new directory `data`, with a store that is neither sealed nor
+    /// chained, and with these variables, which it must not heed.
+    pub(crate) fn measured(data: &Path, variables: &[(&str, &str)]) -> Self {
+        let data = data.to_str().unwrap();
+        Self::run(&["bench", "--without", "both", "--dir", data, "--carrier", "127.0.0.1:9"], variables)
+    }
+
     /// Starts a daemon whose data directory is among the variables, with its keys beside it.
     pub(crate) fn start_keyless(variables: &[(&str, &str)]) -> Self {
         Self::spawn(keyless(&["serve", "--listen", "127.0.0.1:0"], variables))

@@ -68,7 +68,11 @@ impl Batch<'_> {
 
     /// Extends the chain over the records of this batch.
     fn write_head(&mut self) -> Result<(), BatchError> {
-        self.head = self.pending.iter().fold(self.head, |head, (seq, bytes)| head.extended(seq, bytes));
+        self.head = if self.chains {
+            self.pending.iter().fold(self.head, |head, (seq, bytes)| head.extended(seq, bytes))
+        } else {
+            self.head.unchained(self.pending.last())
+        };
         let bytes = self.head.to_bytes();
         self.tables.heads.open()?.insert(chain::NEWEST, bytes.as_slice()).map_err(Fault::from)?;
         Ok(())

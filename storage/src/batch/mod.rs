@@ -50,6 +50,8 @@ pub struct Batch<'txn> {
     pub(crate) entropy: Entropy,
     /// The head of the chain before this batch; after its end, with it.
     head: Head,
+    /// Whether the records extend the chain: always, but in a store that is measured without it.
+    chains: bool,
     /// Actors whose number was looked up.
     pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
@@ -97,6 +99,7 @@ impl<'txn> Batch<'txn> {
         entropy: &Entropy,
         newcomers: Arc<Newcomers>,
         newcomers_max: usize,
+        chains: bool,
     ) -> Result<Self, ReadError> {
         let mut tables = Tables::new(transaction);
         let head = chain::newest(tables.heads.open()?)?;
@@ -106,6 +109,7 @@ impl<'txn> Batch<'txn> {
             keyring: Arc::clone(keyring),
             entropy: entropy.clone(),
             head,
+            chains,
             actors: BTreeMap::new(),
             persons: BTreeMap::new(),
             met: BTreeMap::new(),

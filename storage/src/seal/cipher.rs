@@ -2,7 +2,10 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-use super::keyring::Key;
+use super::keyring::{KEY_BYTES, Key};
+
+/// What stands where the tag would, under a key that seals nothing.
+const BLANK_TAG: [u8; 16] = [0; 16];
 
 /// Where a sealed value stands: what it is bound to, and its nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +41,30 @@ impl Place {
 /// Seals `plain` in place: afterwards it is 16 bytes longer and says nothing. `None` when the
 /// cipher is not available, which no supported machine is known for.
 pub(crate) fn seal(key: &Key, place: Place, plain: &mut Vec<u8>) -> Option<()> {
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key.bytes()).ok()?);
+    let key = match key {
+        Key::Secret(bytes) => aes(bytes)?,
+        Key::Blank => {
+            plain.extend_from_slice(&BLANK_TAG);
+            return Some(());
+        }
+    };
     key.seal_in_place_append_tag(place.nonce(), place.bound(), plain).ok()
 }
 
 /// Opens what [`seal`] made for the same place with the same key; `None` for anything else.
 pub(crate) fn open(key: &Key, place: Place, sealed: &[u8]) -> Option<Vec<u8>> {
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key.bytes()).ok()?);
+    let key = match key {
+        Key::Secret(bytes) => aes(bytes)?,
+        Key::Blank => return sealed.strip_suffix(&BLANK_TAG).map(<[u8]>::to_vec),
+    };
     let mut plain = sealed.to_vec();
     let length = key.open_in_place(place.nonce(), place.bound(), &mut plain).ok()?.len();
     plain.truncate(length);
     Some(plain)
+}
+
+fn aes(bytes: &[u8; KEY_BYTES]) -> Option<LessSafeKey> {
+    UnboundKey::new(&AES_256_GCM_SIV, bytes).ok().map(LessSafeKey::new)
 }
 
 #[cfg(test)]

@@ -19,23 +19,51 @@ const HEADING: &str = "dunlin keys 1";
 /// Most master keys in one keyring: the current one and those that rotations left.
 const MASTERS_MAX: usize = 16;
 
+/// Sends neighbours far apart and no two numbers to the same place: 2^128 divided by the golden ratio, odd.
+const SCATTER: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
 /// A secret key. Wiped when dropped, never printed.
 #[derive(Clone)]
-pub(crate) struct Key(Zeroizing<[u8; KEY_BYTES]>);
+pub(crate) enum Key {
+    /// Seals.
+    Secret(Zeroizing<[u8; KEY_BYTES]>),
+    /// Seals nothing, for stores that are [measured](crate::Store::measured). No text, row or option
+    /// makes one, only [`Keyring::blank`].
+    Blank,
+}
 
 impl Key {
     pub(crate) fn new(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self::Secret(Zeroizing::new(bytes))
     }
 
     pub(crate) fn draw(entropy: &Entropy) -> Result<Self, EntropyError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         entropy.fill(bytes.as_mut_slice())?;
-        Ok(Self(bytes))
+        Ok(Self::Secret(bytes))
+    }
+
+    /// A new key to be wrapped by this one.
+    pub(crate) fn draw_wrapped(&self, entropy: &Entropy) -> Result<Self, EntropyError> {
+        match self {
+            Self::Secret(_) => Self::draw(entropy),
+            Self::Blank => Ok(Self::Blank),
+        }
+    }
+
+    /// The key with these bytes, which this one wrapped.
+    pub(crate) fn unwrapped(&self, bytes: [u8; KEY_BYTES]) -> Self {
+        match self {
+            Self::Secret(_) => Self::new(bytes),
+            Self::Blank => Self::Blank,
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8; KEY_BYTES] {
-        &self.0
+        match self {
+            Self::Secret(bytes) => bytes,
+            Self::Blank => &[0; KEY_BYTES],
+        }
     }
 
     fn id(&self) -> KeyId {
@@ -128,6 +156,11 @@ impl Keyring {
         Self { retired: Vec::new(), ..self.clone() }
     }
 
+    /// Keys that seal nothing, for a store that is [measured](crate::Store::measured).
+    pub(crate) fn blank() -> Self {
+        Self::of(Key::Blank, Vec::new(), Key::Blank)
+    }
+
     fn of(current: Key, retired: Vec<(KeyId, Key)>, index: Key) -> Self {
         let blind = hmac::Key::new(hmac::HMAC_SHA256, index.bytes());
         Self { current: (current.id(), current), retired, index, blind }
@@ -162,8 +195,12 @@ impl Keyring {
     }
 
     /// What a phone number is looked up by: nobody without the key can tell the number from it, nor
-    /// try all numbers.
+    /// try all numbers. A blank key scatters numbers and hides nothing, so that the index has the
+    /// same work with them.
     pub(crate) fn blind(&self, number: PhoneNumber) -> [u8; 16] {
+        if matches!(self.index, Key::Blank) {
+            return u128::from(number.digits()).wrapping_mul(SCATTER).to_be_bytes();
+        }
         let tag = hmac::sign(&self.blind, &number.digits().to_le_bytes());
         let mut hash = [0; 16];
         hash.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
@@ -245,7 +282,7 @@ fn key(hex: &str) -> Option<Key> {
         let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
-    Some(Key(bytes))
+    Some(Key::Secret(bytes))
 }
 
 impl fmt::Debug for Keyring {

@@ -17,6 +17,7 @@ mod disk; // a disk in memory that can fail, and that forgets what was not synce
 mod faults; // failed and torn commits
 mod fixture; // files and bytes of every format stay readable
 mod lists; // pages, indexes, timers, lives
+mod measured; // stores without seals or chain, which nothing opens
 mod newcomers; // persons that the index takes in later
 mod opening; // creating, locking, refusing
 mod sealing; // nobody reads a person's texts without the keys, or after an erasure

@@ -14,12 +14,12 @@ use crate::opening::{CACHE_BYTES, keys, options};
 use crate::story::{asked, at, person, recipient, tell};
 use crate::verifying::assert_sound;
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// Every form in which the number or the text of a message could stand in a file.
-fn in_clear(n: u8) -> Vec<Vec<u8>> {
+pub(crate) fn in_clear(n: u8) -> Vec<Vec<u8>> {
     let request = asked(n);
     let digits = request.to.digits();
     let mut forms = vec![
