@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dunlin_storage::{ReadOnlyStore, TableSize, Without};
+use dunlin_storage::{ReadOnlyStore, Reader, TableSize, Without};
 use dunlin_workflows::message::StateName;
 use serde::{Deserialize, Serialize};
 
+use crate::bench::archived::{self, Archived};
 use crate::bench::connection::{self, Connection, write_request};
 use crate::bench::error::BenchError;
 use crate::bench::figure::{float, per_second, ratio};
@@ -58,6 +59,8 @@ pub struct Lives {
     pub file_bytes_per_life: f64,
     /// Bytes of the pages that hold the store's tables, per life: what the file has in use.
     pub table_bytes_per_life: f64,
+    /// What is left of that once the lives are archived; `None` for a store that leaves something out.
+    pub archived: Option<Archived>,
 }
 
 /// Processor seconds per 1,000 lives.
@@ -129,6 +132,10 @@ pub async fn measure(
     let path = stand.store("lives");
     let table_bytes = delivered(&path, count)?;
     let file_bytes = std::fs::metadata(&path)?.len();
+    let archived = match without {
+        None => Some(archived::measure(&path, stand.keys("lives")?, count)?),
+        Some(_) => None,
+    };
     stand.clear("lives")?;
     let per_1000 = |cpu: Duration| ratio(cpu.as_secs_f64() * 1000.0, f64::from(count));
     let [daemon, sandbox, callers] = run.seen.cpu.map(per_1000);
@@ -148,6 +155,7 @@ pub async fn measure(
         proportional: run.server.proportional,
         file_bytes_per_life: ratio(float(file_bytes), f64::from(count)),
         table_bytes_per_life: ratio(float(table_bytes), f64::from(count)),
+        archived,
     })
 }
 
@@ -218,6 +226,12 @@ pub async fn doubled(carrier: SocketAddr, count: u32) -> Result<u64, BenchError>
     Ok(u64::try_from(ledger.len().saturating_sub(distinct.len())).unwrap_or(u64::MAX))
 }
 
+/// Bytes of the pages that hold the tables.
+pub(super) fn table_bytes(reader: &Reader) -> Result<u64, BenchError> {
+    let bytes = |table: TableSize| table.stored_bytes.saturating_add(table.overhead_bytes);
+    Ok(reader.sizes()?.into_iter().map(bytes).fold(0, u64::saturating_add))
+}
+
 /// Checks in the store itself that every life ended as delivered; gives the bytes that its tables use.
 fn delivered(path: &Path, count: u32) -> Result<u64, BenchError> {
     let store = ReadOnlyStore::open_measured(path, CACHE_BYTES)?;
@@ -226,8 +240,7 @@ fn delivered(path: &Path, count: u32) -> Result<u64, BenchError> {
     let found =
         totals.iter().find(|(state, _)| *state == StateName::Delivered).map_or(0, |(_, total)| *total);
     if found == u64::from(count) {
-        let bytes = |table: TableSize| table.stored_bytes.saturating_add(table.overhead_bytes);
-        return Ok(reader.sizes()?.into_iter().map(bytes).fold(0, u64::saturating_add));
+        return table_bytes(&reader);
     }
     Err(BenchError::Broken(format!(
         "{found} of {count} lives ended as delivered; the store counts {totals:?}"

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod accepts;
+pub mod archived;
 pub mod connection;
 pub mod error;
 pub mod exchanges;

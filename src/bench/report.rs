@@ -33,6 +33,7 @@ const AIM: Aim = Aim {
     cpu_seconds_per_1000: 0.2,
     resident_mb: 80.0,
     table_bytes: 1_200.0,
+    archive_bytes: 300.0,
     restart_seconds: 2.0,
     schedules_mb: 64.0,
     schedules_restart_seconds: 10.0,
@@ -52,6 +53,7 @@ struct Aim {
     cpu_seconds_per_1000: f64,
     resident_mb: f64,
     table_bytes: f64,
+    archive_bytes: f64,
     restart_seconds: f64,
     schedules_mb: f64,
     schedules_restart_seconds: f64,
@@ -208,7 +210,7 @@ fn life_rows(lives: &Lives) -> Vec<Row> {
     let mb = |bytes: u64| float(bytes) / 1_000_000.0;
     let resident = mb(lives.resident_max);
     let commits_per_second = lives.per_second * ratio(float(lives.commits), f64::from(lives.count));
-    vec![
+    let mut rows = vec![
         Row::new(
             format!("whole lives, {} texts", grouped(f64::from(lives.count))),
             format!("{}/s", grouped(lives.per_second)),
@@ -237,7 +239,15 @@ fn life_rows(lives: &Lives) -> Vec<Row> {
             "- on disk, the file, which grows in steps",
             format!("{} B/text", grouped(lives.file_bytes_per_life)),
         ),
-    ]
+    ];
+    rows.extend(lives.archived.map(|archived| {
+        let bytes = archived.archive_bytes_per_life;
+        let left = grouped(archived.table_bytes_per_life);
+        Row::new("- on disk once archived", format!("{} B/text", grouped(bytes)))
+            .aim("300 B", bytes <= AIM.archive_bytes)
+            .beside(format!("{left} B/person stay in the store"))
+    }));
+    rows
 }
 
 fn exchange_row(exchanges: &Exchanges, lives: Option<&Lives>) -> Row {

@@ -4,13 +4,16 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_storage::Without;
+use dunlin_storage::{Keyring, Without};
 use tempfile::TempDir;
 
 use crate::bench::connection;
+use crate::bench::error::BenchError;
 use crate::bench::process::{Process, ProcessError};
+use crate::keys::KeySources;
 
 /// The account at the sandbox; nobody else knows the address.
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
@@ -81,6 +84,18 @@ impl Stand {
     /// The store's file of one measurement.
     pub fn store(&self, name: &str) -> PathBuf {
         self.data(name).join(crate::daemon::STORE_FILE)
+    }
+
+    /// The keys that the daemon of one measurement made beside its data.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn keys(&self, name: &str) -> Result<Arc<Keyring>, BenchError> {
+        let sources = KeySources { given: None, credentials: None, data: self.data(name) };
+        let broken =
+            |error: &dyn std::fmt::Display| BenchError::Broken(format!("the keys of {name}: {error}"));
+        let found = sources.find().map_err(|error| broken(&error))?;
+        found.map(|keys| keys.ring).ok_or_else(|| broken(&"there are none"))
     }
 
     /// Removes what one measurement left.
