@@ -68,7 +68,7 @@ impl ReadOnlyStore {
         Ok(Self { database, meta, keys, archives, newcomers })
     }
 
-    /// The same without keys, also of a store that was made to be [measured](Store::measured).
+    /// The same without keys, also of a store that was made to be [measured](crate::Store::measured).
     ///
     /// # Errors
     /// As [`ReadOnlyStore::open`].
@@ -93,7 +93,7 @@ impl ReadOnlyStore {
         snapshot_to(&self.database, path, cache_bytes)
     }
 
-    /// Checks what [`Store::open`] checks.
+    /// Checks what [`Store::open`](crate::Store::open) checks.
     pub fn check(&self) -> Result<OpenReport, OpenError> {
         check(&self.reader()?, self.meta.created_at)
     }
