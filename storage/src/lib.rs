@@ -38,6 +38,7 @@ mod reader;
 )]
 pub mod record;
 pub mod recovery;
+mod roomy_file;
 mod rotation;
 mod seal;
 mod stopped;

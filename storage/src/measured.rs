@@ -15,6 +15,7 @@ use crate::error::{Fault, OpenError};
 use crate::meta::{MEASURED, Meta};
 use crate::reader::Reader;
 use crate::recovery::OpenReport;
+use crate::roomy_file;
 use crate::seal::Keyring;
 use crate::store::{OpenOptions, Store, builder, failed, refused};
 
@@ -66,7 +67,7 @@ impl Store {
             return Err(OpenError::Io { path: path.into(), source });
         }
         let (builder, _repaired) = builder(&options);
-        let database = builder.open(path).map_err(|error| failed(path, error))?;
+        let database = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
         let snapshot = database.begin_read().map_err(Fault::from)?;
         let meta = Meta::take_measured(&snapshot).map_err(|error| refused(path, error))?;
         let (reader, archives) = (Reader::locked(snapshot), Archives::none());

@@ -5,7 +5,7 @@
 //! crash loses nothing: the row of a person holds their number, sealed, and `meta` says up to which
 //! person the index is complete; opening hashes the numbers of those after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
@@ -31,7 +31,7 @@ pub(crate) type Hash = [u8; 16];
 /// Persons who are not in the index yet, by hash. Shared between the writer and snapshots; when the
 /// index takes them in, the writer begins new ones and older snapshots keep these.
 #[derive(Default)]
-pub(crate) struct Newcomers(RwLock<BTreeMap<Hash, PersonNumber>>);
+pub(crate) struct Newcomers(RwLock<HashMap<Hash, PersonNumber>>);
 
 impl Newcomers {
     /// The newcomer with this hash. A snapshot may be older: whether they are in it, its rows tell.
@@ -46,7 +46,8 @@ impl Newcomers {
 
     /// All of them, in the order of the index.
     pub(crate) fn all(&self) -> BTreeMap<Hash, PersonNumber> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let hashes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        hashes.iter().map(|(hash, number)| (*hash, *number)).collect()
     }
 
     /// More of them.
@@ -72,7 +73,7 @@ impl Reader {
     /// Hashes the number of every person after the last one in the index.
     pub(crate) fn read_newcomers(&self, keyring: &Keyring) -> Result<Newcomers, ReadError> {
         let first = self.indexed()?.get().saturating_add(1);
-        let mut hashes = BTreeMap::new();
+        let mut hashes = HashMap::new();
         for entry in self.open(table::PERSONS)?.range(first..).map_err(Fault::from)? {
             let (number, row) = entry.map_err(Fault::from)?;
             let number = PersonNumber::new(number.value());

@@ -20,7 +20,7 @@ use crate::newcomers::Newcomers;
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
-use crate::{table, upgrade};
+use crate::{roomy_file, table, upgrade};
 
 /// Page cache of a repair, in bytes.
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
@@ -83,7 +83,7 @@ impl Store {
         let was_repaired = repair_if_crashed(path)?;
         let (builder, repaired) = builder(options);
         repaired.fetch_or(was_repaired, Ordering::Relaxed);
-        let database = builder.open(path).map_err(|error| failed(path, error))?;
+        let database = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
         Self::start(database, path, Archives::beside(path), options, created, &repaired)
     }
 

@@ -72,6 +72,8 @@ pub struct Batch<'txn> {
     pub(crate) last_person: Option<PersonNumber>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
+    /// The highest id in the file, once asked for; all zeros when there is none.
+    last_id: Option<MessageId>,
     /// What failed below, first.
     fault: Option<FaultKind>,
 }
@@ -124,6 +126,7 @@ impl<'txn> Batch<'txn> {
             created: BTreeMap::new(),
             learned: BTreeMap::new(),
             last_number: None,
+            last_id: None,
             fault: None,
         })
     }
@@ -149,6 +152,17 @@ impl<'txn> Batch<'txn> {
     pub fn number_of_id(&mut self, id: MessageId) -> Result<Option<MessageNumber>, BatchError> {
         if let Some(number) = self.created.get(&id) {
             return Ok(Some(*number));
+        }
+        let last = if let Some(last) = self.last_id {
+            last
+        } else {
+            let read = highest_id(&mut self.tables);
+            self.noted(read)?
+        };
+        self.last_id = Some(last);
+        // Ids that are made on acceptance ascend: most are higher than any before, and need no search.
+        if last < id {
+            return Ok(None);
         }
         let read = stored_id(&mut self.tables, id);
         self.noted(read)
@@ -382,6 +396,11 @@ impl fmt::Debug for Batch<'_> {
 fn highest(tables: &mut Tables<'_>) -> Result<MessageNumber, BatchError> {
     let last = tables.messages.open()?.last().map_err(Fault::from)?;
     Ok(MessageNumber::new(last.map_or(0, |(number, _)| number.value())))
+}
+
+fn highest_id(tables: &mut Tables<'_>) -> Result<MessageId, BatchError> {
+    let last = tables.message_ids.open()?.last().map_err(Fault::from)?;
+    Ok(MessageId::from_bytes(last.map_or([0; 16], |(id, _)| *id.value())))
 }
 
 fn stored_id(tables: &mut Tables<'_>, id: MessageId) -> Result<Option<MessageNumber>, BatchError> {
