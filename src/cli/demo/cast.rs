@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::timeline::written;
 
 /// Recipients that fail in our carrier, and how many texts go to each.
-const TROUBLED: [&str; 4] = ["+15005550001", "+15005550004", "+15005551003", "+15005551007"];
+const TROUBLED: [&str; 4] = ["+15005550001", "+15005550003", "+15005551003", "+15005551007"];
 /// Texts per recipient in [`TROUBLED`].
 const TROUBLED_EACH: usize = 2;
 /// One text of this many is scheduled.
