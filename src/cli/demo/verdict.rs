@@ -95,9 +95,6 @@ impl Verdict {
             }
         } else if message.is_final() && message.error.is_some() {
             one_more(self.failed.entry(message.why()).or_default());
-        } else if message.state == "suppressed" {
-            // The provider said so of an earlier text to the same number.
-            one_more(self.failed.entry("the recipient opted out; not sent".to_owned()).or_default());
         } else if message.waits_for_a_person() {
             one_more(&mut self.waiting_for_a_person);
         } else {
