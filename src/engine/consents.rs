@@ -4,11 +4,9 @@ use dunlin_storage::By;
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::consent::{self, Consent, Inbound, Meaning, Reply};
 use dunlin_workflows::id::PersonNumber;
-use dunlin_workflows::message::{Command, Event, Message, State};
+use dunlin_workflows::message::{Command, Message};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::Source;
-use dunlin_workflows::timestamp::Timestamp;
 
 use crate::engine::ask::Whom;
 use crate::engine::turn::{Turn, TurnError};
@@ -36,7 +34,7 @@ impl Turn<'_, '_> {
         let person = self.person(from, by)?;
         let heard = consent::Command::Hear(inbound.clone());
         let (before, after) = self.tell(person, &heard, by, None)?;
-        Ok(consent::reply(&before, &after, inbound))
+        Ok(consent::reply(&before, &after, inbound, self.rules.sending))
     }
 
     /// Somebody tells of a person's consent.
@@ -59,7 +57,7 @@ impl Turn<'_, '_> {
 
     /// The provider refused a message to somebody because they opted out.
     pub(super) fn refused(&mut self, before: &Message, by: By) -> Result<(), TurnError> {
-        let tried_at = tried_at(before).unwrap_or(self.now);
+        let tried_at = before.state.tried_at().unwrap_or(self.now);
         if self.batch.is_known(before.person)? {
             let refuse = consent::Command::Refuse { tried_at };
             self.tell(before.person, &refuse, by, None)?;
@@ -96,33 +94,5 @@ impl Turn<'_, '_> {
             }
         }
         Ok((before, after))
-    }
-}
-
-/// Whether an event says that the provider refuses texts to somebody because they opted out.
-pub(super) fn says_opted_out(event: &Event) -> bool {
-    let (Event::AttemptFailed { failure, .. } | Event::StatusReported { failure: Some(failure), .. }) = event
-    else {
-        return false;
-    };
-    failure.class == FailureClass::OptedOut
-}
-
-/// When the newest attempt of a message was made, as far as its state tells.
-fn tried_at(message: &Message) -> Option<Timestamp> {
-    match message.state {
-        State::Submitting { since } | State::Submitted { since, .. } => Some(since),
-        State::Sent { submitted_at, .. } => Some(submitted_at),
-        State::Unknown { started_at, .. } => Some(started_at),
-        State::Accepted
-        | State::Held { .. }
-        | State::Due { .. }
-        | State::Unconfirmed { .. }
-        | State::Delivered
-        | State::Undelivered
-        | State::Failed
-        | State::Canceled
-        | State::Expired
-        | State::Suppressed { .. } => None,
     }
 }

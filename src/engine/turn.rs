@@ -15,7 +15,6 @@ use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
-use crate::engine::consents::says_opted_out;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
 use crate::engine::provider::Submission;
@@ -178,7 +177,7 @@ impl Turn<'_, '_> {
         let (timer, by) = (message::timer(&after, self.rules), by.into());
         self.batch.record(number, self.now, by, events, &after, timer)?;
         self.route(number, Some(before), &after)?;
-        if events.iter().any(says_opted_out) {
+        if events.iter().any(Event::says_opted_out) {
             self.refused(before, by)?;
         }
         Ok(after)

@@ -31,7 +31,7 @@ pub(super) async fn audit(
     Extract(app): Extract<Arc<App>>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Problem> {
-    let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
+    let wanted = Wanted::parse(query.as_deref(), app.edge.default_region)?;
     paging::read(app, move |reader| wanted.page(reader)).await.map(Json)
 }
 
@@ -58,12 +58,8 @@ impl Wanted {
         Ok(json!({"data": rows?, "has_more": next_cursor.is_some(), "next_cursor": next_cursor}))
     }
 
-    fn parse(query: &str, region: Option<Region>) -> Result<Self, Problem> {
-        let mut wanted = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            wanted.take(&name, &value, region)?;
-        }
-        Ok(wanted)
+    fn parse(query: Option<&str>, region: Option<Region>) -> Result<Self, Problem> {
+        paging::wanted(query, |wanted: &mut Self, name, value| wanted.take(name, value, region))
     }
 
     fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {

@@ -39,22 +39,23 @@ struct Wanted {
 
 impl Wanted {
     fn parse(query: Option<&str>, region: Option<Region>) -> Result<Self, Problem> {
-        let mut wanted = Self::default();
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let refuse = |why: &dyn std::fmt::Display| paging::refused(&name, &value, why);
-            match name.as_ref() {
-                "to" => {
-                    wanted.to = Some(PhoneNumber::parse(&value, region).map_err(|error| refuse(&error))?);
-                }
-                "person" => {
-                    let number = value.parse().map_err(|_no_number| refuse(&"expected a number"))?;
-                    wanted.person = Some(PersonNumber::new(number));
-                }
-                known if wanted.paging.take(known, &value)? => {}
-                unknown => return Err(paging::unknown(unknown, "limit, cursor, to, person")),
-            }
+        paging::wanted(query, |wanted: &mut Self, name, value| wanted.take(name, value, region))
+    }
+
+    fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {
+        if self.paging.take(name, value)? {
+            return Ok(());
         }
-        Ok(wanted)
+        let refuse = |why: &dyn std::fmt::Display| paging::refused(name, value, why);
+        match name {
+            "to" => self.to = Some(PhoneNumber::parse(value, region).map_err(|error| refuse(&error))?),
+            "person" => {
+                let number = value.parse().map_err(|_no_number| refuse(&"expected a number"))?;
+                self.person = Some(PersonNumber::new(number));
+            }
+            unknown => return Err(paging::unknown(unknown, "limit, cursor, to, person")),
+        }
+        Ok(())
     }
 
     /// The person, by either name.

@@ -11,10 +11,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::consent::Reply;
 
+use crate::http::App;
 use crate::http::problem::Problem;
 use crate::http::webhook::{ours, signed, unreadable};
 use crate::http::whole_body::WholeBody;
-use crate::http::{App, Mode};
 use crate::twilio::inbound::InboundText;
 
 /// Largest body of a text, in bytes: 1,600 characters of four bytes each, escaped, with room for the rest.
@@ -42,10 +42,9 @@ pub(super) async fn inbound(
         Some(from) => app.on_duty()?.engine.text(from, text.inbound).await?,
         None => Reply::Nothing,
     };
-    // A confirmation is a text too, and nothing is sent while sending is switched off.
     let twiml = match reply {
-        Reply::Confirmation if app.edge.mode != Mode::Off => CONFIRMATION,
-        Reply::Confirmation | Reply::Nothing => NOTHING,
+        Reply::Confirmation => CONFIRMATION,
+        Reply::Nothing => NOTHING,
     };
     Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response())
 }

@@ -43,7 +43,7 @@ pub(super) async fn list(
     Extract(app): Extract<Arc<App>>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page>, Problem> {
-    let wanted = Wanted::parse(query.as_deref().unwrap_or_default(), app.edge.default_region)?;
+    let wanted = Wanted::parse(query.as_deref(), app.edge.default_region)?;
     paging::read(app, move |reader| Ok(wanted.page(reader)?)).await.map(Json)
 }
 
@@ -120,12 +120,8 @@ impl Wanted {
             && (self.priorities.is_empty() || self.priorities.contains(&message.priority))
     }
 
-    fn parse(query: &str, region: Option<Region>) -> Result<Self, Problem> {
-        let mut wanted = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            wanted.take(&name, &value, region)?;
-        }
-        Ok(wanted)
+    fn parse(query: Option<&str>, region: Option<Region>) -> Result<Self, Problem> {
+        paging::wanted(query, |wanted: &mut Self, name, value| wanted.take(name, value, region))
     }
 
     fn take(&mut self, name: &str, value: &str, region: Option<Region>) -> Result<(), Problem> {

@@ -49,6 +49,18 @@ impl Paging {
     }
 }
 
+/// What a query asks for: `take` hears of its fields, one after the other.
+pub(super) fn wanted<T: Default>(
+    query: Option<&str>,
+    take: impl Fn(&mut T, &str, &str) -> Result<(), Problem>,
+) -> Result<T, Problem> {
+    let mut wanted = T::default();
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        take(&mut wanted, &name, &value)?;
+    }
+    Ok(wanted)
+}
+
 /// The cursor that leads on from a number.
 pub(super) fn cursor(before: u64) -> String {
     format!("{before:x}")

@@ -31,6 +31,7 @@ mod newcomers;
 mod orphan;
 mod person;
 mod projection;
+mod read_only_store;
 mod reader;
 #[expect(
     clippy::mem_forget,
@@ -41,7 +42,6 @@ pub mod recovery;
 mod roomy_file;
 mod rotation;
 mod seal;
-mod stopped;
 mod store;
 mod switch;
 mod table;
@@ -64,9 +64,9 @@ pub use newcomers::NEWCOMERS_MAX;
 pub use orphan::{ORPHANS_MAX, ORPHANS_PER_SID_MAX, Orphan};
 pub use person::Content;
 pub use projection::{LaneProjection, Projection};
+pub use read_only_store::ReadOnlyStore;
 pub use reader::{Entry, RawRecord, Reader, TableSize};
 pub use record::{Event, PersonEvent, Record, RecordError};
 pub use recovery::OpenReport;
 pub use seal::{Entropy, EntropyError, KeyId, Keyring, KeyringError};
-pub use stopped::ReadOnlyStore;
 pub use store::{OpenOptions, Store, repair};

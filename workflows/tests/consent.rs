@@ -7,6 +7,7 @@ use dunlin_workflows::consent::{
     decide, read, reply,
 };
 use dunlin_workflows::id::ProviderSid;
+use dunlin_workflows::rules::Sending;
 use dunlin_workflows::timestamp::Timestamp;
 use proptest::prelude::*;
 
@@ -204,7 +205,9 @@ fn who_opts_out_is_told_so_once_and_never_beside_the_provider() {
         let before = Person::hears(before);
         let mut after = before.clone();
         after.tell(&Command::Hear(inbound.clone()), at(9)).unwrap();
-        reply(&before.consent, &after.consent, inbound) == Reply::Confirmation
+        let off = reply(&before.consent, &after.consent, inbound, Sending::Disabled);
+        assert_eq!(off, Reply::Nothing, "a confirmation is a text too");
+        reply(&before.consent, &after.consent, inbound, Sending::Enabled) == Reply::Confirmation
     };
     assert!(!confirmed(&[], &text(7, " stop ")), "the provider answers its own keywords");
     assert!(!confirmed(&[], &Inbound { opt_out_type: Some(OptOutType::Stop), ..text(7, "opt out") }));

@@ -9,13 +9,13 @@
 //! Texts stand in an archive as in the journal: sealed with their person's key, which is in the store
 //! alone. Erasing a person makes them unreadable in every archive and every copy of one.
 
+mod archiving;
 mod block;
 mod error;
 mod file;
 mod find;
 mod prune;
 mod segment;
-mod store;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use archiving::{ArchiveRequest, Archived};
 pub use error::{ArchiveError, ArchiveFlaw};
 pub use find::Located;
 pub use segment::Segment;
-pub use store::{ArchiveRequest, Archived};
 
 use crate::error::ReadError;
 use file::ArchiveFile;
@@ -104,8 +104,10 @@ pub fn copy_archives(segments: &[Segment], from: &Path, to: &Path) -> Result<(),
     sync_directory(&to)
 }
 
+/// Makes the directory of archives; its own name must survive a power loss as well.
 fn make_directory(path: &Path) -> Result<(), ArchiveError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+    path.parent().map_or(Ok(()), sync_directory)
 }
 
 fn sync_directory(path: &Path) -> Result<(), ArchiveError> {

@@ -4,6 +4,7 @@ use crate::actor::Reason;
 use crate::consent::keyword::{self, Meaning};
 use crate::consent::{Command, Consent, Event, Finding, How, Inbound, Rejection, Standing};
 use crate::id::ProviderSid;
+use crate::rules::Sending;
 use crate::timestamp::Timestamp;
 
 /// Decides what something that was told makes of a person's consent. Nothing new makes no event.
@@ -94,8 +95,9 @@ pub enum Reply {
 }
 
 /// How a text is answered that made `after` of `before`: whoever just opted out is told so once, unless
-/// the provider does it.
-pub fn reply(before: &Consent, after: &Consent, inbound: &Inbound) -> Reply {
+/// the provider does it. A confirmation is a text too, and nothing is sent while sending is switched off.
+pub fn reply(before: &Consent, after: &Consent, inbound: &Inbound, sending: Sending) -> Reply {
     let just_out = !before.standing.is_out() && after.standing.is_out();
-    if just_out && !keyword::provider_answers(inbound) { Reply::Confirmation } else { Reply::Nothing }
+    let may_answer = sending == Sending::Enabled && !keyword::provider_answers(inbound);
+    if just_out && may_answer { Reply::Confirmation } else { Reply::Nothing }
 }

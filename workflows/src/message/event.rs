@@ -4,6 +4,7 @@ use crate::actor::Reason;
 use crate::id::{Attempt, MessageId, ProviderSid};
 use crate::message::{Failure, Hold, ProviderStatus, Terms};
 use crate::policy::Ban;
+use crate::provider_error::FailureClass;
 use crate::timestamp::Timestamp;
 
 /// One thing that happened to one message. When it happened stands in the record around it.
@@ -164,6 +165,16 @@ pub enum Counts {
 }
 
 impl Event {
+    /// Whether it says that the provider refuses texts to the recipient because they opted out.
+    pub fn says_opted_out(&self) -> bool {
+        let (Self::AttemptFailed { failure, .. } | Self::StatusReported { failure: Some(failure), .. }) =
+            self
+        else {
+            return false;
+        };
+        failure.class == FailureClass::OptedOut
+    }
+
     /// The event's name in exports, logs and the API.
     pub fn name(&self) -> &'static str {
         match self {

@@ -239,6 +239,25 @@ impl StateName {
 }
 
 impl State {
+    /// When the newest attempt was made, as far as the state tells.
+    pub fn tried_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Submitting { since } | Self::Submitted { since, .. } => Some(since),
+            Self::Sent { submitted_at, .. } => Some(submitted_at),
+            Self::Unknown { started_at, .. } => Some(started_at),
+            Self::Accepted
+            | Self::Held { .. }
+            | Self::Due { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Delivered
+            | Self::Undelivered
+            | Self::Failed
+            | Self::Canceled
+            | Self::Expired
+            | Self::Suppressed { .. } => None,
+        }
+    }
+
     /// The state without its data.
     pub fn name(self) -> StateName {
         match self {
