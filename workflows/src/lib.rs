@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
 //! (whether a person agrees), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
-//! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
+//! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the clock shows where somebody is).
 
 pub mod actor;
 pub mod body;
@@ -21,3 +21,4 @@ pub mod segment;
 pub mod source;
 pub mod timestamp;
 pub mod what_if;
+pub mod zone;
