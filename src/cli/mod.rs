@@ -17,6 +17,7 @@ mod erase;
 mod exit;
 mod explain;
 mod export;
+mod failures;
 pub mod import;
 mod instant;
 mod keys;
@@ -25,6 +26,7 @@ mod message;
 mod offline;
 mod output;
 mod pages;
+mod recover;
 mod replay;
 mod restore;
 mod retry;
@@ -85,6 +87,10 @@ enum Command {
     Cancel(cancel::Cancel),
     /// Try a message again
     Retry(retry::Retry),
+    /// Texts that came to nothing, grouped by why, with what to do
+    Failures(failures::Failures),
+    /// Try texts again that came to nothing, many together
+    Recover(recover::Recover),
     /// Send the texts in a file of JSON lines or CSV
     Import(import::Import),
     /// Write the journal as JSON lines
@@ -168,6 +174,8 @@ impl Command {
             Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),
             Self::Retry(retry) => wait_for(retry.run(output)),
+            Self::Failures(failures) => wait_for(failures.run(output)),
+            Self::Recover(recover) => wait_for(recover.run(output)),
             Self::Import(import) => wait_for(import.run(output)),
             Self::Doctor(doctor) => wait_for(doctor.run(output)),
             Self::Export(export) => export.run(output),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use dunlin_storage::{By, Idempotency, JournalSeq, record};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
-use dunlin_workflows::id::{MessageId, MessageNumber};
+use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
-use crate::engine::ask::{Ask, AskError, Found, Receipt, Retried, Target, Wish};
+use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
 use crate::engine::turn::{Turn, TurnError};
 
 /// Answers that must not be given before the transaction they rest on is durable.
@@ -52,9 +52,13 @@ impl Answers {
                 let state = locate(turn, target).and_then(|number| turn.asked(number, &command, &origin));
                 self.ready.push(Ready::Done(reply, said(state)?));
             }
-            Ask::Retry { target, id, expires_at, origin, reply } => {
-                let retried = retry(turn, target, id, expires_at, &origin);
+            Ask::Retry { again, origin, reply } => {
+                let retried = retry(turn, &again, &origin);
                 self.ready.push(Ready::Retried(reply, said(retried)?));
+            }
+            Ask::Recover { again, claim, origin, reply } => {
+                let receipts = recover(turn, &again, claim, &origin)?;
+                self.ready.push(Ready::Accepted(reply, receipts));
             }
             Ask::Callback { named, report, reply } => {
                 turn.hear(named, report)?;
@@ -185,30 +189,57 @@ fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestam
     }
 }
 
-fn retry(
-    turn: &mut Turn<'_, '_>,
-    target: Target,
-    id: MessageId,
-    expires_at: Option<Timestamp>,
-    origin: &Origin,
-) -> Result<Retried, TurnError> {
-    let number = locate(turn, target)?;
+fn retry(turn: &mut Turn<'_, '_>, again: &Again, origin: &Origin) -> Result<Retried, TurnError> {
+    let number = locate(turn, again.target)?;
     let message = turn.load(number)?.ok_or(TurnError::NotFound)?;
     let finalized = next(&message, turn.rules) == Next::Nothing;
     if !finalized {
-        return Ok(Retried::Same(turn.asked(number, &Command::Retry { id }, origin)?));
+        let command = Command::Retry { id: again.id };
+        return Ok(Retried::Same(turn.asked(number, &command, origin)?));
     }
+    anew(turn, number, again, origin).map(Retried::As)
+}
+
+/// Tries a finalized message again as a new one; both stand in one transaction, so there is never a second.
+fn anew(
+    turn: &mut Turn<'_, '_>,
+    number: MessageNumber,
+    again: &Again,
+    origin: &Origin,
+) -> Result<Receipt, TurnError> {
+    let message = turn.load(number)?.ok_or(TurnError::NotFound)?;
     let by = turn.by(origin)?;
-    turn.would_retry(&message, id)?;
+    turn.would_retry(&message, again.id)?;
     let old = turn.batch.request(number)?.ok_or(TurnError::Erased)?;
     let request = Request {
-        id,
-        scheduled_for: None,
-        expires_at: expires_at.or(old.expires_at),
+        id: again.id,
+        scheduled_for: again.scheduled_for,
+        expires_at: again.expires_at.or(old.expires_at),
         retry_of: Some(old.id),
         ..old
     };
     let receipt = accept(turn, &Wish { request, claim: None }, by)?;
-    turn.asked(number, &Command::Retry { id }, origin)?;
-    Ok(Retried::As(receipt))
+    turn.asked(number, &Command::Retry { id: again.id }, origin)?;
+    Ok(receipt)
+}
+
+/// Tries many again, each for itself, and remembers the whole answer under the key.
+fn recover(
+    turn: &mut Turn<'_, '_>,
+    again: &[Again],
+    claim: Option<Claim>,
+    origin: &Origin,
+) -> Result<Vec<Result<Receipt, AskError>>, TurnError> {
+    let first = turn.batch.next_number()?;
+    let mut receipts = Vec::with_capacity(again.len());
+    for one in again {
+        let number = locate(turn, one.target);
+        receipts.push(said(number.and_then(|number| anew(turn, number, one, origin)))?);
+    }
+    let made = receipts.iter().filter(|receipt| receipt.is_ok()).count();
+    if let (Some(claim), Ok(count @ 1..)) = (claim, u32::try_from(made)) {
+        let answered = Idempotency { fingerprint: claim.fingerprint, first, count, at: turn.now };
+        turn.batch.set_idempotency(&claim.key, &answered)?;
+    }
+    Ok(receipts)
 }

@@ -97,16 +97,23 @@ pub enum Ask {
     },
     /// Tries a message again.
     Retry {
-        /// Which message.
-        target: Target,
-        /// The name of the new message, when there must be one.
-        id: MessageId,
-        /// Its deadline; that of the old one when `None`.
-        expires_at: Option<Timestamp>,
+        /// Which message, and how.
+        again: Again,
         /// On whose behalf.
         origin: Origin,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Retried, AskError>>,
+    },
+    /// Tries finalized messages again, all in one transaction.
+    Recover {
+        /// Which, in the order in which the new messages are to stand.
+        again: Vec<Again>,
+        /// What makes a repeat recognizable.
+        claim: Option<Claim>,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answers go.
+        reply: oneshot::Sender<Vec<Result<Receipt, AskError>>>,
     },
     /// Takes in what a signed callback says.
     Callback {
@@ -186,6 +193,19 @@ pub enum Found {
     Matches(Vec<Report>),
     /// The question could not be answered.
     Unavailable,
+}
+
+/// Which message is to be tried again, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// Which message.
+    pub target: Target,
+    /// The name of the new message, when there must be one.
+    pub id: MessageId,
+    /// When the new message goes; at once when `None`.
+    pub scheduled_for: Option<Timestamp>,
+    /// Its deadline; that of the old one when `None`.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How a retry was carried out.

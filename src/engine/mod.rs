@@ -38,17 +38,16 @@ use std::time::Duration;
 use dunlin_storage::{FaultKind, Store};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::id::{Attempt, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
-use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, UserAsk, Whom, Wish};
+use crate::engine::ask::{Again, Ask, AskError, Claim, Receipt, Retried, Target, UserAsk, Whom, Wish};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
@@ -164,19 +163,28 @@ impl Engine {
         self.ask(256, |reply| Ask::Command { target, command, origin, reply }).await?
     }
 
-    /// Tries a message again: the same one while it waits, else as a new message named `id`.
+    /// Tries a message again: the same one while it waits, else as a new message.
     ///
     /// # Errors
     /// As [`Engine::command`].
-    pub async fn retry(
-        &self,
-        target: Target,
-        id: MessageId,
-        expires_at: Option<Timestamp>,
-        origin: impl Into<Origin>,
-    ) -> Result<Retried, AskError> {
+    pub async fn retry(&self, again: Again, origin: impl Into<Origin>) -> Result<Retried, AskError> {
         let origin = origin.into();
-        self.ask(256, |reply| Ask::Retry { target, id, expires_at, origin, reply }).await?
+        self.ask(256, |reply| Ask::Retry { again, origin, reply }).await?
+    }
+
+    /// Tries finalized messages again, each for itself, all in one transaction. `claim` makes the whole
+    /// recognizable afterwards; whether it was asked before is the caller's to look up.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] and [`AskError::Stopping`] for all of them; others per message.
+    pub async fn recover(
+        &self,
+        again: Vec<Again>,
+        claim: Option<Claim>,
+        origin: impl Into<Origin>,
+    ) -> Result<Vec<Result<Receipt, AskError>>, AskError> {
+        let (bytes, origin) = (again.len().saturating_mul(512), origin.into());
+        self.ask(bytes, |reply| Ask::Recover { again, claim, origin, reply }).await
     }
 
     /// Takes in what a signed callback says. Answered after it is durable, also when it says nothing new.

@@ -13,7 +13,7 @@ use dunlin_workflows::message::Command;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::engine::ask::{Retried, Target};
+use crate::engine::ask::{Again, Retried, Target};
 use crate::http::accept::{MESSAGE_MAX, locate};
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
@@ -99,7 +99,8 @@ pub(super) async fn retry(
     app.room()?;
     let number = name.find_open(&app.reader()?)?;
     let fresh = app.edge.ids.message_id();
-    let retried = app.on_duty()?.engine.retry(Target::Number(number), fresh, expires_at, asker).await?;
+    let again = Again { target: Target::Number(number), id: fresh, scheduled_for: None, expires_at };
+    let retried = app.on_duty()?.engine.retry(again, asker).await?;
     let reader = app.reader()?;
     let (number, is_new) = match retried {
         Retried::Same(_) => (number, false),

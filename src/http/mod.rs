@@ -13,6 +13,7 @@ pub mod batch;
 mod bearer;
 mod consent;
 mod explain;
+mod failures;
 mod field_errors;
 mod health;
 mod in_flight;
@@ -24,7 +25,9 @@ mod message_name;
 mod messages;
 mod paging;
 pub mod problem;
+mod recoveries;
 mod serve;
+mod survey;
 mod webhook;
 mod whole_body;
 pub mod wish;
@@ -192,6 +195,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
+        .route("/v1/failures", get(failures::failures))
+        .route("/v1/recoveries", post(recoveries::recover))
         .route("/v1/audit", get(audit::audit))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {

@@ -122,7 +122,7 @@ impl Carrier {
 
     /// Moves a message to its end, and calls back on the way.
     fn carry(self: &Arc<Self>, position: usize, to: &str) {
-        let (last, code) = ending(to);
+        let (last, code) = ending(to, self.ledger.is_first(position));
         let direct = last == ProviderStatus::Failed || last == ProviderStatus::Sent;
         let way = [(ProviderStatus::Sent, None), (last, code)];
         let steps = if direct { way.get(1..).unwrap_or_default() } else { way.as_slice() };

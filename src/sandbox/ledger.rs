@@ -77,6 +77,11 @@ impl Ledger {
         self.lock().taken.get(position).cloned()
     }
 
+    /// Whether no earlier message went to the same recipient.
+    pub(super) fn is_first(&self, position: usize) -> bool {
+        self.lock().earlier.get(position).is_some_and(Option::is_none)
+    }
+
     /// How many messages were accepted.
     pub(super) fn len(&self) -> usize {
         self.lock().taken.len()

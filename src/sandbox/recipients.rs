@@ -35,6 +35,11 @@ pub const ENDINGS: [(&str, ProviderStatus, Option<u32>); 7] = [
     ("+15005551099", ProviderStatus::Sent, None),
 ];
 
+/// Recipients, by how their numbers begin, whom the first text does not reach and every later one does: an
+/// outage that has passed when somebody tries again. Ours, too.
+pub(super) const PASSING_TROUBLE: (&str, ProviderStatus, Option<u32>) =
+    ("+15005552", ProviderStatus::Undelivered, Some(30008));
+
 /// The refusal of a creation, if its numbers mean one: code and words.
 pub(super) fn refusal(to: &str, from: Option<&str>) -> Option<(u32, &'static str)> {
     let sender = from.and_then(|from| REFUSED_FROM.into_iter().find(|(number, _, _)| *number == from));
@@ -42,8 +47,13 @@ pub(super) fn refusal(to: &str, from: Option<&str>) -> Option<(u32, &'static str
     sender.or(recipient).map(|(_, code, words)| (code, words))
 }
 
-/// How a message to this recipient ends: delivered unless its number means something else.
-pub(super) fn ending(to: &str) -> (ProviderStatus, Option<u32>) {
+/// How a message to this recipient, the first or a later one, ends: delivered unless its number means
+/// something else.
+pub(super) fn ending(to: &str, is_first: bool) -> (ProviderStatus, Option<u32>) {
+    let (begins, status, code) = PASSING_TROUBLE;
+    if is_first && to.starts_with(begins) {
+        return (status, code);
+    }
     ENDINGS
         .into_iter()
         .find(|(number, _, _)| *number == to)

@@ -14,6 +14,7 @@ mod full_disk; // no room, and room again
 mod import; // files, twice
 mod measured; // the daemon of the bench, and what nobody gets from it
 mod message; // send, show, list, cancel, retry
+mod recover; // after an outage, and a kill in the middle
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping
 mod stage; // a carrier that outlives the daemon

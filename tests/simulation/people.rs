@@ -1,7 +1,7 @@
 //! Whoever uses the engine: people who wish, repeat until they are answered, change their minds, and
 //! decide what waits for them.
 
-use dunlin::engine::ask::{Ask, AskError, Claim, Receipt, Retried, Target, Wish};
+use dunlin::engine::ask::{Again, Ask, AskError, Claim, Receipt, Retried, Target, Wish};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
 use dunlin_workflows::consent::{self, Consent};
@@ -179,7 +179,8 @@ impl World {
         self.say(|| format!("retry {target:?} as {id}"));
         let (reply, answer) = oneshot::channel();
         self.people.waiting.push(Reply::Retried(answer));
-        self.ask(Ask::Retry { target, id, expires_at: None, origin: Source::Api.into(), reply });
+        let again = Again { target, id, scheduled_for: None, expires_at: None };
+        self.ask(Ask::Retry { again, origin: Source::Api.into(), reply });
     }
 
     /// People look after what waits for them, and come again in an hour.
