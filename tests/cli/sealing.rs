@@ -143,7 +143,7 @@ fn rotated_keys_open_the_store_and_the_old_ones_do_not() {
     daemon.stop();
     let old = fs::read_to_string(place.keys()).unwrap();
     let (code, out, talk) = place.ask(&["keys", "rotate"]);
-    assert!(code == 0 && out.contains("1 persons' keys are wrapped by master"), "{out} {talk}");
+    assert!(code == 0 && out.contains("2 persons' and users' keys are wrapped by master"), "{out} {talk}");
     let new = fs::read_to_string(place.keys()).unwrap();
     assert!(new != old && new.lines().count() == old.lines().count());
     let daemon = place.daemon(&[]);
