@@ -62,6 +62,22 @@ impl MessageNumber {
     }
 }
 
+/// A user's number inside one store, sequential from 1: whom the caller's product knows by a user id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserNumber(u64);
+
+impl UserNumber {
+    /// The user with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// A recipient's number inside one store, sequential from 1. It says nothing about who that is: the
 /// phone number stands sealed beside it, and is gone once the person is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

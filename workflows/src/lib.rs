@@ -4,10 +4,11 @@
 //! runs in the daemon and in offline replay, so what one decided the other can prove.
 //!
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
-//! (whether a person agrees), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
-//! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
+//! (whether a person agrees), [`verification`] (whose number it is) and its [`allowance`], [`lane`] (the way to the
+//! provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`].
 
 pub mod actor;
+pub mod allowance;
 pub mod body;
 pub mod consent;
 pub mod id;
@@ -20,4 +21,5 @@ pub mod rules;
 pub mod segment;
 pub mod source;
 pub mod timestamp;
+pub mod verification;
 pub mod what_if;
