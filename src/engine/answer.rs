@@ -9,6 +9,7 @@ use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
 use crate::engine::ask::{Ask, AskError, Found, Receipt, Retried, Target, Wish};
@@ -27,6 +28,7 @@ enum Ready {
     Heard(oneshot::Sender<()>),
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
+    User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
 }
 
 impl Answers {
@@ -66,6 +68,10 @@ impl Answers {
                 let told = turn.told(whom, &command, &origin);
                 self.ready.push(Ready::Told(reply, said(told)?));
             }
+            Ask::User { id, ask, origin, reply } => {
+                let user = turn.asked_of_user(&id, &ask, &origin);
+                self.ready.push(Ready::User(reply, said(user)?));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -91,6 +97,7 @@ impl Answers {
                 Ready::Heard(reply) => reply.send(()).is_ok(),
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
                 Ready::Told(reply, consent) => reply.send(consent).is_ok(),
+                Ready::User(reply, user) => reply.send(user).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -105,6 +112,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Ok(value) => Ok(Ok(value)),
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
         Err(TurnError::Consent(rejection)) => Ok(Err(AskError::Consent(rejection))),
+        Err(TurnError::User(rejection)) => Ok(Err(AskError::User(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
@@ -171,7 +179,9 @@ fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestam
     let record = turn.batch.record_at(seq)?;
     match record.event {
         record::Event::Message { event, .. } => Ok((event, record.at)),
-        record::Event::Lane { .. } | record::Event::Person { .. } => Err(TurnError::NotFound),
+        record::Event::Lane { .. } | record::Event::Person { .. } | record::Event::Instance { .. } => {
+            Err(TurnError::NotFound)
+        }
     }
 }
 

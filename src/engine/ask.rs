@@ -6,10 +6,13 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
-use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State};
+use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::{self, User};
 use tokio::sync::oneshot;
+
+pub use crate::engine::users::UserAsk;
 
 /// One wish, and what makes a repeat of it recognizable.
 #[derive(Debug)]
@@ -134,6 +137,17 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Consent, AskError>>,
     },
+    /// Asks about a user.
+    User {
+        /// Their id in the caller's product.
+        id: UserId,
+        /// What.
+        ask: UserAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<User, AskError>>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -192,6 +206,9 @@ pub enum AskError {
     /// The domain says no about a person's consent.
     #[error(transparent)]
     Consent(#[from] consent::Rejection),
+    /// The domain says no about a user.
+    #[error(transparent)]
+    User(#[from] user::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

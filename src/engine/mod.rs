@@ -19,6 +19,7 @@ pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod duty;
+mod instances;
 pub mod progress;
 pub mod provider;
 pub mod rate;
@@ -26,6 +27,7 @@ mod scheduler;
 pub mod stepper;
 pub mod timer_wheel;
 mod turn;
+mod users;
 mod writer;
 
 use std::sync::Arc;
@@ -37,15 +39,16 @@ use dunlin_storage::{FaultKind, Store};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
-use dunlin_workflows::message::{Command, Report, State};
+use dunlin_workflows::message::{Command, Report, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::User;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, Whom, Wish};
+use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, UserAsk, Whom, Wish};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
@@ -210,6 +213,15 @@ impl Engine {
     ) -> Result<Consent, AskError> {
         let origin = origin.into();
         self.ask(256, |reply| Ask::Consent { whom, command, origin, reply }).await?
+    }
+
+    /// Asks about a user. Answered after it is durable, with what is known of them then.
+    ///
+    /// # Errors
+    /// [`AskError::User`] when the domain says no, and as [`Engine::accept`].
+    pub async fn user(&self, id: UserId, ask: UserAsk, origin: impl Into<Origin>) -> Result<User, AskError> {
+        let origin = origin.into();
+        self.ask(512, |reply| Ask::User { id, ask, origin, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

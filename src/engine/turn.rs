@@ -14,6 +14,7 @@ use dunlin_workflows::message::{
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user;
 
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
@@ -28,6 +29,8 @@ pub(super) struct Memory {
     pub(super) doubts: Doubts,
     pub(super) lane: Lane,
     pub(super) silence: Silence,
+    /// When the next timer of a small workflow is due.
+    pub(super) instances_due: Option<Timestamp>,
     pub(super) jitter: fastrand::Rng,
 }
 
@@ -56,6 +59,8 @@ pub(super) enum TurnError {
     Rejected(#[from] Rejection),
     #[error(transparent)]
     Consent(#[from] consent::Rejection),
+    #[error(transparent)]
+    User(#[from] user::Rejection),
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]

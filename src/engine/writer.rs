@@ -82,10 +82,12 @@ impl Writer {
             doubts: Doubts::new(now_ms),
             lane: Lane::default(),
             silence: Silence::default(),
+            instances_due: None,
             jitter: fastrand::Rng::with_seed(config.seed),
         };
         let reader = store.reader()?;
         memory.lane = reader.lane(LaneNumber::FIRST)?;
+        memory.instances_due = reader.next_instance_timer()?;
         let mut backlog = Vec::new();
         for state in STEPS_WITHOUT_TIMER {
             let mut after = MessageNumber::new(0);
@@ -173,7 +175,10 @@ impl Writer {
             || !self.memory.dispatcher.has_slot()
             || !self.memory.lane.is_open(now)
             || self.memory.awaits_probe();
-        let nothing_new = asks.is_empty() && fired.is_empty() && now_ms < self.housekeeping_due_ms;
+        let nothing_new = asks.is_empty()
+            && fired.is_empty()
+            && now_ms < self.housekeeping_due_ms
+            && self.memory.instances_due.is_none_or(|due| due > now);
         if nothing_new && (nobody_goes || self.memory.dispatcher.waiting() == 0) {
             self.publish(now_ms);
             return Ok(None);
@@ -244,6 +249,9 @@ impl Writer {
                 }
                 turn.fire(*number)?;
             }
+            if lose.is_none() {
+                turn.wake_instances()?;
+            }
             if !*draining && lose.is_none() {
                 wait = turn.dispatch()?;
             }
@@ -253,6 +261,7 @@ impl Writer {
                 turn.batch.purge_idempotency(keys_before, FORGOTTEN_AT_ONCE)?;
                 turn.batch.purge_orphans(orphans_before, FORGOTTEN_AT_ONCE)?;
             }
+            turn.note_instances()?;
             last_seq = turn.batch.last_seq().get();
             Ok(())
         })?;
@@ -292,12 +301,13 @@ impl Writer {
         }
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let timer = self.memory.scheduler.next_due().map(|at| at.since(now));
+        let instances = self.memory.instances_due.map(|at| at.since(now));
         let search =
             self.memory.doubts.next_due_ms().map(|at| Duration::from_millis(at.saturating_sub(now_ms)));
         let waiting = self.memory.dispatcher.waiting() > 0;
         let lane =
             (waiting && !self.memory.lane.is_open(now)).then(|| self.memory.lane.cool_until.since(now));
-        [timer, search, rate, lane].into_iter().flatten().fold(Duration::MAX, Duration::min)
+        [timer, instances, search, rate, lane].into_iter().flatten().fold(Duration::MAX, Duration::min)
     }
 
     fn publish(&self, now_ms: u64) {

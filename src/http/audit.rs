@@ -14,7 +14,7 @@ use crate::http::message_name::MessageName;
 use crate::http::paging::{self, Paging};
 use crate::http::problem::Problem;
 use crate::http::{App, instant};
-use crate::timeline::event_fields;
+use crate::timeline::{event_fields, instance_fields};
 
 /// What is asked for, by the names that callers use.
 #[derive(Debug, Default)]
@@ -95,6 +95,9 @@ fn row(reader: &Reader, record: &Record) -> Result<Map<String, Value>, ReadError
     let (kind, event, mut fields) = match &record.event {
         Event::Message { event, .. } => ("message", event.name(), event_fields::of_message(event)),
         Event::Person { event, .. } => ("person", event.name(), event_fields::of_person(event)),
+        Event::Instance { event, .. } => {
+            (event.kind().as_str(), event.name(), instance_fields::of_instance(event))
+        }
         Event::Lane { event, .. } => ("lane", event.name(), event_fields::of_lane(event)),
     };
     let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
@@ -107,6 +110,9 @@ fn row(reader: &Reader, record: &Record) -> Result<Map<String, Value>, ReadError
         }
         Event::Person { person, .. } => {
             add("person", json!(person.get()));
+        }
+        Event::Instance { number, event } => {
+            add(event.kind().as_str(), json!(number));
         }
         Event::Lane { lane, .. } => {
             add("lane", json!(lane.get()));

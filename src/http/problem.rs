@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dunlin_workflows::consent;
 use dunlin_workflows::message::Rejection;
+use dunlin_workflows::{consent, user};
 use serde::Serialize;
 
 use crate::engine::ask::AskError;
 
 /// Every code with its HTTP status and title. Codes are public API: added to, never changed.
-const CODES: [(Code, &str, u16, &str); 34] = [
+const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::BadRequest, "bad_request", 400, "The request can't be read"),
     (Code::InvalidJson, "invalid_json", 400, "The body is not valid JSON"),
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
@@ -42,6 +42,8 @@ const CODES: [(Code, &str, u16, &str); 34] = [
         409,
         "The first request with this key is being answered",
     ),
+    (Code::NumberNotVerifiable, "number_not_verifiable", 409, "The number can't be verified for this user"),
+    (Code::PreconditionFailed, "precondition_failed", 412, "It was changed meanwhile"),
     (Code::PayloadTooLarge, "payload_too_large", 413, "The body is too large"),
     (Code::UnsupportedMediaType, "unsupported_media_type", 415, "The body's content type is not supported"),
     (Code::Invalid, "invalid_request", 422, "The request can't be carried out"),
@@ -82,6 +84,8 @@ pub enum Code {
     BackupRunning,
     Erased,
     IdempotencyInProgress,
+    NumberNotVerifiable,
+    PreconditionFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
     Invalid,
@@ -97,10 +101,10 @@ pub enum Code {
 impl Code {
     fn entry(self) -> (&'static str, u16, &'static str) {
         CODES
-            .into_iter()
+            .iter()
             .find(|(code, ..)| *code == self)
             .map_or(("internal", 500, "Something went wrong inside"), |(_, word, status, title)| {
-                (word, status, title)
+                (*word, *status, *title)
             })
     }
 
@@ -219,12 +223,22 @@ impl IntoResponse for Problem {
     }
 }
 
+fn refused_of_user(rejection: user::Rejection) -> Code {
+    match rejection {
+        user::Rejection::Changed { .. } => Code::PreconditionFailed,
+        user::Rejection::HalfQuiet => Code::Invalid,
+        user::Rejection::Taken => Code::NumberNotVerifiable,
+        user::Rejection::Erased => Code::Erased,
+    }
+}
+
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let detail = error.to_string();
         match error {
             AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
             AskError::Consent(rejection) => Self::new(contradicted(&rejection), detail),
+            AskError::User(rejection) => Self::new(refused_of_user(rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),

@@ -7,8 +7,8 @@ use dunlin_workflows::id::MessageId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::timeline::event_fields;
 use crate::timeline::written;
+use crate::timeline::{event_fields, instance_fields};
 
 /// One line of an export. Field by field it is for people and their tools; a replay reads only
 /// `seq` and `record`.
@@ -27,7 +27,7 @@ pub struct ExportLine {
 enum Readable {
     Record {
         at: String,
-        /// `message`, `lane` or `person`.
+        /// `message`, `lane`, `person`, or the kind of a small workflow.
         kind: &'static str,
         number: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +53,9 @@ impl ExportLine {
             }
             Event::Person { person, event } => {
                 ("person", person.get(), event.name(), event_fields::of_person(event))
+            }
+            Event::Instance { number, event } => {
+                (event.kind().as_str(), *number, event.name(), instance_fields::of_instance(event))
             }
             Event::Lane { lane, event } => ("lane", lane.get(), event.name(), event_fields::of_lane(event)),
         };

@@ -118,7 +118,7 @@ fn instant(at: Timestamp) -> Value {
 }
 
 /// The object without its nulls.
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     let Value::Object(fields) = value else { return Map::new() };
     fields.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }

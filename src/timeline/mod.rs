@@ -5,6 +5,7 @@
 
 mod coming;
 pub mod event_fields;
+pub mod instance_fields;
 pub mod span;
 mod words;
 

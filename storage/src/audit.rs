@@ -74,7 +74,7 @@ impl Reader {
         let (message, person) = match &record.event {
             Event::Message { number, .. } => (Some(*number), None),
             Event::Person { person, .. } => (None, Some(*person)),
-            Event::Lane { .. } => (None, None),
+            Event::Lane { .. } | Event::Instance { .. } => (None, None),
         };
         if filter.message.is_some_and(|wanted| message != Some(wanted)) {
             return Ok(false);

@@ -327,7 +327,7 @@ impl Reader {
         Ok(self.person(person)?.map(|open| open.to))
     }
 
-    fn person(&self, number: PersonNumber) -> Result<Option<person::Person>, ReadError> {
+    pub(crate) fn person(&self, number: PersonNumber) -> Result<Option<person::Person>, ReadError> {
         let Some(keyring) = self.keyring() else { return Ok(None) };
         person::find(&self.open(table::PERSONS)?, number, keyring)
     }

@@ -122,6 +122,11 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::HEARD_TEXTS)?
         .table(table::REVIEWS)?
         .table(table::ERASED_OPT_OUTS)?
+        .table(table::INSTANCES)?
+        .table(table::INSTANCE_NAMES)?
+        .table(table::INSTANCE_CLAIMS)?
+        .table(table::INSTANCE_TIMERS)?
+        .table(table::USER_KEYS)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber};
+use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, UserNumber};
 
 use crate::archive::ArchiveFlaw;
+use crate::instance::InstanceKind;
 use crate::journal::JournalSeq;
 use crate::record::RecordError;
 use crate::seal::{EntropyError, KeyId};
@@ -63,6 +64,19 @@ pub enum ReadError {
         seq: JournalSeq,
         /// Number of the message.
         number: MessageNumber,
+    },
+    /// A record of another owner stands in the life of an instance.
+    #[error(
+        "journal record {seq} does not belong to {} {number}; the file is damaged: restore a backup",
+        kind.as_str()
+    )]
+    ForeignInstance {
+        /// The position.
+        seq: JournalSeq,
+        /// Its kind.
+        kind: InstanceKind,
+        /// Its number.
+        number: u64,
     },
     /// An index says something else than the message's row.
     #[error("table {table} is wrong about message number {}; the file is damaged: restore a backup", number.get())]
@@ -123,6 +137,22 @@ pub enum BatchError {
     UnknownPerson {
         /// The number.
         person: PersonNumber,
+    },
+    /// The user was erased, or never met.
+    #[error("user {} is not known; ask for the user id first", user.get())]
+    UnknownUser {
+        /// The number.
+        user: UserNumber,
+    },
+    /// Another instance of the kind claims the same.
+    #[error("{} {number} claims {claim} already", kind.as_str())]
+    Claimed {
+        /// The kind.
+        kind: InstanceKind,
+        /// What is claimed.
+        claim: u64,
+        /// The number of the instance that claims it.
+        number: u64,
     },
     /// No key can be made.
     #[error(transparent)]

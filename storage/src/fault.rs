@@ -61,6 +61,7 @@ impl ReadError {
             | Self::Missing { .. }
             | Self::NotAccepted { .. }
             | Self::Foreign { .. }
+            | Self::ForeignInstance { .. }
             | Self::Strayed { .. }
             | Self::MasterKey { .. }
             | Self::Meta { .. }
@@ -82,6 +83,8 @@ impl BatchError {
             Self::Record(_)
             | Self::UnknownMessage { .. }
             | Self::UnknownPerson { .. }
+            | Self::UnknownUser { .. }
+            | Self::Claimed { .. }
             | Self::Entropy(_)
             | Self::IdTaken { .. }
             | Self::BeginsWith { .. } => None,

@@ -23,6 +23,7 @@ mod fault;
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
 mod idempotency;
+mod instance;
 mod journal;
 mod list;
 mod measured;
@@ -46,6 +47,7 @@ mod store;
 mod switch;
 mod table;
 mod upgrade;
+mod user;
 
 pub use actor::{ACTORS_MAX, ActorNumber, By};
 pub use archive::{ArchiveError, ArchiveFlaw, ArchiveRequest, Archived, Located, Segment, copy_archives};
@@ -57,6 +59,9 @@ pub use copy::compact;
 pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
+pub use instance::{
+    Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Told, Users, Workflow,
+};
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};
 pub use measured::Without;

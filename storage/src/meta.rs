@@ -8,7 +8,7 @@ use crate::seal::KeyId;
 use crate::table::META;
 
 /// The format of files that this version writes.
-pub(crate) const FORMAT_VERSION: u8 = 3;
+pub(crate) const FORMAT_VERSION: u8 = 4;
 
 /// The format of files that were made to be measured, in place of a number that any version could read.
 pub(crate) const MEASURED: u8 = u8::MAX;

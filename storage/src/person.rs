@@ -24,6 +24,10 @@ use crate::record::{Event, PersonEvent, Record, RecordError};
 use crate::seal::{self, Entropy, Key, KeyId, Keyring, Place};
 use crate::table;
 
+/// Name in `meta` of the highest number that was erased: nobody gets it again, although nothing else may
+/// remember it.
+const ERASED: &str = "persons_erased";
+
 /// What is written to a message's recipient, as far as it can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -56,6 +60,11 @@ impl Person {
     pub(crate) fn new(to: PhoneNumber, keyring: &Keyring, entropy: &Entropy) -> Result<Self, BatchError> {
         let (_, wrapping) = keyring.wrapping();
         Ok(Self { to, key: wrapping.draw_wrapped(entropy)? })
+    }
+
+    /// The person's data key.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// The row of this person.
@@ -161,6 +170,15 @@ fn text_place(person: PersonNumber, seq: JournalSeq) -> Place {
     Place { field: *b"text", position: seq.get(), owner: person.get() }
 }
 
+/// The highest number of a person that was ever erased; 0 when there is none.
+pub(crate) fn last_erased(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<PersonNumber, ReadError> {
+    let Some(bytes) = meta.get(ERASED).map_err(Fault::from)? else { return Ok(PersonNumber::new(0)) };
+    let number = bytes.value().try_into().map_err(|_length| ReadError::Meta { key: ERASED })?;
+    Ok(PersonNumber::new(u64::from_le_bytes(number)))
+}
+
 /// The person with this number, unless erased.
 pub(crate) fn find(
     table: &impl ReadableTable<u64, &'static [u8]>,
@@ -177,7 +195,7 @@ pub(crate) fn accepted(record: Record) -> Result<(Terms, Vec<u8>), ReadError> {
         Event::Message { event: dunlin_workflows::message::Event::Accepted { terms }, .. } => {
             Ok((*terms, record.sealed))
         }
-        Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => {
+        Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } | Event::Instance { .. } => {
             Err(ReadError::NotAccepted { seq: record.seq })
         }
     }
@@ -255,6 +273,9 @@ impl Batch<'_> {
 
     fn forget(&mut self, person: PersonNumber, hash: &Hash) -> Result<(), BatchError> {
         self.tables.persons.open()?.remove(person.get()).map_err(Fault::from)?;
+        let meta = self.tables.meta.open()?;
+        let last = last_erased(meta)?.max(person);
+        meta.insert(ERASED, last.get().to_le_bytes().as_slice()).map_err(Fault::from)?;
         self.tables.person_hashes.open()?.remove(hash).map_err(Fault::from)?;
         Ok(())
     }

@@ -74,6 +74,7 @@ pub(crate) const IDEMPOTENCY_AGE: Table<(i64, &[u8; 16]), ()> = TableDefinition:
 
 /// Position of the first record of an archive to what the store knows of it.
 pub(crate) const ARCHIVES: Table<u64, &[u8]> = TableDefinition::new("archives");
+
 /// Person number to what is known of their consent, for everybody of whom anything is.
 pub(crate) const CONSENTS: Table<u64, &[u8]> = TableDefinition::new("consents");
 
@@ -88,6 +89,21 @@ pub(crate) const REVIEWS: Table<u64, ()> = TableDefinition::new("reviews");
 
 /// Keyed hash of the number of an erased person who had opted out, to since when (ms).
 pub(crate) const ERASED_OPT_OUTS: Table<&[u8; 16], i64> = TableDefinition::new("erased_opt_outs");
+
+/// (kind, number of the instance): what is known of an instance of a small workflow.
+pub(crate) const INSTANCES: Table<(u8, u64), &[u8]> = TableDefinition::new("instances");
+
+/// (kind, keyed hash of a name): the number of the instance that the name leads to.
+pub(crate) const INSTANCE_NAMES: Table<(u8, &[u8; 16]), u64> = TableDefinition::new("instance_names");
+
+/// (kind, what is claimed): the number of the instance that claims it.
+pub(crate) const INSTANCE_CLAIMS: Table<(u8, u64), u64> = TableDefinition::new("instance_claims");
+
+/// (due instant in ms, kind, number of the instance): every instance that has a timer, once.
+pub(crate) const INSTANCE_TIMERS: Table<(i64, u8, u64), ()> = TableDefinition::new("instance_timers");
+
+/// Number of a user, sequential from 1, to their wrapped data key and sealed user id.
+pub(crate) const USER_KEYS: Table<u64, &[u8]> = TableDefinition::new("user_keys");
 
 /// Name of a reader of the journal to the last position it has dealt with.
 pub(crate) const CURSORS: Table<&str, u64> = TableDefinition::new("cursors");

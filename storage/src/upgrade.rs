@@ -1,5 +1,6 @@
-//! Upgrades: from format 1, which kept numbers and bodies in clear and had no chain, and from format 2,
-//! which had no archives, and whose index of persons was always complete.
+//! Upgrades: from format 1, which kept numbers and bodies in clear and had no chain; from format 2, which
+//! had no archives, and whose index of persons was always complete; from format 3, which had no small
+//! workflows.
 //!
 //! Each is one transaction: either the whole file is of the new format, or it is what it was. The pages
 //! that held clear text are free afterwards, not blank: the caller should rewrite the file.
@@ -47,6 +48,7 @@ pub(crate) fn from(
     match found {
         1 => from_1(database, keys, entropy),
         2 => from_2(database),
+        3 => from_3(database),
         _newest => Ok(()),
     }
 }
@@ -60,6 +62,16 @@ fn from_2(database: &Database) -> Result<(), OpenError> {
     let meta = Meta::of(&transaction).map_err(|_damaged| OpenError::Meta { key: "format" })?;
     Meta { format: FORMAT_VERSION, ..meta }.put(&transaction)?;
     index_is_complete(&transaction)?;
+    transaction.commit().map_err(Fault::from)?;
+    Ok(())
+}
+
+/// Format 3 had no small workflows.
+fn from_3(database: &Database) -> Result<(), OpenError> {
+    let transaction = database.begin_write().map_err(Fault::from)?;
+    Tables::new(&transaction).create_instances()?;
+    let meta = Meta::of(&transaction).map_err(|_damaged| OpenError::Meta { key: "format" })?;
+    Meta { format: FORMAT_VERSION, ..meta }.put(&transaction)?;
     transaction.commit().map_err(Fault::from)?;
     Ok(())
 }

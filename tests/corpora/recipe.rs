@@ -72,6 +72,7 @@ fn records() -> Vec<(String, Vec<u8>)> {
             Event::Message { event, .. } => event.name(),
             Event::Lane { event, .. } => event.name(),
             Event::Person { event, .. } => event.name(),
+            Event::Instance { event, .. } => event.name(),
         };
         let count = known.entry(name).or_insert(0_u32);
         *count += 1;

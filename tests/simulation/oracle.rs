@@ -145,6 +145,7 @@ impl Oracle {
                 Kept::Message { event, .. } => event.name(),
                 Kept::Lane { event, .. } => event.name(),
                 Kept::Person { event, .. } => event.name(),
+                Kept::Instance { event, .. } => event.name(),
             };
             *self.events.entry(name).or_default() += 1;
             if let Kept::Person { person, event } = &record.event {

@@ -196,7 +196,10 @@ impl Reader {
                     let Record { at, source, actor, .. } = record;
                     entries.push(Entry { seq, at, source, actor, event });
                 }
-                Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => {
+                Event::Message { .. }
+                | Event::Lane { .. }
+                | Event::Person { .. }
+                | Event::Instance { .. } => {
                     return Err(ReadError::Foreign { seq, number });
                 }
             }

@@ -2,8 +2,8 @@
 //!
 //! The walk goes over the archived records in order, in small transactions, and remembers how far it
 //! came. A message goes when the walk meets its newest record and it is settled: its records, its row and
-//! its index entries. Whatever else is met stays, for its message may need it; records of persons stay
-//! for good, so that what is known of their consent never depends on an archive. The newest message
+//! its index entries. Whatever else is met stays, for its message may need it; records of persons
+//! and of small workflows stay for good, so that what is known of them never depends on an archive. The newest message
 //! always stays, so that numbers go on from it.
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
@@ -84,7 +84,7 @@ pub(super) fn step(
             } else {
                 pruned.kept = pruned.kept.saturating_add(1);
             }
-        } else if matches!(record.event, Event::Person { .. }) {
+        } else if matches!(record.event, Event::Person { .. } | Event::Instance { .. }) {
             pruned.kept = pruned.kept.saturating_add(1);
         } else {
             // Of a lane nothing but the fold ever reads it again.
@@ -131,7 +131,10 @@ impl<'txn> Tables<'txn> {
             let Record { event, previous, .. } = projection::record(&self.journal, seq)?;
             match event {
                 Event::Message { number: owner, event } if owner == number => self.forget_names(&event)?,
-                Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => {
+                Event::Message { .. }
+                | Event::Lane { .. }
+                | Event::Person { .. }
+                | Event::Instance { .. } => {
                     return Err(ReadError::Foreign { seq, number });
                 }
             }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dunlin_workflows::actor::ActorName;
-use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid};
+use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{self, Message, Request, StateName};
 use dunlin_workflows::timestamp::Timestamp;
@@ -27,9 +27,10 @@ use crate::journal::{JournalSeq, LaneNumber};
 use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
-use crate::record::{PersonEvent, Place, Record, put_lane, put_message, put_person};
+use crate::record::{PersonEvent, Place, Record, RecordError, put_lane, put_message, put_person};
 use crate::seal::{Entropy, Keyring};
 use crate::switch;
+use crate::user::UserKey;
 pub(crate) use flush::Flushed;
 use pending::Pending;
 use tables::Tables;
@@ -56,12 +57,16 @@ pub struct Batch<'txn> {
     pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
+    /// Users whose data key is at hand.
+    pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
     pub(crate) met: BTreeMap<Hash, PersonNumber>,
     /// Persons that are not in the file yet, with the hash of their number.
     pub(crate) new_persons: BTreeMap<PersonNumber, Hash>,
-    /// Persons whose consent this batch tells of.
+    /// Persons whose consent this batch tells of, or whom an instance names.
     pub(crate) told_of: BTreeSet<PersonNumber>,
+    /// Whether something was recorded about an instance.
+    pub(crate) touched_instances: bool,
     /// Persons of the file that are not in the index yet.
     pub(crate) newcomers: Arc<Newcomers>,
     /// How many newcomers go to the index together.
@@ -114,12 +119,14 @@ impl<'txn> Batch<'txn> {
             chains,
             actors: BTreeMap::new(),
             persons: BTreeMap::new(),
+            users: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),
             newcomers,
             newcomers_max,
             erased: BTreeSet::new(),
             told_of: BTreeSet::new(),
+            touched_instances: false,
             last_person: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -347,6 +354,15 @@ impl<'txn> Batch<'txn> {
             .pending
             .append(place, |place, payload, out| put_person(place, person, event, sealed, payload, out));
         Ok(appended?)
+    }
+
+    /// Appends a record that `put` writes. Gives its position.
+    pub(crate) fn append_record(
+        &mut self,
+        place: Place,
+        put: impl FnOnce(Place, &mut Vec<u8>, &mut Vec<u8>) -> Result<(), RecordError>,
+    ) -> Result<JournalSeq, BatchError> {
+        Ok(self.pending.append(place, put)?)
     }
 
     /// Messages that this batch begins for a person.

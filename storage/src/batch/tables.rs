@@ -5,7 +5,7 @@ use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 
 use crate::archive::Pruned;
 use crate::error::{Fault, ReadError};
-use crate::table;
+use crate::{person, table};
 
 /// A table that is opened when it is first asked for.
 pub(crate) struct Lazy<'txn, K: Key + 'static, V: Value + 'static> {
@@ -58,6 +58,11 @@ pub(crate) struct Tables<'txn> {
     pub(crate) heard_texts: Lazy<'txn, &'static [u8; 34], u64>,
     pub(crate) reviews: Lazy<'txn, u64, ()>,
     pub(crate) erased_opt_outs: Lazy<'txn, &'static [u8; 16], i64>,
+    pub(crate) instances: Lazy<'txn, (u8, u64), &'static [u8]>,
+    pub(crate) instance_names: Lazy<'txn, (u8, &'static [u8; 16]), u64>,
+    pub(crate) instance_claims: Lazy<'txn, (u8, u64), u64>,
+    pub(crate) instance_timers: Lazy<'txn, (i64, u8, u64), ()>,
+    pub(crate) user_keys: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
 
@@ -91,6 +96,11 @@ impl<'txn> Tables<'txn> {
             heard_texts: Lazy::new(transaction, table::HEARD_TEXTS),
             reviews: Lazy::new(transaction, table::REVIEWS),
             erased_opt_outs: Lazy::new(transaction, table::ERASED_OPT_OUTS),
+            instances: Lazy::new(transaction, table::INSTANCES),
+            instance_names: Lazy::new(transaction, table::INSTANCE_NAMES),
+            instance_claims: Lazy::new(transaction, table::INSTANCE_CLAIMS),
+            instance_timers: Lazy::new(transaction, table::INSTANCE_TIMERS),
+            user_keys: Lazy::new(transaction, table::USER_KEYS),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
     }
@@ -102,8 +112,10 @@ impl<'txn> Tables<'txn> {
             self.by_person.open()?.last().map_err(Fault::from)?.map_or(0, |(key, _)| key.value().0);
         let consenting =
             self.consents.open()?.last().map_err(Fault::from)?.map_or(0, |(number, _)| number.value());
+        let known = self.persons.open()?.last().map_err(Fault::from)?.map_or(0, |(number, _)| number.value());
         let archived = Pruned::read(self.meta.open()?)?.person;
-        Ok(PersonNumber::new(written_to.max(consenting)).max(archived))
+        let erased = person::last_erased(self.meta.open()?)?;
+        Ok(PersonNumber::new(written_to.max(consenting).max(known)).max(archived).max(erased))
     }
 
     /// Opens every table, which creates those that do not exist.
@@ -131,7 +143,18 @@ impl<'txn> Tables<'txn> {
         self.idempotency_age.open()?;
         self.archives.open()?;
         self.create_consents()?;
+        self.create_instances()?;
         self.cursors.open()?;
+        Ok(())
+    }
+
+    /// Opens every table about small workflows, which creates those that do not exist.
+    pub(crate) fn create_instances(&mut self) -> Result<(), Fault> {
+        self.instances.open()?;
+        self.instance_names.open()?;
+        self.instance_claims.open()?;
+        self.instance_timers.open()?;
+        self.user_keys.open()?;
         Ok(())
     }
 

@@ -19,11 +19,25 @@ where
     let mut out = Vec::with_capacity(160);
     out.extend_from_slice(&[version, 0, 0, 0, 0]);
     put(row, &mut out)?;
-    let checksum = checksum(table, key, version, out.get(ROW_ENVELOPE_BYTES..).unwrap_or_default());
-    if let Some(field) = out.get_mut(1..ROW_ENVELOPE_BYTES) {
+    sign(table, key, version, &mut out);
+    Ok(out)
+}
+
+/// The bytes of a row whose payload is at hand.
+pub(crate) fn put_bytes(table: &str, key: &[u8], version: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len().saturating_add(ROW_ENVELOPE_BYTES));
+    out.extend_from_slice(&[version, 0, 0, 0, 0]);
+    out.extend_from_slice(payload);
+    sign(table, key, version, &mut out);
+    out
+}
+
+/// Fills in the checksum of a row.
+fn sign(table: &str, key: &[u8], version: u8, row: &mut [u8]) {
+    let checksum = checksum(table, key, version, row.get(ROW_ENVELOPE_BYTES..).unwrap_or_default());
+    if let Some(field) = row.get_mut(1..ROW_ENVELOPE_BYTES) {
         field.copy_from_slice(&checksum.to_le_bytes());
     }
-    Ok(out)
 }
 
 /// Reads a row of this version.
@@ -36,6 +50,19 @@ pub(crate) fn take_row<T>(
 where
     T: SchemaReadOwned<Layout, Dst = T>,
 {
+    let (version, payload) = take_bytes(table, key, bytes)?;
+    if version != expected {
+        return Err(RecordError::UnknownVersion { name: table, version });
+    }
+    take(payload)
+}
+
+/// Reads the version and the payload of a row.
+pub(crate) fn take_bytes<'a>(
+    table: &str,
+    key: &[u8],
+    bytes: &'a [u8],
+) -> Result<(u8, &'a [u8]), RecordError> {
     let Some(([version, stored @ ..], payload)) = bytes.split_first_chunk::<ROW_ENVELOPE_BYTES>() else {
         return Err(RecordError::TooShort { length: bytes.len(), envelope: ROW_ENVELOPE_BYTES });
     };
@@ -44,10 +71,7 @@ where
     if stored != computed {
         return Err(RecordError::WrongChecksum { stored, computed });
     }
-    if *version != expected {
-        return Err(RecordError::UnknownVersion { name: table, version: *version });
-    }
-    take(payload)
+    Ok((*version, payload))
 }
 
 fn checksum(table: &str, key: &[u8], version: u8, payload: &[u8]) -> u32 {

@@ -27,6 +27,9 @@ pub(crate) const KIND_LANE: u8 = 2;
 /// The record belongs to a person.
 pub(crate) const KIND_PERSON: u8 = 3;
 
+/// Kinds from here on are those of small workflows; see [`InstanceKind`](crate::InstanceKind).
+pub(crate) const KIND_INSTANCE_MIN: u8 = 4;
+
 /// Every field of the header: name, offset, bytes. `FORMAT.md` prints the same table.
 pub const FIELDS: [(&str, usize, usize); 12] = [
     ("format_version", 0, 1),

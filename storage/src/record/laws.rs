@@ -14,9 +14,11 @@ use super::message::{
 };
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
 use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
-use super::strategy::{consent_projection, lane_projection, projection, record};
+use super::strategy::{consent_projection, lane_projection, projection, record, user};
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
+use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
+use crate::instance::{INSTANCE_KINDS, Users, Workflow as _};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 
@@ -54,9 +56,26 @@ fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (3, 4) => agrees::<HelpAskedV1>(payload),
         (3, 5) => agrees::<SuspectedV1>(payload),
         (3, 6) => agrees::<ResolvedV1>(payload),
+        (4.., _) => instance_agrees(kind, record_type, payload),
         (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     }
+}
+
+/// What is sealed stands in front, as a vector would.
+fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
+    let (sealed, form) = super::take_sealed(payload).unwrap();
+    let (front, _) = payload.split_at(payload.len().checked_sub(form.len()).unwrap());
+    let mut written = Vec::new();
+    put(&sealed, &mut written).unwrap();
+    let same = match (kind, record_type) {
+        (4, 1) => form.is_empty() && agrees::<EmptyV1>(form),
+        (4, 2) => agrees::<PreferencesV1>(form),
+        (4, 3 | 4) => agrees::<NumberV1>(form),
+        (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
+    };
+    same && agrees::<Vec<u8>>(front) && front == written
 }
 
 /// The bytes of a record of this type and version with this payload, checksum right.
@@ -105,6 +124,14 @@ proptest! {
     }
 
     #[test]
+    fn every_user_reads_back_as_themselves(user in user()) {
+        let mut bytes = Vec::new();
+        let version = Users::put_state(&user, &mut bytes).unwrap();
+        prop_assert_eq!(Users::take_state(version, &bytes).unwrap(), user);
+        prop_assert!(agrees::<UserV1>(&bytes));
+    }
+
+    #[test]
     fn small_rows_are_bincode_legacy_too(status: u8, code: Option<u32>, at_ms: i64, number: u64, hash: [u8; 16]) {
         let mut bytes = Vec::new();
         put(&OrphanRowV1 { status, code, at_ms }, &mut bytes).unwrap();
@@ -146,6 +173,11 @@ fn format_page_names_every_record_type() {
     let page = include_str!("../../FORMAT.md");
     for (number, name) in super::MESSAGE_RECORD_TYPES {
         assert!(page.contains(&format!("| 1 | {number} | `{name}` | ")), "{name}");
+    }
+    for kind in INSTANCE_KINDS {
+        for (number, name) in kind.record_types() {
+            assert!(page.contains(&format!("| {} | {number} | `{name}` | ", kind.number())), "{name}");
+        }
     }
     for (number, name) in super::PERSON_RECORD_TYPES {
         assert!(page.contains(&format!("| 3 | {number} | `{name}` | ")), "{name}");

@@ -31,8 +31,9 @@ pub use message::MESSAGE_RECORD_TYPES;
 pub use person::{PERSON_RECORD_TYPES, PersonEvent};
 
 use crate::actor::{ActorNumber, By};
+use crate::instance::{InstanceEvent, InstanceKind};
 use crate::journal::{JournalSeq, LaneNumber};
-use header::{Header, KIND_LANE, KIND_MESSAGE, KIND_PERSON};
+use header::{Header, KIND_INSTANCE_MIN, KIND_LANE, KIND_MESSAGE, KIND_PERSON};
 use tag::{Tagged, word};
 
 /// One journal record, read and checked.
@@ -50,8 +51,8 @@ pub struct Record {
     pub actor: ActorNumber,
     /// What happened, and to whom.
     pub event: Event,
-    /// The text of an accepted message, or what a person wrote about their consent, sealed; empty for
-    /// every other event.
+    /// The text of an accepted message, what a person wrote about their consent, or what an instance's event
+    /// says about somebody, sealed; empty for every other event.
     pub sealed: Vec<u8>,
 }
 
@@ -78,6 +79,13 @@ pub enum Event {
         person: PersonNumber,
         /// What.
         event: PersonEvent,
+    },
+    /// Something happened to an instance of a small workflow.
+    Instance {
+        /// Which of its kind.
+        number: u64,
+        /// What, and of which kind it is.
+        event: InstanceEvent,
     },
 }
 
@@ -131,6 +139,32 @@ pub(crate) fn put_person(
     place.header(KIND_PERSON, record_type, type_version, person.get()).put(place.seq.get(), payload, out)
 }
 
+/// Appends the record of an instance's event: what is sealed, then the event's own form. `payload` is
+/// scratch space, reused between calls.
+pub(crate) fn put_instance(
+    place: Place,
+    number: u64,
+    event: &InstanceEvent,
+    sealed: &[u8],
+    payload: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), RecordError> {
+    payload.clear();
+    codec::put(&sealed.to_vec(), payload)?;
+    let (record_type, type_version) = event.put(payload)?;
+    let kind = event.kind().number();
+    place.header(kind, record_type, type_version, number).put(place.seq.get(), payload, out)
+}
+
+/// What is sealed in the payload of an instance's record, and the rest of it.
+fn take_sealed(payload: &[u8]) -> Result<(Vec<u8>, &[u8]), RecordError> {
+    let too_short = || RecordError::TooShort { length: payload.len(), envelope: size_of::<u64>() };
+    let (length, rest) = payload.split_first_chunk().ok_or_else(too_short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_too_long| too_short())?;
+    let (sealed, form) = rest.split_at_checked(length).ok_or_else(too_short)?;
+    Ok((sealed.to_vec(), form))
+}
+
 impl Place {
     fn header(self, kind: u8, record_type: u8, type_version: u8, number: u64) -> Header {
         Header {
@@ -168,7 +202,13 @@ impl Record {
                 let (event, sealed) = person::take_event(record_type, version, payload)?;
                 (Event::Person { person: PersonNumber::new(header.number), event }, sealed)
             }
-            number => return Err(RecordError::Unknown { what: "record kind", number }),
+            number => {
+                let kind = InstanceKind::of(number).filter(|_| number >= KIND_INSTANCE_MIN);
+                let kind = kind.ok_or(RecordError::Unknown { what: "record kind", number })?;
+                let (sealed, form) = take_sealed(payload)?;
+                let event = kind.take_event(record_type, version, form)?;
+                (Event::Instance { number: header.number, event }, sealed)
+            }
         };
         if header.previous >= seq.get() {
             return Err(RecordError::Value { what: "previous position" });
@@ -199,6 +239,9 @@ impl Record {
             Event::Lane { lane, event } => put_lane(place, *lane, event, &mut payload, &mut out)?,
             Event::Person { person, event } => {
                 put_person(place, *person, event, &self.sealed, &mut payload, &mut out)?;
+            }
+            Event::Instance { number, event } => {
+                put_instance(place, *number, event, &self.sealed, &mut payload, &mut out)?;
             }
         }
         Ok(out)

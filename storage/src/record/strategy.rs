@@ -13,6 +13,8 @@ use dunlin_workflows::policy::Ban;
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggles, User};
+use dunlin_workflows::zone::{Hours, LocalTime};
 use dunlin_workflows::{lane, message};
 use proptest::option;
 use proptest::prelude::*;
@@ -20,6 +22,7 @@ use proptest::sample::select;
 
 use crate::actor::ActorNumber;
 use crate::consent::ConsentProjection;
+use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::record::{Event, PersonEvent, Record};
@@ -215,6 +218,51 @@ pub(crate) fn lane_event() -> impl Strategy<Value = lane::Event> {
     ]
 }
 
+fn local_time() -> impl Strategy<Value = LocalTime> {
+    (0_u16..1440).prop_map(|minute| LocalTime::from_minute(minute).unwrap())
+}
+
+fn preferences() -> impl Strategy<Value = Preferences> {
+    let zone = select(vec!["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]);
+    let quiet = (local_time(), local_time()).prop_map(|(start, end)| Hours { start, end });
+    let bits = (0_u16..64).prop_map(|bits| Toggles::from_bits(bits).unwrap());
+    let limit = option::of(any::<u16>());
+    (bits, option::of(quiet), limit, option::of(zone), any::<u16>(), local_time()).prop_map(
+        |(toggles, quiet_hours, daily_limit, zone, lead_minutes, kickoff_time)| Preferences {
+            toggles,
+            quiet_hours,
+            daily_limit,
+            zone: zone.map(|zone| zone.parse().unwrap()),
+            lead_minutes,
+            kickoff_time,
+        },
+    )
+}
+
+/// Every event of an instance.
+pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
+    use user::Event as E;
+    let person = || any::<u64>().prop_map(PersonNumber::new);
+    prop_oneof![
+        Just(E::Met),
+        preferences().prop_map(|preferences| E::PreferencesChanged { preferences }),
+        option::of(person()).prop_map(|person| E::NumberChanged { person }),
+        person().prop_map(|person| E::NumberVerified { person }),
+        "[!-~]{1,60}".prop_map(|reason| E::Remarked { reason: reason.parse().unwrap() }),
+        reason().prop_map(|reason| E::Erased { reason }),
+    ]
+    .prop_map(InstanceEvent::User)
+}
+
+/// What is known of a user.
+pub(crate) fn user() -> impl Strategy<Value = User> {
+    let number = (any::<u64>().prop_map(PersonNumber::new), option::of(at()))
+        .prop_map(|(person, verified_at)| OwnNumber { person, verified_at });
+    (option::of(preferences()), any::<u64>(), option::of(number), any::<bool>()).prop_map(
+        |(preferences, version, number, is_erased)| User { preferences, version, number, is_erased },
+    )
+}
+
 /// Every record.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let event = prop_oneof![
@@ -222,6 +270,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(number, event)| Event::Message { number: MessageNumber::new(number), event }),
         2 => (any::<u64>(), person_event())
             .prop_map(|(person, event)| Event::Person { person: PersonNumber::new(person), event }),
+        2 => (any::<u64>(), instance_event()).prop_map(|(number, event)| Event::Instance { number, event }),
         1 => (any::<u64>(), lane_event())
             .prop_map(|(lane, event)| Event::Lane { lane: LaneNumber::new(lane), event }),
     ];
@@ -233,6 +282,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 Event::Person { event: PersonEvent::Consent(event), .. } => {
                     !matches!(event, consent::Event::ReviewResolved { .. })
                 }
+                Event::Instance { .. } => true,
                 Event::Person { .. } | Event::Lane { .. } => false,
             };
             let previous = previous.checked_rem(seq).unwrap_or(0);

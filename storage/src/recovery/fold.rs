@@ -8,7 +8,9 @@ use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{self, IllegalEvent, Message};
 use dunlin_workflows::timestamp::Timestamp;
 
+use super::instances::FoldedInstance;
 use crate::consent::ConsentProjection;
+use crate::instance::InstanceKind;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::LaneProjection;
 use crate::reader::RawRecord;
@@ -78,6 +80,8 @@ pub struct Fold {
     pub messages: BTreeMap<MessageNumber, Folded>,
     /// Every lane of which something was recorded.
     pub lanes: BTreeMap<LaneNumber, LaneProjection>,
+    /// Every instance of a small workflow.
+    pub instances: BTreeMap<(InstanceKind, u64), FoldedInstance>,
     /// Everybody of whose consent something was recorded.
     pub consents: BTreeMap<PersonNumber, ConsentProjection>,
 }
@@ -138,6 +142,9 @@ impl Fold {
             Event::Message { number, .. } => self.messages.get(number).map(|folded| folded.last_seq),
             Event::Lane { lane, .. } => self.lanes.get(lane).map(|lane| lane.last_seq),
             Event::Person { person, .. } => self.consents.get(person).map(|row| row.last_seq),
+            Event::Instance { number, event } => {
+                self.instances.get(&(event.kind(), *number)).map(|row| row.last_seq)
+            }
         };
         if record.previous != newest {
             visitor.flawed(record.seq, Flaw::Chain { said: record.previous, newest });
@@ -174,6 +181,14 @@ impl Fold {
             Event::Person { person, event: PersonEvent::Consent(event) } => {
                 let row = self.consents.entry(*person).or_default();
                 row.consent.apply(event);
+                row.last_seq = record.seq;
+                Ok(())
+            }
+            Event::Instance { number, event } => {
+                let kind = event.kind();
+                let new = || FoldedInstance { state: kind.nothing(), last_seq: record.seq };
+                let row = self.instances.entry((kind, *number)).or_insert_with(new);
+                row.state.apply(event, record.at);
                 row.last_seq = record.seq;
                 Ok(())
             }

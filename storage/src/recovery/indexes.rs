@@ -126,7 +126,9 @@ pub(super) fn baseless_rows(reader: &Reader, report: &mut VerifyReport) -> Resul
         let record = record.and_then(|bytes| Record::decode(seq, bytes.value()).ok());
         let begins = record.is_some_and(|record| match record.event {
             Event::Message { number: owner, event: message::Event::Accepted { .. } } => owner == number,
-            Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } => false,
+            Event::Message { .. } | Event::Lane { .. } | Event::Person { .. } | Event::Instance { .. } => {
+                false
+            }
         });
         if !begins {
             report.add(Problem::BaselessRow { number, accepted_seq: seq });

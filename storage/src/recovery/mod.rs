@@ -4,6 +4,7 @@ mod archives;
 mod consents;
 mod fold;
 mod indexes;
+mod instances;
 mod problem;
 mod verify;
 
@@ -24,6 +25,7 @@ use crate::record::{Event, Record};
 use crate::{switch, table};
 
 pub use fold::{Flaw, Fold, Folded, Until, Visitor, fold};
+pub use instances::FoldedInstance;
 pub use problem::{PROBLEMS_LISTED, Problem, VerifyReport};
 pub use verify::verify;
 

@@ -6,6 +6,7 @@ use dunlin_workflows::id::{MessageNumber, PersonNumber};
 
 use super::fold::{Flaw, Folded};
 use crate::chain::Head;
+use crate::instance::InstanceKind;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::Projection;
 
@@ -111,6 +112,16 @@ pub enum Problem {
         /// The person.
         person: PersonNumber,
     },
+    /// A table says something else of an instance of a small workflow than its records.
+    #[error("table {table}: it differs from the records of {} {number}", kind.as_str())]
+    DifferentInstance {
+        /// The table.
+        table: &'static str,
+        /// Its kind.
+        kind: InstanceKind,
+        /// Its number.
+        number: u64,
+    },
     /// A lane's row says something else than its records, or only one of them is there.
     #[error("lane {}: its row and its records differ", lane.get())]
     DifferentLane {
@@ -184,6 +195,8 @@ pub struct VerifyReport {
     pub archived: u64,
     /// Lanes compared with their records.
     pub lanes: u64,
+    /// Instances of small workflows compared with their records.
+    pub instances: u64,
     /// Persons whose consent was compared with their records.
     pub consents: u64,
     /// How many problems there are.

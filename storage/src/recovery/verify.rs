@@ -15,6 +15,7 @@ use super::archives;
 use super::consents::Consents;
 use super::fold::{Flaw, Fold, Folded, Until, Visitor, fold};
 use super::indexes;
+use super::instances;
 use super::problem::{Problem, VerifyReport, compare};
 use crate::archive::Located;
 use crate::chain::Head;
@@ -96,15 +97,21 @@ pub fn verify(
         report.add(Problem::WrongCount { table: "messages", expected, found: rows });
         indexes::baseless_rows(reader, &mut report)?;
     }
+    count_sids(reader, submitted, &mut report)?;
+    count_persons(reader, &persons, &mut report)?;
+    consents.check(reader, &fold, &mut report)?;
+    instances::check(reader, &fold, &mut report)?;
+    compare_lanes(reader, &fold, &mut report)?;
+    indexes::check(reader, &mut report)?;
+    Ok(report)
+}
+
+fn count_sids(reader: &Reader, submitted: u64, report: &mut VerifyReport) -> Result<(), ReadError> {
     let sids = reader.open(table::PROVIDER_SIDS)?.len().map_err(Fault::from)?;
     if sids > submitted {
         report.add(Problem::WrongCount { table: "provider_sids", expected: submitted, found: sids });
     }
-    count_persons(reader, &persons, &mut report)?;
-    consents.check(reader, &fold, &mut report)?;
-    compare_lanes(reader, &fold, &mut report)?;
-    indexes::check(reader, &mut report)?;
-    Ok(report)
+    Ok(())
 }
 
 fn count_persons(
@@ -169,6 +176,11 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<'_, P> {
                     PersonEvent::Consent(_) => self.persons.insert(*person),
                 };
                 self.consents.note(record.seq, *person, event, fold);
+                return;
+            }
+            Event::Instance { event, .. } => {
+                self.count(event.name());
+                self.persons.extend(event.person());
                 return;
             }
         };

@@ -129,12 +129,12 @@ fn file_of_format_2_hears_of_consent_once_it_is_upgraded() {
     let path = dir.path().join("dunlin.redb");
     std::fs::copy("tests/fixtures/store-v2.redb", &path).unwrap();
     let (store, report) = Store::open(&path, &options()).unwrap();
-    assert_eq!((report.format, report.upgraded_from), (3, Some(2)));
+    assert_eq!((report.format, report.upgraded_from), (4, Some(2)));
     hear(&store, recipient(1), 1, "STOP");
     assert_sound(&store.reader().unwrap());
     store.renew_callback_key([9; 32]).unwrap();
     store.close().unwrap();
-    assert_eq!(Store::open(&path, &options()).unwrap().1.format, 3);
+    assert_eq!(Store::open(&path, &options()).unwrap().1.format, 4);
 }
 
 /// What is known of somebody's consent never depends on an archive.

@@ -38,6 +38,7 @@ fn hex_of(reader: &Reader) -> String {
             dunlin_storage::Event::Message { event, .. } => event.name(),
             dunlin_storage::Event::Lane { event, .. } => event.name(),
             dunlin_storage::Event::Person { event, .. } => event.name(),
+            dunlin_storage::Event::Instance { event, .. } => event.name(),
         };
         write!(text, "{} {name} ", raw.seq).unwrap();
         raw.bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
@@ -65,13 +66,21 @@ fn records_are_written_as_since_format_2() {
 
 /// Half of the history is in an archive.
 #[test]
-fn file_of_format_3_opens_and_says_what_was_put_in() {
-    let path = fixture("store-v3/dunlin.redb");
+fn file_of_format_4_opens_and_says_what_was_put_in() {
+    let path = fixture("store-v4/dunlin.redb");
     if is_writing() {
         write_store(&path);
     }
     let (report, hex) = assert_fixture_opens(&path);
-    assert_eq!((report.format, report.upgraded_from), (3, None));
+    assert_eq!((report.format, report.upgraded_from), (4, None));
+    assert_eq!(hex, fs::read_to_string(fixture("records-v2.txt")).unwrap());
+}
+
+/// Half of the history is in an archive. The upgrade changes no record.
+#[test]
+fn file_of_format_3_is_upgraded_and_says_what_was_put_in() {
+    let (report, hex) = assert_fixture_opens(&fixture("store-v3/dunlin.redb"));
+    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (4, Some(3), false));
     assert_eq!(hex, fs::read_to_string(fixture("records-v2.txt")).unwrap());
 }
 
@@ -79,7 +88,7 @@ fn file_of_format_3_opens_and_says_what_was_put_in() {
 #[test]
 fn file_of_format_2_is_upgraded_and_says_what_was_put_in() {
     let (report, hex) = assert_fixture_opens(&fixture("store-v2.redb"));
-    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (3, Some(2), false));
+    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (4, Some(2), false));
     assert_eq!(hex, fs::read_to_string(fixture("records-v2.txt")).unwrap());
 }
 
@@ -87,7 +96,7 @@ fn file_of_format_2_is_upgraded_and_says_what_was_put_in() {
 #[test]
 fn file_of_format_1_is_upgraded_and_says_what_was_put_in() {
     let (report, new) = assert_fixture_opens(&fixture("store-v1.redb"));
-    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (3, Some(1), true));
+    assert_eq!((report.format, report.upgraded_from, report.is_unclean), (4, Some(1), true));
     let old = fs::read_to_string(fixture("records-v1.txt")).unwrap();
     assert_eq!(old.lines().count(), new.lines().count());
     for (old, new) in old.lines().zip(new.lines()) {

@@ -120,9 +120,9 @@ fn file_of_a_newer_version_is_refused_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dunlin.redb");
     Store::open(&path, &options()).unwrap().0.close().unwrap();
-    set_meta(&path, "format", &[4]);
+    set_meta(&path, "format", &[5]);
     let error = Store::open(&path, &options()).unwrap_err();
-    assert!(matches!(error, OpenError::NewerFormat { found: 4, known: 3 }));
+    assert!(matches!(error, OpenError::NewerFormat { found: 5, known: 4 }));
     assert!(error.to_string().ends_with("upgrade"), "{error}");
     set_meta(&path, "format", &[]);
     assert!(matches!(Store::open(&path, &options()), Err(OpenError::Meta { key: "format" })));

@@ -1,0 +1,111 @@
+//! Users within a turn: who they are, what they prefer, which number is theirs.
+
+use dunlin_storage::{By, InstanceKind, Told, Users};
+use dunlin_workflows::actor::{Origin, Reason};
+use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::message::UserId;
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::user::{self, Changes, Command, User};
+
+use crate::engine::turn::{Turn, TurnError};
+
+/// What somebody asks about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserAsk {
+    /// Change what they prefer, and which number is said to be theirs.
+    Change {
+        /// What changes of what they prefer.
+        changes: Box<Changes>,
+        /// The number; `None` leaves it, an inner `None` takes it away.
+        number: Option<Option<PhoneNumber>>,
+        /// The version that the caller has seen; any when `None`.
+        seen: Option<u64>,
+    },
+    /// They proved that a number is theirs.
+    Verify {
+        /// The number.
+        number: PhoneNumber,
+    },
+}
+
+impl Turn<'_, '_> {
+    /// The user with this id; who was never named is met now.
+    pub(super) fn user(&mut self, id: &UserId, by: By) -> Result<UserNumber, TurnError> {
+        if let Some(user) = self.batch.user(id)? {
+            return Ok(user);
+        }
+        let user = self.batch.meet_user(id)?;
+        self.tell_user(user, &Command::Meet, by, None)?;
+        Ok(user)
+    }
+
+    /// Carries out what somebody asks about a user; gives what is known of them then.
+    pub(super) fn asked_of_user(
+        &mut self,
+        id: &UserId,
+        ask: &UserAsk,
+        origin: &Origin,
+    ) -> Result<User, TurnError> {
+        let by = self.by(origin)?;
+        let reason = origin.reason.as_ref();
+        match ask {
+            UserAsk::Change { changes, number, seen } => {
+                // Everything that can be refused is, before anything is recorded.
+                let known = self.known_user(id)?;
+                let prefer = Command::Prefer { changes: **changes, seen: *seen };
+                user::decide(known.as_ref(), &prefer, reason)?;
+                let user = self.user(id, by)?;
+                self.tell_user(user, &prefer, by, reason)?;
+                if let Some(number) = number {
+                    let person = number.map(|number| self.person(number, by)).transpose()?;
+                    self.tell_user(user, &Command::Number { person, seen: None }, by, reason)?;
+                }
+                self.user_now(user)
+            }
+            UserAsk::Verify { number } => {
+                let user = self.user(id, by)?;
+                let person = self.person(*number, by)?;
+                self.verified(user, person, by)
+            }
+        }
+    }
+
+    /// A user has proven that a number is theirs. One number has one user: who was first keeps it.
+    pub(super) fn verified(
+        &mut self,
+        user: UserNumber,
+        person: PersonNumber,
+        by: By,
+    ) -> Result<User, TurnError> {
+        let owner = self.batch.claimant(InstanceKind::User, person.get())?;
+        let is_taken = owner.is_some_and(|owner| owner != user.get());
+        self.tell_user(user, &Command::Verify { person, is_taken }, by, None)
+    }
+
+    fn known_user(&mut self, id: &UserId) -> Result<Option<User>, TurnError> {
+        let Some(user) = self.batch.user(id)? else { return Ok(None) };
+        Ok(self.batch.instance::<Users>(user.get())?)
+    }
+
+    fn user_now(&mut self, user: UserNumber) -> Result<User, TurnError> {
+        Ok(self.batch.instance::<Users>(user.get())?.unwrap_or_default())
+    }
+
+    /// Decides and records; gives what is known of them then.
+    fn tell_user(
+        &mut self,
+        number: UserNumber,
+        command: &Command,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<User, TurnError> {
+        let before = self.batch.instance::<Users>(number.get())?;
+        let mut after = before.unwrap_or_default();
+        for event in user::decide(before.as_ref(), command, reason)? {
+            after.apply(&event, self.now);
+            let told = Told::<Users> { at: self.now, by, event: &event, after: &after, secret: None };
+            self.batch.record_instance(number.get(), &told)?;
+        }
+        Ok(after)
+    }
+}

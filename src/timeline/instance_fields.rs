@@ -1,0 +1,46 @@
+//! What is in an event of a small workflow, as fields of JSON. They hold nothing about a person but numbers of
+//! ours, and what somebody prefers.
+
+use dunlin_storage::InstanceEvent;
+use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::user::{self, Preferences, TOGGLES};
+use dunlin_workflows::zone::Zone;
+use serde_json::{Map, Value, json};
+
+/// The fields of an instance's event.
+pub fn of_instance(event: &InstanceEvent) -> Map<String, Value> {
+    super::event_fields::object(match event {
+        InstanceEvent::User(event) => of_user(event),
+    })
+}
+
+fn of_user(event: &user::Event) -> Value {
+    use user::Event as E;
+    match event {
+        E::Met => Value::Null,
+        E::PreferencesChanged { preferences } => Value::Object(of_preferences(preferences)),
+        E::NumberChanged { person } => json!({"person": person.map(PersonNumber::get)}),
+        E::NumberVerified { person } => json!({"person": person.get()}),
+        E::Remarked { reason } => json!({"reason_given": reason.as_str()}),
+        E::Erased { reason } => {
+            json!({"reason_given": reason.as_ref().map(|reason| reason.as_str().to_owned())})
+        }
+    }
+}
+
+/// What somebody prefers, by the names of the API.
+pub fn of_preferences(preferences: &Preferences) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    for (toggle, name, _) in TOGGLES {
+        add(name, preferences.toggles.has(toggle).into());
+    }
+    let quiet = preferences.quiet_hours;
+    add("quiet_hours_start", json!(quiet.map(|hours| hours.start.to_string())));
+    add("quiet_hours_end", json!(quiet.map(|hours| hours.end.to_string())));
+    add("daily_sms_limit", json!(preferences.daily_limit));
+    add("timezone", json!(preferences.zone.map(Zone::name)));
+    add("event_reminder_lead_time_minutes", json!(preferences.lead_minutes));
+    add("morning_kickoff_time", json!(preferences.kickoff_time.to_string()));
+    fields
+}
