@@ -9,6 +9,7 @@ pub mod problem;
 pub mod resolve;
 pub mod setting;
 pub mod value;
+pub mod verification;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ use crate::config::account::Destination;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
+use crate::config::verification::Verification;
+use crate::http::standard_webhook::WebhookSecrets;
 use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
@@ -74,6 +77,10 @@ pub struct Config {
     pub disk_free_min: u64,
     /// How long a stop waits for requests on the wire.
     pub drain: Duration,
+    /// How codes are worded, and how often they may be asked for.
+    pub verification: Verification,
+    /// What signs the hook of Supabase Auth.
+    pub hook_secrets: Option<WebhookSecrets>,
     /// What is logged: a filter in the words of `tracing-subscriber`.
     pub log: String,
 }
@@ -137,6 +144,8 @@ impl Config {
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
         let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
+        let verification = verification::read(reader);
+        let hook_secrets = reader.read(Name::AuthHookSecrets, WebhookSecrets::parse);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -183,6 +192,8 @@ impl Config {
             cache_bytes: cache_bytes?,
             disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
+            verification: verification?,
+            hook_secrets,
             log: log?,
         })
     }

@@ -23,6 +23,24 @@ pub enum Name {
     StatusCallbackUrl,
     /// Where the provider is.
     ApiBaseUrl,
+    /// The service that sends and checks codes.
+    VerifyServiceSid,
+    /// Where that service is.
+    VerifyApiBaseUrl,
+    /// Whose code it is, in our own texts.
+    VerifyBrand,
+    /// The web site that codes are for.
+    VerifySite,
+    /// Most codes to one number in an hour.
+    VerifyNumberHour,
+    /// Most codes to one number in a day.
+    VerifyNumberDay,
+    /// Most codes for one user in an hour.
+    VerifyUserHour,
+    /// Most codes from one address in an hour.
+    VerifyAddressHour,
+    /// What signs the hook of Supabase Auth.
+    AuthHookSecrets,
     /// Whether anything is sent at all.
     SendingEnabled,
     /// Where the store is.
@@ -201,6 +219,67 @@ pub const SETTINGS: &[Setting] = &[
         Text("https://api.twilio.com"),
         "https URL, or http on loopback",
         "where the provider's API is; elsewhere only for tests",
+    ),
+    plain(
+        Name::VerifyServiceSid,
+        &["TWILIO_VERIFY_SERVICE_SID", "PRIVATE_TWILIO_VERIFY_SERVICE_SID"],
+        Unset,
+        "VA and 32 hexadecimal digits",
+        "the provider's service that sends and checks codes; without it codes are our own texts",
+    ),
+    plain(
+        Name::VerifyApiBaseUrl,
+        &["TWILIO_VERIFY_API_BASE_URL", "PRIVATE_TWILIO_VERIFY_API_BASE_URL"],
+        Depends("https://verify.twilio.com, or TWILIO_API_BASE_URL when that is elsewhere"),
+        "https URL, or http on loopback",
+        "where that service's API is; elsewhere only for tests",
+    ),
+    plain(
+        Name::VerifyBrand,
+        &["DUNLIN_VERIFY_BRAND"],
+        Unset,
+        "1 to 32 visible characters",
+        "whose code it is, in our own texts with codes",
+    ),
+    plain(
+        Name::VerifySite,
+        &["DUNLIN_VERIFY_SITE"],
+        Unset,
+        "a host such as example.com",
+        "the web site that codes are for; telephones fill them in there and nowhere else",
+    ),
+    plain(
+        Name::VerifyNumberHour,
+        &["DUNLIN_VERIFY_NUMBER_HOUR"],
+        Text("5"),
+        "1 to 100",
+        "most codes that are sent to one number in an hour",
+    ),
+    plain(
+        Name::VerifyNumberDay,
+        &["DUNLIN_VERIFY_NUMBER_DAY"],
+        Text("20"),
+        "1 to 100",
+        "most codes that are sent to one number in a day",
+    ),
+    plain(
+        Name::VerifyUserHour,
+        &["DUNLIN_VERIFY_USER_HOUR"],
+        Text("5"),
+        "1 to 100",
+        "most codes that are sent for one user in an hour",
+    ),
+    plain(
+        Name::VerifyAddressHour,
+        &["DUNLIN_VERIFY_ADDRESS_HOUR"],
+        Text("10"),
+        "1 to 100",
+        "most codes that are asked for from one IP address in an hour, when the caller tells it",
+    ),
+    secret(
+        Name::AuthHookSecrets,
+        &["DUNLIN_AUTH_HOOK_SECRETS"],
+        "what signs the Send SMS hook of Supabase Auth, v1,whsec_...; several with | while one is replaced",
     ),
     plain(
         Name::SendingEnabled,

@@ -10,7 +10,9 @@ use dunlin::backup::Backups;
 use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::duty::{Duty, OnDuty};
+use dunlin::engine::verifications::Verifying;
 use dunlin::engine::{Engine, EngineConfig};
+use dunlin::http::standard_webhook::WebhookSecrets;
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
 use dunlin::room::Room;
@@ -30,6 +32,8 @@ pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const PUBLIC: &str = "https://sms.example.test";
 const WEBHOOK: &str = "/api/webhooks/twilio/status";
+/// What signs the hook of Supabase Auth.
+pub(crate) const HOOK_SECRET: &str = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CALLBACK_KEY: [u8; 32] = [7; 32];
 
 pub(crate) struct House {
@@ -106,6 +110,7 @@ impl House {
             idempotency_retention: Duration::from_hours(1),
             orphan_retention: Duration::from_hours(1),
             questions_max: 1,
+            verifying: Verifying::default(),
             seed: 1,
         };
         let engine = Engine::start(Arc::clone(&store), Arc::new(twilio), Arc::clone(&clock), config).unwrap();
@@ -125,6 +130,7 @@ impl House {
             api_token: api_token.map(SecretString::from),
             default_region: None,
             rules: Rules { sending, ..Rules::default() },
+            hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
         Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }

@@ -47,18 +47,19 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A code's HMAC-SHA256 under a key of the store, bound to the verification that it belongs to.
+/// A code's HMAC-SHA256, cut to 16 bytes, under a key that is not in the file, bound to the verification that it
+/// belongs to.
 #[derive(Clone, Copy, Eq)]
-pub struct CodeDigest([u8; 32]);
+pub struct CodeDigest([u8; 16]);
 
 impl CodeDigest {
     /// The digest with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }

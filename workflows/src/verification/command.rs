@@ -28,7 +28,12 @@ pub enum Command {
         digest: CodeDigest,
     },
     /// The service answered whether a code is the right one, or did not.
-    Checked(Checked),
+    Checked {
+        /// Of the code that it was asked about: a late answer about another one says nothing.
+        digest: CodeDigest,
+        /// What it says.
+        checked: Checked,
+    },
     /// The service told where a verification is, or did not.
     Looked(Looked),
     /// A timer fired: look whether something is due. Level-triggered, so a stale timer does nothing.

@@ -29,7 +29,10 @@ pub fn decide(
             let is_theirs = verification.user == *user;
             if is_theirs { check(verification, *digest, context)? } else { return Err(Rejection::Expired) }
         }
-        Command::Checked(checked) => checked_events(verification, *checked, context),
+        Command::Checked { digest, checked } => {
+            let is_asked = verification.digest == Some(*digest);
+            if is_asked { checked_events(verification, *checked, context) } else { vec![] }
+        }
         Command::Looked(looked) => looked_events(verification, *looked, context),
         Command::Wake => woken(verification, context),
     })

@@ -28,6 +28,7 @@ mod next;
 mod rules;
 mod sid;
 mod state;
+mod wording;
 
 pub use code::{Code, CodeDigest, CodeError};
 pub use command::{Checked, Command, Context, Looked, Rejection, Sent};
@@ -37,6 +38,7 @@ pub use next::{Next, next, timer};
 pub use rules::Rules;
 pub use sid::{VerificationSid, VerificationSidError};
 pub use state::{REFUSALS, Refusal, Standing, VIAS, Verification, Via};
+pub use wording::Wording;
 
 #[cfg(test)]
 mod tests;

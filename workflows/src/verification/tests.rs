@@ -10,8 +10,8 @@ use crate::timestamp::Timestamp;
 
 const ADA: Option<UserNumber> = Some(UserNumber::new(1));
 const EVE: Option<UserNumber> = Some(UserNumber::new(2));
-const RIGHT: CodeDigest = CodeDigest::from_bytes([1; 32]);
-const WRONG: CodeDigest = CodeDigest::from_bytes([2; 32]);
+const RIGHT: CodeDigest = CodeDigest::from_bytes([1; 16]);
+const WRONG: CodeDigest = CodeDigest::from_bytes([2; 16]);
 
 fn sid() -> VerificationSid {
     "VE0123456789abcdef0123456789abcdef".parse().unwrap()
@@ -155,10 +155,16 @@ fn what_the_service_knows_no_more_is_expired_and_trouble_is_neither_wrong_nor_co
     stand.tell(Command::Sent(Sent::Taken { sid: sid() })).unwrap();
     for _ in 0..9 {
         stand.check(ADA, RIGHT).unwrap();
-        assert_eq!(stand.tell(Command::Checked(Checked::Unavailable)), Ok(Some(Outcome::Unavailable)));
+        assert_eq!(
+            stand.tell(Command::Checked { digest: RIGHT, checked: Checked::Unavailable }),
+            Ok(Some(Outcome::Unavailable))
+        );
     }
     stand.check(ADA, RIGHT).unwrap();
-    assert_eq!(stand.tell(Command::Checked(Checked::Gone)), Ok(Some(Outcome::Expired)));
+    assert_eq!(
+        stand.tell(Command::Checked { digest: RIGHT, checked: Checked::Gone }),
+        Ok(Some(Outcome::Expired))
+    );
     assert_eq!(stand.check(ADA, RIGHT), Err(Rejection::Expired));
 }
 
@@ -171,7 +177,10 @@ fn lost_request_for_a_code_is_repeated_once_and_its_code_still_counts() {
     assert_eq!(stand.tell(Command::Sent(Sent::Lost)), Ok(Some(Outcome::Unavailable)));
     assert_eq!(next(&stand.state), Next::Nothing);
     assert_eq!(stand.check(ADA, RIGHT), Ok(None));
-    assert_eq!(stand.tell(Command::Checked(Checked::Right)), Ok(Some(Outcome::Approved)));
+    assert_eq!(
+        stand.tell(Command::Checked { digest: RIGHT, checked: Checked::Right }),
+        Ok(Some(Outcome::Approved))
+    );
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -196,7 +205,7 @@ fn command() -> impl Strategy<Value = Command> {
             Just(Checked::Lost),
             Just(Checked::Unavailable)
         ]
-        .prop_map(Command::Checked),
+        .prop_map(|checked| Command::Checked { digest: RIGHT, checked }),
         prop_oneof![Just(Looked::Pending), Just(Looked::Gone), Just(Looked::Unavailable)]
             .prop_map(Command::Looked),
         Just(Command::Wake),
