@@ -142,7 +142,6 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
     let twilio = Arc::new(Twilio::new(provider)?);
     let keeper =
         keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
-    let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
     let mode = mode(&config);
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
@@ -150,16 +149,11 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
         backups: Backups::new(config.backups.clone(), config.data.clone(), config.cache_bytes),
         clock,
         ids,
-        webhook: WebhookConfig {
-            public_base_url: public_url,
-            account_sid: account.account_sid.clone(),
-            auth_tokens: tokens.into_iter().flatten().collect(),
-            callback_key,
-        },
+        webhook: webhook(&account, public_url, callback_key),
         api_token: config.api_token.clone(),
         default_region: config.default_region,
         rules: config.rules.clone(),
-        hook_secrets: config.hook_secrets.clone(),
+        hook_secrets: config.verification.hook_secrets.clone(),
         mode,
     };
     announce(address, &config, mode, values, &report)?;
@@ -327,16 +321,28 @@ fn provider(config: &Config, account: &Account, public_url: &str, callback_key: 
     }
 }
 
+/// What webhooks of the provider are checked with.
+fn webhook(account: &Account, public_base_url: String, callback_key: [u8; 32]) -> WebhookConfig {
+    let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
+    WebhookConfig {
+        public_base_url,
+        account_sid: account.account_sid.clone(),
+        auth_tokens: tokens.into_iter().flatten().collect(),
+        callback_key,
+    }
+}
+
 /// How numbers are proven: by the provider's service when the account has one, else with codes of ours.
 fn verifying(config: &Config, account: &Account, provider: &TwilioConfig) -> Result<Verifying, TwilioError> {
     let service = match &account.verify {
         Some(verify) => {
             let service = TwilioVerify::new(provider, &verify.api_base_url, &verify.service_sid)?;
-            Some(Arc::new(service) as Arc<dyn VerifyService>)
+            let service: Arc<dyn VerifyService> = Arc::new(service);
+            Some(service)
         }
         None => None,
     };
-    let Verification { wording, allowances } = config.verification.clone();
+    let Verification { wording, allowances, .. } = config.verification.clone();
     Ok(Verifying { rules: verification::Rules::default(), allowances, wording, service })
 }
 

@@ -5,6 +5,7 @@ use dunlin_workflows::verification::Wording;
 
 use crate::config::setting::Name;
 use crate::config::{Reader, value};
+use crate::http::standard_webhook::WebhookSecrets;
 
 /// How codes are worded, and how often they may be asked for.
 #[derive(Debug, Clone)]
@@ -13,12 +14,15 @@ pub struct Verification {
     pub wording: Wording,
     /// How often.
     pub allowances: Rules,
+    /// What signs the hook of Supabase Auth.
+    pub hook_secrets: Option<WebhookSecrets>,
 }
 
 /// `None` only after a problem was noted.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Verification> {
     let wording =
         Wording { brand: reader.read(Name::VerifyBrand, brand), site: reader.read(Name::VerifySite, site) };
+    let hook_secrets = reader.read(Name::AuthHookSecrets, WebhookSecrets::parse);
     let mut most = |name| {
         let most = reader.read(name, |text| value::number(text, 1, 100))?;
         u16::try_from(most).ok()
@@ -33,7 +37,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Verification> {
         user_hour: user_hour?,
         address_hour: address_hour?,
     };
-    Some(Verification { wording, allowances })
+    Some(Verification { wording, allowances, hook_secrets })
 }
 
 /// A name short enough for one text, without anything that would make it two.

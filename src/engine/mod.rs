@@ -23,6 +23,7 @@ mod instances;
 pub mod progress;
 pub mod provider;
 pub mod rate;
+mod recipients;
 mod scheduler;
 pub mod stepper;
 pub mod timer_wheel;

@@ -7,6 +7,7 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::allowance::{self, Subject};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{MessageId, PersonNumber, UserNumber};
+use dunlin_workflows::kind::VERIFICATION;
 use dunlin_workflows::message::{OnUnknown, Priority, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy;
@@ -326,8 +327,10 @@ fn text(wish: &CodeWish, body: Body, expires_at: Timestamp) -> Request {
         expires_at: Some(expires_at),
         // A code twice is better than none.
         on_unknown: OnUnknown::Resend,
+        kind: VERIFICATION.parse().ok(),
         user_id: wish.user.clone(),
         metadata: None,
+        template: None,
         retry_of: None,
     }
 }

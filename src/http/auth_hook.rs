@@ -59,11 +59,11 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, message: impl ToString) -> Self {
+    fn new(status: StatusCode, message: &(impl ToString + ?Sized)) -> Self {
         Self { status, message: message.to_string(), retry_after: None }
     }
 
-    fn again(status: StatusCode, message: impl ToString, wait: Duration) -> Self {
+    fn again(status: StatusCode, message: &(impl ToString + ?Sized), wait: Duration) -> Self {
         Self { status, message: message.to_string(), retry_after: Some(wait) }
     }
 }
@@ -102,9 +102,9 @@ async fn take_in(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(), Refu
     let now = app.edge.clock.wall();
     let id = secrets.verify(headers, body, now).map_err(|error| {
         tracing::warn!(%error, "a hook was refused");
-        Refusal::new(StatusCode::UNAUTHORIZED, error)
+        Refusal::new(StatusCode::UNAUTHORIZED, &error)
     })?;
-    let unreadable = |why: &dyn ToString| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, why.to_string());
+    let unreadable = |why: &dyn ToString| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &why.to_string());
     // The parser's words may quote a code.
     let hook: Hook = serde_json::from_slice(body)
         .map_err(|_says_too_much| unreadable(&"expected user.id, user.phone and sms.otp"))?;

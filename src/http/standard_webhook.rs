@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1000)
+        Timestamp::from_millis(seconds.saturating_mul(1000))
     }
 
     #[test]

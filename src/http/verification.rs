@@ -13,7 +13,9 @@ use dunlin_workflows::allowance;
 use dunlin_workflows::id::PersonNumber;
 use dunlin_workflows::message::UserId;
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::verification::{Code as SmsCode, Outcome, Rejection, Standing, Verification, Via};
+use dunlin_workflows::verification::{
+    Code as SmsCode, Outcome, Refusal, Rejection, Standing, Verification, Via,
+};
 use serde_json::{Map, Value, json};
 
 use crate::engine::ask::AskError;
@@ -182,7 +184,7 @@ fn told(name: &str, verification: &Verification) -> Map<String, Value> {
     told.insert("status".to_owned(), json!(verification.standing.as_str()));
     told.insert("expires_at".to_owned(), json!(instant::format(verification.expires_at)));
     told.insert("checks".to_owned(), json!(verification.checks));
-    told.insert("why".to_owned(), json!(failed.map(|refusal| refusal.as_str())));
+    told.insert("why".to_owned(), json!(failed.map(Refusal::as_str)));
     told
 }
 
@@ -244,11 +246,12 @@ async fn ask(app: &App, ask: VerifyAsk, asker: dunlin_workflows::actor::Origin) 
 /// The engine's no, with the time after which it may say yes.
 fn waiting(app: &App, refused: AskError) -> Problem {
     let now = app.edge.clock.wall();
-    let wait = match &refused {
-        AskError::Verification(Rejection::CoolingDown { until })
-        | AskError::Allowance(allowance::Rejection::Exhausted { until, .. }) => Some(until.since(now)),
-        AskError::Verification(Rejection::Unanswered) => Some(AGAIN),
-        _without_a_time => None,
+    let wait = if let AskError::Verification(Rejection::CoolingDown { until })
+    | AskError::Allowance(allowance::Rejection::Exhausted { until, .. }) = &refused
+    {
+        Some(until.since(now))
+    } else {
+        matches!(refused, AskError::Verification(Rejection::Unanswered)).then_some(AGAIN)
     };
     let problem = Problem::from(refused);
     match wait {

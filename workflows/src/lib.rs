@@ -14,6 +14,7 @@ pub mod allowance;
 pub mod body;
 pub mod consent;
 pub mod id;
+pub mod kind;
 pub mod lane;
 pub mod message;
 pub mod phone_number;

@@ -7,14 +7,14 @@ use crate::verification::{Standing, Verification};
 
 /// How long an answer of the service is waited for when nobody says that it is lost: longer than any request
 /// lasts, so that only a process that is gone leaves it to this.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// Waits before each look at where a verification is; the last of them again and again. Far below what the
 /// service allows in a minute and an hour.
 ///
 /// Source: <https://www.twilio.com/docs/verify/api/verification>, read 2026-11-24.
 const LOOKUPS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
+    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(20), Duration::from_mins(1)];
 
 /// What must happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

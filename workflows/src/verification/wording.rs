@@ -24,14 +24,13 @@ impl Wording {
     pub fn code(&self, code: &Code, lifetime: Option<Duration>) -> Result<Body, BodyError> {
         let code = code.as_str();
         let of_whom = self.brand.as_ref().map_or_else(String::new, |brand| format!("{brand} "));
-        let mut text =
-            format!("{code} is your {of_whom}verification code. Nobody of ours will ask you for it.");
-        if let Some(lifetime) = lifetime {
-            text.push_str(&format!(" It counts for {} min.", lifetime.as_secs().div_ceil(60)));
-        }
-        if let Some(site) = &self.site {
-            text.push_str(&format!("\n\n@{site} #{code}"));
-        }
+        let counts = lifetime.map_or_else(String::new, |lifetime| {
+            format!(" It counts for {} min.", lifetime.as_secs().div_ceil(60))
+        });
+        let bound = self.site.as_ref().map_or_else(String::new, |site| format!("\n\n@{site} #{code}"));
+        let text = format!(
+            "{code} is your {of_whom}verification code. Nobody of ours will ask you for it.{counts}{bound}"
+        );
         Body::parse(text)
     }
 
