@@ -10,6 +10,7 @@ pub mod problem;
 pub mod resolve;
 pub mod setting;
 pub mod value;
+pub mod verification;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::config::account::Destination;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
+use crate::config::verification::Verification;
 use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
@@ -75,6 +77,8 @@ pub struct Config {
     pub disk_free_min: u64,
     /// How long a stop waits for requests on the wire.
     pub drain: Duration,
+    /// How codes are worded, and how often they may be asked for.
+    pub verification: Verification,
     /// What is logged: a filter in the words of `tracing-subscriber`.
     pub log: String,
 }
@@ -139,6 +143,7 @@ impl Config {
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
         let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
+        let verification = verification::read(reader);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -184,6 +189,7 @@ impl Config {
             cache_bytes: cache_bytes?,
             disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
+            verification: verification?,
             log: log?,
         })
     }

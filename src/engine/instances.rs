@@ -15,7 +15,10 @@ impl Turn<'_, '_> {
         }
         for (kind, number) in self.batch.due_instances(self.now, WOKEN_PER_TURN)? {
             match kind {
-                InstanceKind::User => tracing::warn!(number, "a user has a timer, which nothing set"),
+                InstanceKind::Verification => self.wake_verification(number)?,
+                InstanceKind::User | InstanceKind::Allowance => {
+                    tracing::warn!(number, kind = kind.as_str(), "it has a timer, which nothing set");
+                }
             }
         }
         Ok(())

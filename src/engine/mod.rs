@@ -29,6 +29,8 @@ pub mod stepper;
 pub mod timer_wheel;
 mod turn;
 mod users;
+pub mod verifications;
+pub mod verify_service;
 mod writer;
 
 use std::sync::Arc;
@@ -49,11 +51,12 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Ask, AskError, Receipt, Retried, Target, UserAsk, Whom, Wish};
+use crate::engine::ask::{Ask, AskError, Claim, Receipt, Retried, Target, UserAsk, Whom, Wish};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
 use crate::engine::provider::Provider;
+use crate::engine::verifications::{CodeWish, Verified, VerifyAsk, Verifying};
 use crate::engine::writer::Writer;
 
 /// When somebody who found no room on the disk may ask again.
@@ -76,6 +79,8 @@ pub struct EngineConfig {
     pub orphan_retention: Duration,
     /// How many questions (searches, polls) may be with the provider at once.
     pub questions_max: usize,
+    /// How numbers are proven.
+    pub verifying: Verifying,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -118,7 +123,12 @@ impl Engine {
         let (end, ended) = watch::channel(None);
         let admission = Arc::new(Admission::new(config.queue_bytes_max));
         let progress = Arc::new(Progress::default());
-        let courier = Box::new(Courier::new(provider, asks.clone(), config.questions_max));
+        let courier = Box::new(Courier::new(
+            provider,
+            config.verifying.service.clone(),
+            asks.clone(),
+            config.questions_max,
+        ));
         let mut writer =
             Writer::recover(store, clock, config, courier, Arc::clone(&admission), Arc::clone(&progress))?;
         thread::Builder::new()
@@ -223,6 +233,26 @@ impl Engine {
     pub async fn user(&self, id: UserId, ask: UserAsk, origin: impl Into<Origin>) -> Result<User, AskError> {
         let origin = origin.into();
         self.ask(512, |reply| Ask::User { id, ask, origin, reply }).await?
+    }
+
+    /// Asks for a code to prove a number, or whether one is right. Answered after it is durable, and once the
+    /// service has answered, when it is asked.
+    ///
+    /// # Errors
+    /// [`AskError::Verification`], [`AskError::Allowance`], [`AskError::Forbidden`] and [`AskError::SendingDisabled`]
+    /// when the domain says no, and as [`Engine::accept`].
+    pub async fn verify(&self, ask: VerifyAsk, origin: impl Into<Origin>) -> Result<Verified, AskError> {
+        let origin = origin.into();
+        self.ask(512, |reply| Ask::Verify { ask, origin, reply }).await?
+    }
+
+    /// Texts a code that somebody else made and will check. Answered after it is durable; a repeat with the same
+    /// claim sends nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::verify`], and [`AskError::KeyReused`].
+    pub async fn relay(&self, wish: CodeWish, claim: Claim) -> Result<Receipt, AskError> {
+        self.ask(512, |reply| Ask::Relay { wish, claim, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

@@ -11,16 +11,19 @@ use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
     self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
-use dunlin_workflows::policy::{self, Recipient, STRANGER};
+use dunlin_workflows::policy::{self, Ban, Recipient, STRANGER};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user;
+use dunlin_workflows::{allowance, user, verification};
 
+use crate::engine::answer::Waiting;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
 use crate::engine::provider::Submission;
 use crate::engine::scheduler::Scheduler;
+use crate::engine::verifications::{Verified, Verifying};
+use crate::engine::verify_service::VerifyQuestion;
 
 /// What the writer keeps in memory: all of it derived from the store.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(super) struct Memory {
     pub(super) silence: Silence,
     /// When the next timer of a small workflow is due.
     pub(super) instances_due: Option<Timestamp>,
+    /// Who waits for the verification service.
+    pub(super) waiting: Vec<Waiting>,
     pub(super) jitter: fastrand::Rng,
 }
 
@@ -51,6 +56,11 @@ pub(super) struct Turn<'a, 'b> {
     pub(super) now_ms: u64,
     pub(super) submissions: &'a mut Vec<Submission>,
     pub(super) fetches: &'a mut Vec<MessageNumber>,
+    pub(super) verifying: &'a Verifying,
+    /// What the verification service is to be asked.
+    pub(super) questions: &'a mut Vec<(u64, VerifyQuestion)>,
+    /// What came of verifications whose answer somebody waits for.
+    pub(super) settled: &'a mut Vec<Verified>,
 }
 
 /// Why a turn could not be carried out for one message: the domain's no, or the store's.
@@ -62,6 +72,16 @@ pub(super) enum TurnError {
     Consent(#[from] consent::Rejection),
     #[error(transparent)]
     User(#[from] user::Rejection),
+    #[error(transparent)]
+    Verification(#[from] verification::Rejection),
+    #[error(transparent)]
+    Allowance(#[from] allowance::Rejection),
+    #[error("{0}")]
+    Forbidden(Ban),
+    #[error("sending is switched off")]
+    SendingDisabled,
+    #[error("the text of a code is too long")]
+    Wording,
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]

@@ -8,6 +8,7 @@ mod accepted_json;
 mod answer;
 mod asker;
 mod audit;
+mod auth_hook;
 mod backups;
 pub mod batch;
 mod bearer;
@@ -29,6 +30,8 @@ mod preview;
 pub mod problem;
 mod recipient;
 mod serve;
+pub mod standard_webhook;
+mod verification;
 mod webhook;
 mod whole_body;
 pub mod wish;
@@ -58,6 +61,8 @@ use crate::http::answer::{finish, within};
 use crate::http::bearer::Bearer;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
+use crate::http::standard_webhook::WebhookSecrets;
+use crate::http::verification::Pace;
 use crate::id_source::IdSource;
 use crate::room::Room;
 use crate::twilio::signature::Verifier;
@@ -118,6 +123,8 @@ pub struct Edge {
     pub default_region: Option<Region>,
     /// What decisions depend on, to tell what comes next.
     pub rules: Rules,
+    /// What the hook of Supabase Auth is checked with; without it the hook is refused.
+    pub hook_secrets: Option<WebhookSecrets>,
     /// Where texts go.
     pub mode: Mode,
 }
@@ -128,6 +135,7 @@ pub(crate) struct App {
     edge: Arc<Edge>,
     verifier: Verifier,
     in_flight: InFlight,
+    pace: Pace,
     /// What callers are called who give no name: the key that they show.
     key_name: String,
 }
@@ -183,7 +191,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
     let bearer = edge.api_token.as_ref().map(Bearer::new);
     let key_name = bearer.as_ref().map_or_else(|| "local".to_owned(), Bearer::name);
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), key_name });
+    let app =
+        Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default(), key_name });
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
@@ -200,12 +209,18 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/verifications", post(verification::start))
+        .route("/v1/verifications/{id}", get(verification::show))
+        .route("/v1/verifications/{id}/check", post(verification::check))
+        .route("/api/sms/verify", post(verification::seed_start))
+        .route("/api/sms/verify/confirm", post(verification::seed_confirm))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }
     api.route("/api/webhooks/twilio/status", post(webhook::status))
         .route("/api/webhooks/twilio/inbound", post(inbound::inbound))
+        .route("/api/hooks/supabase/send-sms", post(auth_hook::send_sms))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::ready))

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::message::Rejection;
+use dunlin_workflows::verification::{self, Refusal};
 use dunlin_workflows::{consent, user};
 use serde::Serialize;
 
@@ -51,6 +52,14 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "The key was used for another request"),
     (Code::ReasonRequired, "reason_required", 422, "Say why"),
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
+    (Code::CodeIncorrect, "code_incorrect", 400, "The code is wrong"),
+    (Code::CodeExpired, "code_expired", 410, "No code counts for this number"),
+    (Code::TooManyAttempts, "too_many_attempts", 429, "Too many wrong codes"),
+    (Code::CoolingDown, "cooldown", 429, "A code was sent a moment ago"),
+    (Code::TooManyCodes, "too_many_codes", 429, "Too many codes were asked for"),
+    (Code::NumberUnreachable, "number_unreachable", 422, "The number can't receive a code"),
+    (Code::ProviderUnavailable, "provider_unavailable", 503, "It can't be learned at the moment"),
+    (Code::VerificationNotFound, "verification_not_found", 404, "There is no such verification"),
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
     (Code::NoRoom, "no_room", 507, "There is no room on the disk"),
@@ -94,6 +103,14 @@ pub enum Code {
     IdempotencyKeyReused,
     ReasonRequired,
     NeverSendable,
+    CodeIncorrect,
+    CodeExpired,
+    TooManyAttempts,
+    CoolingDown,
+    TooManyCodes,
+    NumberUnreachable,
+    ProviderUnavailable,
+    VerificationNotFound,
     Busy,
     Unavailable,
     NoRoom,
@@ -241,6 +258,11 @@ impl From<AskError> for Problem {
             AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
             AskError::Consent(rejection) => Self::new(contradicted(&rejection), detail),
             AskError::User(rejection) => Self::new(refused_of_user(rejection), detail),
+            AskError::Verification(rejection) => Self::new(unproven(&rejection), detail),
+            AskError::Allowance(_) => Self::new(Code::TooManyCodes, detail),
+            AskError::Forbidden(_) => Self::new(Code::RecipientOptedOut, detail),
+            AskError::SendingDisabled => Self::new(Code::ProviderUnavailable, detail),
+            AskError::Wording => Self::new(Code::Internal, detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),
@@ -260,6 +282,25 @@ fn rejected(rejection: &Rejection) -> Code {
         Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
         Rejection::Forbidden { .. } => Code::RecipientOptedOut,
         Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,
+    }
+}
+
+fn unproven(rejection: &verification::Rejection) -> Code {
+    match rejection {
+        verification::Rejection::CoolingDown { .. } => Code::CoolingDown,
+        verification::Rejection::Unanswered => Code::ProviderUnavailable,
+        verification::Rejection::Expired => Code::CodeExpired,
+        verification::Rejection::Spent => Code::TooManyAttempts,
+        verification::Rejection::NotSent { refusal } => not_sent(*refusal),
+    }
+}
+
+/// Why no code was sent.
+pub(super) fn not_sent(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::Unreachable | Refusal::Blocked => Code::NumberUnreachable,
+        Refusal::Limited => Code::TooManyCodes,
+        Refusal::Unavailable => Code::ProviderUnavailable,
     }
 }
 

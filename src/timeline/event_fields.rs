@@ -122,7 +122,7 @@ pub fn of_person(event: &PersonEvent) -> Map<String, Value> {
 }
 
 /// An instant; null for "never".
-fn instant(at: Timestamp) -> Value {
+pub(super) fn instant(at: Timestamp) -> Value {
     if at == Timestamp::MAX { Value::Null } else { written(at).into() }
 }
 

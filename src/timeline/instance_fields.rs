@@ -2,15 +2,21 @@
 //! ours, and what somebody prefers.
 
 use dunlin_storage::InstanceEvent;
-use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::allowance;
+use dunlin_workflows::id::{PersonNumber, UserNumber};
 use dunlin_workflows::user::{self, Preferences, TOGGLES};
+use dunlin_workflows::verification;
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value, json};
+
+use crate::timeline::event_fields::instant;
 
 /// The fields of an instance's event.
 pub fn of_instance(event: &InstanceEvent) -> Map<String, Value> {
     super::event_fields::object(match event {
         InstanceEvent::User(event) => of_user(event),
+        InstanceEvent::Verification(event) => of_verification(event),
+        InstanceEvent::Allowance(allowance::Event::Taken { .. }) => Value::Null,
     })
 }
 
@@ -25,6 +31,31 @@ fn of_user(event: &user::Event) -> Value {
         E::Erased { reason } => {
             json!({"reason_given": reason.as_ref().map(|reason| reason.as_str().to_owned())})
         }
+    }
+}
+
+/// What happened to a verification, without digests: they are of no use to anybody but us.
+fn of_verification(event: &verification::Event) -> Value {
+    use verification::Event as E;
+    match event {
+        E::Started { person, user, via, expires_at, .. } => json!({
+            "person": person.get(),
+            "user": user.map(UserNumber::get),
+            "via": via.as_str(),
+            "expires_at": instant(*expires_at),
+        }),
+        E::CodeSent { sid } => json!({"provider_sid": sid.as_str()}),
+        E::SendRefused { refusal } => json!({"why": refusal.as_str()}),
+        E::SendLost { again } => json!({"again": again}),
+        E::CodeRefused { is_last } => json!({"is_last": is_last}),
+        E::CheckStarted { .. }
+        | E::Approved
+        | E::Preempted
+        | E::ChecksSpent
+        | E::CheckFailed
+        | E::CheckLost
+        | E::LookupStarted
+        | E::Expired => Value::Null,
     }
 }
 

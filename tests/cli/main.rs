@@ -17,4 +17,5 @@ mod message; // send, show, list, cancel, retry
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping
 mod stage; // a carrier that outlives the daemon
+mod verification; // numbers are proven over a crash
 mod world; // the program and its processes

@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// A carrier that outlives the daemon, and the daemon's files.
 pub(crate) struct Stage {
     pub(crate) dir: tempfile::TempDir,
-    carrier: Daemon,
+    pub(crate) carrier: Daemon,
 }
 
 impl Stage {

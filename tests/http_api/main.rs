@@ -14,6 +14,7 @@ mod lists;
 mod people; // who may be texted, and when
 mod refusals;
 mod street;
+mod verification;
 mod webhooks;
 
 use axum::http::StatusCode;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dunlin::engine::EngineConfig;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::verifications::Verifying;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use dunlin_workflows::policy::Limits;
@@ -228,6 +229,7 @@ impl Plan {
             idempotency_retention: Duration::from_hours(24 * 30),
             orphan_retention: Duration::from_hours(24 * 30),
             questions_max: 4,
+            verifying: Verifying::default(),
             seed: self.seed ^ boot,
         }
     }

@@ -25,6 +25,24 @@ pub enum Name {
     StatusCallbackUrl,
     /// Where the provider is.
     ApiBaseUrl,
+    /// The service that sends and checks codes.
+    VerifyServiceSid,
+    /// Where that service is.
+    VerifyApiBaseUrl,
+    /// Whose code it is, in our own texts.
+    VerifyBrand,
+    /// The web site that codes are for.
+    VerifySite,
+    /// Most codes to one number in an hour.
+    VerifyNumberHour,
+    /// Most codes to one number in a day.
+    VerifyNumberDay,
+    /// Most codes for one user in an hour.
+    VerifyUserHour,
+    /// Most codes from one address in an hour.
+    VerifyAddressHour,
+    /// What signs the hook of Supabase Auth.
+    AuthHookSecrets,
     /// Whether anything is sent at all.
     SendingEnabled,
     /// Where the store is.

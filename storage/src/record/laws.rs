@@ -15,11 +15,15 @@ use super::message::{
 };
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
 use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, OrphanRowV1};
-use super::strategy::{consent_projection, lane_projection, projection, record, usage, user};
+use super::strategy::{
+    allowance, consent_projection, lane_projection, projection, record, usage, user, verification,
+};
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
+use crate::instance::allowance::{AllowanceV1, TakenV1};
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
-use crate::instance::{INSTANCE_KINDS, Users, Workflow as _};
+use crate::instance::verification::{CheckStartedV1, CodeSentV1, CodeStartedV1, VerificationV1, WordV1};
+use crate::instance::{Allowances, INSTANCE_KINDS, Users, Verifications, Workflow as _};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::usage::UsageRowV1;
@@ -79,6 +83,12 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (7, 1) => agrees::<CodeStartedV1>(form),
+        (7, 2) => agrees::<CodeSentV1>(form),
+        (7, 3 | 4 | 6) => agrees::<WordV1>(form),
+        (7, 5) => agrees::<CheckStartedV1>(form),
+        (7, 7..=13) => form.is_empty() && agrees::<EmptyV1>(form),
+        (8, 1) => agrees::<TakenV1>(form),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     };
     same && agrees::<Vec<u8>>(front) && front == written
@@ -146,6 +156,22 @@ proptest! {
         let version = Users::put_state(&user, &mut bytes).unwrap();
         prop_assert_eq!(Users::take_state(version, &bytes).unwrap(), user);
         prop_assert!(agrees::<UserV1>(&bytes));
+    }
+
+    #[test]
+    fn every_verification_reads_back_as_itself(verification in verification()) {
+        let mut bytes = Vec::new();
+        let version = Verifications::put_state(&verification, &mut bytes).unwrap();
+        prop_assert_eq!(Verifications::take_state(version, &bytes).unwrap(), verification);
+        prop_assert!(agrees::<VerificationV1>(&bytes));
+    }
+
+    #[test]
+    fn every_allowance_reads_back_as_itself(allowance in allowance()) {
+        let mut bytes = Vec::new();
+        let version = Allowances::put_state(&allowance, &mut bytes).unwrap();
+        prop_assert_eq!(Allowances::take_state(version, &bytes).unwrap(), allowance);
+        prop_assert!(agrees::<AllowanceV1>(&bytes));
     }
 
     #[test]

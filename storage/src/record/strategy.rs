@@ -1,6 +1,7 @@
 //! Every value that a record can hold, for property tests.
 
 use dunlin_workflows::actor::Reason;
+use dunlin_workflows::allowance::{self, Allowance, REMEMBERED};
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
@@ -15,6 +16,7 @@ use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggle, Toggles, User};
+use dunlin_workflows::verification::{self, CodeDigest, REFUSALS, VIAS, Verification, VerificationSid};
 use dunlin_workflows::zone::{Hours, LocalDay, LocalTime};
 use dunlin_workflows::{lane, message};
 use proptest::option;
@@ -277,8 +279,7 @@ fn preferences() -> impl Strategy<Value = Preferences> {
     )
 }
 
-/// Every event of an instance.
-pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
+fn user_event() -> impl Strategy<Value = InstanceEvent> {
     use user::Event as E;
     let person = || any::<u64>().prop_map(PersonNumber::new);
     prop_oneof![
@@ -290,6 +291,90 @@ pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
         reason().prop_map(|reason| E::Erased { reason }),
     ]
     .prop_map(InstanceEvent::User)
+}
+
+fn verification_sid() -> impl Strategy<Value = VerificationSid> {
+    "VE[0-9a-fA-F]{32}".prop_map(|text| text.parse().unwrap())
+}
+
+fn digest() -> impl Strategy<Value = CodeDigest> {
+    any::<[u8; 16]>().prop_map(CodeDigest::from_bytes)
+}
+
+fn verification_event() -> impl Strategy<Value = InstanceEvent> {
+    use verification::Event as E;
+    let person = any::<u64>().prop_map(PersonNumber::new);
+    let user = option::of(any::<u64>().prop_map(UserNumber::new));
+    let via = select(VIAS.map(|(via, _)| via).to_vec());
+    let bare = vec![
+        E::Approved,
+        E::Preempted,
+        E::ChecksSpent,
+        E::CheckFailed,
+        E::CheckLost,
+        E::LookupStarted,
+        E::Expired,
+    ];
+    prop_oneof![
+        (person, user, via, at(), option::of(digest())).prop_map(
+            |(person, user, via, expires_at, digest)| {
+                E::Started { person, user, via, expires_at, digest }
+            }
+        ),
+        verification_sid().prop_map(|sid| E::CodeSent { sid }),
+        select(REFUSALS.to_vec()).prop_map(|(refusal, _)| E::SendRefused { refusal }),
+        any::<bool>().prop_map(|again| E::SendLost { again }),
+        digest().prop_map(|digest| E::CheckStarted { digest }),
+        any::<bool>().prop_map(|is_last| E::CodeRefused { is_last }),
+        select(bare),
+    ]
+    .prop_map(InstanceEvent::Verification)
+}
+
+/// Every event of an instance.
+pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
+    let taken = at().prop_map(|keep_from| InstanceEvent::Allowance(allowance::Event::Taken { keep_from }));
+    prop_oneof![user_event(), verification_event(), taken]
+}
+
+/// What is known of a verification.
+pub(crate) fn verification() -> impl Strategy<Value = Verification> {
+    let standing = prop_oneof![
+        select(vec![
+            verification::Standing::Nothing,
+            verification::Standing::Pending,
+            verification::Standing::Approved,
+            verification::Standing::Expired,
+            verification::Standing::Spent,
+        ]),
+        (at(), any::<u8>()).prop_map(|(since, lost)| verification::Standing::Starting { since, lost }),
+        at().prop_map(|since| verification::Standing::Checking { since }),
+        (at(), any::<u8>()).prop_map(|(since, lookups)| verification::Standing::Doubtful { since, lookups }),
+        select(REFUSALS.to_vec()).prop_map(|(refusal, _)| verification::Standing::Failed { refusal }),
+    ];
+    let who = (option::of(any::<u64>()), option::of(any::<u64>()), select(VIAS.to_vec()));
+    let code = (option::of(verification_sid()), option::of(digest()));
+    (who, at(), at(), any::<[u8; 2]>(), code, standing).prop_map(
+        |((person, user, (via, _)), expires_at, sent_at, [sends, checks], (sid, digest), standing)| {
+            Verification {
+                person: person.map(PersonNumber::new),
+                user: user.map(UserNumber::new),
+                via,
+                expires_at,
+                sent_at,
+                sends,
+                checks,
+                sid,
+                digest,
+                standing,
+            }
+        },
+    )
+}
+
+/// What is known of an allowance.
+pub(crate) fn allowance() -> impl Strategy<Value = Allowance> {
+    prop::collection::vec(at(), 0..REMEMBERED).prop_map(|taken| Allowance { taken })
 }
 
 /// What is known of a user.

@@ -6,6 +6,7 @@ use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatu
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::user::Toggle;
+use dunlin_workflows::verification;
 
 use super::RecordError;
 
@@ -145,6 +146,10 @@ tags!(How, "way of knowing consent", {
 
 tags!(Finding, "finding of a review", { OptOut = 1, NotOne = 2 });
 
+tags!(verification::Via, "way of a code", { Message = 1, Service = 2, Notice = 3 });
+
+tags!(verification::Refusal, "why no code was sent", { Unreachable = 1, Blocked = 2, Limited = 3, Unavailable = 4 });
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,5 +193,7 @@ mod tests {
         every::<StateName>(14);
         every::<How>(6);
         every::<Finding>(2);
+        every::<verification::Via>(3);
+        every::<verification::Refusal>(4);
     }
 }

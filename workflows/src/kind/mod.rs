@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::message::Priority;
 use crate::user::Toggle;
 
-pub use table::{BUILT_IN, CUSTOM};
+pub use table::{BUILT_IN, CUSTOM, VERIFICATION};
 
 /// Longest name of a kind, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;

@@ -9,6 +9,9 @@ use crate::user::Toggle;
 /// The kind of messages that name none.
 pub const CUSTOM: &str = "custom";
 
+/// The kind of texts with codes: nobody but the gate and their recipient reads them.
+pub const VERIFICATION: &str = "verification";
+
 /// One built-in kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -71,7 +74,7 @@ pub const BUILT_IN: &[Row] = &[
         needs_verified: true,
     },
     Row {
-        name: "verification",
+        name: VERIFICATION,
         toggle: None,
         template: None,
         priority: Priority::Urgent,
