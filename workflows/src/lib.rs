@@ -4,7 +4,7 @@
 //! runs in the daemon and in offline replay, so what one decided the other can prove.
 //!
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
-//! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
+//! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`recurrence`] (what comes again and again), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then
 //! the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the clock shows where somebody is).
 
 pub mod actor;
@@ -16,6 +16,7 @@ pub mod message;
 pub mod phone_number;
 pub mod policy;
 pub mod provider_error;
+pub mod recurrence;
 pub mod rules;
 pub mod segment;
 pub mod source;
