@@ -25,6 +25,7 @@ mod message;
 mod offline;
 mod output;
 mod pages;
+mod recurrences;
 mod replay;
 mod restore;
 mod retry;
@@ -96,6 +97,9 @@ enum Command {
     /// Whether somebody may be texted, and what they said about it
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
+    /// Texts that come again and again
+    #[command(subcommand)]
+    Recurrences(recurrences::RecurrencesCommand),
     /// Who did what, newest first
     Audit(audit::Audit),
     /// The keys that seal numbers and texts
@@ -164,6 +168,7 @@ impl Command {
             Self::Show(show) => wait_for(show.run(output)),
             Self::Explain(explain) => wait_for(explain.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
+            Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),

@@ -7,6 +7,7 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
@@ -29,6 +30,7 @@ enum Ready {
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
     User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
+    Recurrence(oneshot::Sender<Result<Recurrence, AskError>>, Box<Result<Recurrence, AskError>>),
 }
 
 impl Answers {
@@ -72,6 +74,10 @@ impl Answers {
                 let user = turn.asked_of_user(&id, &ask, &origin);
                 self.ready.push(Ready::User(reply, said(user)?));
             }
+            Ask::Recurrence { ask, origin, reply } => {
+                let known = turn.asked_of_recurrence(&ask, &origin);
+                self.ready.push(Ready::Recurrence(reply, Box::new(said(known)?)));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -98,6 +104,7 @@ impl Answers {
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
                 Ready::Told(reply, consent) => reply.send(consent).is_ok(),
                 Ready::User(reply, user) => reply.send(user).is_ok(),
+                Ready::Recurrence(reply, known) => reply.send(*known).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -113,6 +120,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
         Err(TurnError::Consent(rejection)) => Ok(Err(AskError::Consent(rejection))),
         Err(TurnError::User(rejection)) => Ok(Err(AskError::User(rejection))),
+        Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),

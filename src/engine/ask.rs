@@ -8,10 +8,12 @@ use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::recurrence::{self, Recurrence};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{self, User};
 use tokio::sync::oneshot;
 
+pub use crate::engine::recurrences::{Addressee, RecurrenceAsk};
 pub use crate::engine::users::UserAsk;
 
 /// One wish, and what makes a repeat of it recognizable.
@@ -148,6 +150,15 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<User, AskError>>,
     },
+    /// Asks about a recurrence.
+    Recurrence {
+        /// What.
+        ask: RecurrenceAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Recurrence, AskError>>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -209,6 +220,9 @@ pub enum AskError {
     /// The domain says no about a user.
     #[error(transparent)]
     User(#[from] user::Rejection),
+    /// The domain says no about a recurrence.
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

@@ -16,6 +16,7 @@ impl Turn<'_, '_> {
         for (kind, number) in self.batch.due_instances(self.now, WOKEN_PER_TURN)? {
             match kind {
                 InstanceKind::User => tracing::warn!(number, "a user has a timer, which nothing set"),
+                InstanceKind::Recurrence => self.wake_recurrence(number)?,
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
     self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
+use dunlin_workflows::recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -61,6 +62,8 @@ pub(super) enum TurnError {
     Consent(#[from] consent::Rejection),
     #[error(transparent)]
     User(#[from] user::Rejection),
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]

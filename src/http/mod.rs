@@ -24,6 +24,8 @@ mod message_name;
 mod messages;
 mod paging;
 pub mod problem;
+mod recurrence_json;
+mod recurrences;
 mod serve;
 mod webhook;
 mod whole_body;
@@ -192,6 +194,13 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
+        .route("/v1/recurrences", post(recurrences::create).get(recurrences::list))
+        .route(
+            "/v1/recurrences/{id}",
+            get(recurrences::show).patch(recurrences::change).delete(recurrences::delete),
+        )
+        .route("/v1/recurrences/{id}/pause", post(recurrences::pause))
+        .route("/v1/recurrences/{id}/resume", post(recurrences::resume))
         .route("/v1/audit", get(audit::audit))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {

@@ -60,7 +60,7 @@ pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
 pub use instance::{
-    Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Told, Users, Workflow,
+    Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Recurrences, Told, Users, Workflow,
 };
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};

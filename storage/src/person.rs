@@ -280,6 +280,11 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// A person's phone number; `None` once they were erased.
+    pub fn number_of(&mut self, person: PersonNumber) -> Result<Option<PhoneNumber>, BatchError> {
+        Ok(self.open_person(person)?.map(|open| open.to))
+    }
+
     /// A person of this batch or of the file, with their data key.
     pub(crate) fn open_person(&mut self, number: PersonNumber) -> Result<Option<&Person>, BatchError> {
         if !self.persons.contains_key(&number) {

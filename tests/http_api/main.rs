@@ -6,6 +6,7 @@ mod backups;
 mod consent;
 mod house;
 mod lists;
+mod recurrences;
 mod refusals;
 mod street;
 mod webhooks;

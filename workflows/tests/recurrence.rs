@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeZone, Timelike};
 use dunlin_workflows::id::{PersonNumber, UserNumber};
-use dunlin_workflows::message::Priority;
 use dunlin_workflows::recurrence::{
     Changes, Command, Context, Cron, CronError, Due, End, Event, Grace, Missed, Outcome, Plan, Recipient,
     Recurrence, RecurrenceId, Rejection, Skip, Standing, decide, due,
@@ -35,15 +34,7 @@ fn zone(name: &str) -> Zone {
 }
 
 fn plan(cron: &str) -> Plan {
-    Plan {
-        cron: cron.parse().unwrap(),
-        zone: None,
-        starts_at: None,
-        ends_at: None,
-        missed: Missed::Once,
-        grace: Grace::default(),
-        priority: Priority::Normal,
-    }
+    Plan::new(cron.parse().unwrap())
 }
 
 /// A recurrence, and the messages that came of it: when, and for which time on the wall.

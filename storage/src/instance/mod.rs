@@ -10,6 +10,7 @@
 mod holder;
 mod keep;
 mod read;
+pub(crate) mod recurrence;
 pub(crate) mod user;
 
 use std::fmt::Debug;
@@ -23,6 +24,7 @@ pub use holder::Holder;
 pub use keep::Told;
 pub(crate) use keep::row_of;
 pub use read::InstanceRecord;
+pub use recurrence::Recurrences;
 pub use user::Users;
 
 /// How instances of one kind are decided on and persisted.
@@ -237,6 +239,8 @@ macro_rules! kinds {
 kinds! {
     /// Somebody whom the caller's product knows by a user id.
     User = 4, "user", Users;
+    /// A text that comes again and again.
+    Recurrence = 6, "recurrence", Recurrences;
 }
 
 /// Wraps and unwraps the events of a kind: what every implementation of [`Workflow`] says the same way.
@@ -249,7 +253,6 @@ macro_rules! wrapped {
         }
 
         fn unwrap(event: &crate::instance::InstanceEvent) -> Option<&Self::Event> {
-            #[expect(irrefutable_let_patterns, reason = "with one kind only")]
             if let crate::instance::InstanceEvent::$kind(event) = event { Some(event) } else { None }
         }
     };

@@ -15,10 +15,14 @@ use super::message::{
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
 use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
 use super::strategy::{consent_projection, lane_projection, projection, record, user};
+use super::strategy_of_recurrences::recurrence;
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
+use crate::instance::recurrence::{
+    ArmedV1, ChangedV1, CreatedV1, EndedV1, RecurrenceV1, RemarkedV1 as WhyV1, TickedV1,
+};
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
-use crate::instance::{INSTANCE_KINDS, Users, Workflow as _};
+use crate::instance::{INSTANCE_KINDS, Recurrences, Users, Workflow as _};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 
@@ -73,6 +77,13 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (6, 1) => agrees::<CreatedV1>(form),
+        (6, 2) => agrees::<ChangedV1>(form),
+        (6, 3) => agrees::<ArmedV1>(form),
+        (6, 4) => agrees::<TickedV1>(form),
+        (6, 7) => agrees::<EndedV1>(form),
+        (6, 9) => agrees::<WhyV1>(form),
+        (6, 5 | 6 | 8) => form.is_empty() && agrees::<EmptyV1>(form),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     };
     same && agrees::<Vec<u8>>(front) && front == written
@@ -129,6 +140,15 @@ proptest! {
         let version = Users::put_state(&user, &mut bytes).unwrap();
         prop_assert_eq!(Users::take_state(version, &bytes).unwrap(), user);
         prop_assert!(agrees::<UserV1>(&bytes));
+    }
+
+    #[test]
+    fn every_recurrence_reads_back_as_itself(recurrence in recurrence()) {
+        let state = Some(recurrence);
+        let mut bytes = Vec::new();
+        let version = Recurrences::put_state(&state, &mut bytes).unwrap();
+        prop_assert_eq!(Recurrences::take_state(version, &bytes).unwrap(), state);
+        prop_assert!(agrees::<RecurrenceV1>(&bytes));
     }
 
     #[test]

@@ -78,13 +78,17 @@ pub struct GraceError {
 }
 
 impl Grace {
-    /// The grace of this length.
+    /// The grace of this length, in whole seconds.
     ///
     /// # Errors
     /// [`GraceError`] when it is shorter than a minute or longer than a day.
     pub fn new(length: Duration) -> Result<Self, GraceError> {
         let fits = (Duration::from_mins(1)..=Duration::from_hours(24)).contains(&length);
-        if fits { Ok(Self(length)) } else { Err(GraceError { seconds: length.as_secs() }) }
+        if fits {
+            Ok(Self(Duration::from_secs(length.as_secs())))
+        } else {
+            Err(GraceError { seconds: length.as_secs() })
+        }
     }
 
     /// Its length.
@@ -100,6 +104,19 @@ impl Default for Grace {
 }
 
 impl Plan {
+    /// What comes at these times, with defaults for everything else.
+    pub fn new(cron: Cron) -> Self {
+        Self {
+            cron,
+            zone: None,
+            starts_at: None,
+            ends_at: None,
+            missed: Missed::default(),
+            grace: Grace::default(),
+            priority: Priority::default(),
+        }
+    }
+
     /// How late a tick may be begun.
     pub(super) fn patience(&self) -> Duration {
         match self.missed {

@@ -103,11 +103,17 @@ pub enum Skip {
     NoNumber,
     /// The engine refused its message: the reason is in the log.
     Refused,
+    /// A backup was restored, and it may have been texted before.
+    Restored,
 }
 
 /// Every reason, with the word for it.
-pub const SKIPS: [(Skip, &str); 3] =
-    [(Skip::Late, "late"), (Skip::NoNumber, "no_number"), (Skip::Refused, "refused")];
+pub const SKIPS: [(Skip, &str); 4] = [
+    (Skip::Late, "late"),
+    (Skip::NoNumber, "no_number"),
+    (Skip::Refused, "refused"),
+    (Skip::Restored, "restored"),
+];
 
 impl Skip {
     /// The word for it.
