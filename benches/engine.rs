@@ -66,6 +66,8 @@ fn request(n: u64) -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 

@@ -256,6 +256,8 @@ mod tests {
             user_id: None,
             metadata: None,
             retry_of: None,
+            kind: None,
+            template: None,
         };
         let on_duty = duty.now().map_err(|_away| AskError::Stopping)?;
         let wish = Wish { request, claim: None };

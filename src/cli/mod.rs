@@ -25,6 +25,7 @@ mod message;
 mod offline;
 mod output;
 mod pages;
+mod preferences;
 mod recurrences;
 mod replay;
 mod restore;
@@ -100,6 +101,9 @@ enum Command {
     /// Texts that come again and again
     #[command(subcommand)]
     Recurrences(recurrences::RecurrencesCommand),
+    /// What a user prefers, and which number is theirs
+    #[command(subcommand)]
+    Preferences(preferences::PreferencesCommand),
     /// Who did what, newest first
     Audit(audit::Audit),
     /// The keys that seal numbers and texts
@@ -169,6 +173,7 @@ impl Command {
             Self::Explain(explain) => wait_for(explain.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
             Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
+            Self::Preferences(preferences) => wait_for(preferences.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),

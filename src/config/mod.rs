@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod environment;
+mod people;
 pub mod problem;
 pub mod resolve;
 pub mod setting;
@@ -119,7 +120,8 @@ impl Config {
     /// `None` only after a problem was noted.
     fn read_all(reader: &mut Reader<'_>) -> Option<Self> {
         let destination = account::read(reader.values, &mut reader.problems);
-        let rules = rules(reader);
+        let live = matches!(destination, Some(Destination::Live(_)));
+        let rules = rules(reader, live);
         let listen = reader.read(Name::Listen, |text| {
             text.parse::<SocketAddr>()
                 .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
@@ -159,7 +161,6 @@ impl Config {
         let data: PathBuf = reader.values.text(Name::Data)?.into();
         let keys = key_sources(reader.values, data.clone());
         let destination = destination?;
-        let live = matches!(destination, Destination::Live(_));
         Some(Self {
             backups: reader.values.text(Name::Backups).map_or_else(|| data.join("backups"), PathBuf::from),
             data,
@@ -197,7 +198,7 @@ pub fn key_sources(values: &Values, data: PathBuf) -> KeySources {
     }
 }
 
-fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
+fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     let enabled = reader.read(Name::SendingEnabled, value::switch);
     let base = reader.read(Name::RetryBase, value::duration);
     let cap = reader.read(Name::RetryCap, value::duration);
@@ -206,6 +207,8 @@ fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
     let lookups = reader.read(Name::UnknownLookups, value::rising_durations);
     let unknown_hold = reader.read(Name::UnknownHold, value::duration);
     let polls = reader.read(Name::PollAfter, value::rising_durations);
+    let limits = people::limits(reader, live);
+    let kinds = people::kinds(reader);
     let (base, cap) = (base?, cap?);
     if cap < base {
         reader
@@ -222,6 +225,8 @@ fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
         lookups: lookups?,
         unknown_hold: unknown_hold?,
         polls: polls?,
+        limits: limits?,
+        kinds: kinds?,
     })
 }
 

@@ -23,6 +23,7 @@ mod instances;
 pub mod progress;
 pub mod provider;
 pub mod rate;
+mod recipients;
 mod recurrences;
 mod scheduler;
 pub mod stepper;

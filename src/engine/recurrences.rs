@@ -210,6 +210,8 @@ impl Turn<'_, '_> {
             user_id,
             metadata: None,
             retry_of: None,
+            kind: None,
+            template: None,
         };
         match self.accept(&request, by) {
             Ok(_) => Ok(Outcome::Texted(id)),

@@ -27,6 +27,9 @@ pub struct MessageJson {
     to: Option<String>,
     /// `null` once the recipient was erased.
     body: Option<String>,
+    /// What it is about, when its wish said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     priority: &'static str,
     segments: u16,
     encoding: String,
@@ -74,6 +77,7 @@ impl MessageJson {
             suppressed_by: suppressed(message.state),
             to: text.map(|text| text.to.to_string()),
             body: text.map(|text| text.body.as_str().to_owned()),
+            kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
             priority: terms.priority.as_str(),
             segments: message.segments,
             encoding: terms.encoding.to_string(),

@@ -12,6 +12,7 @@ mod backups;
 pub mod batch;
 mod bearer;
 mod consent;
+mod decision;
 mod explain;
 mod field_errors;
 mod health;
@@ -23,7 +24,10 @@ pub mod message_json;
 mod message_name;
 mod messages;
 mod paging;
+mod preferences;
+mod preview;
 pub mod problem;
+mod recipient;
 mod recurrence_json;
 mod recurrences;
 mod serve;
@@ -190,6 +194,9 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
         .route("/v1/messages/{id}/retry", post(messages::retry))
         .route("/v1/messages/{id}/explain", get(explain::explain))
+        .route("/v1/preview", post(preview::preview))
+        .route("/v1/users/{id}/preferences", get(preferences::show).put(preferences::put))
+        .route("/api/sms/preferences", get(preferences::show_enveloped).put(preferences::put_enveloped))
         .route("/v1/consent", get(consent::show).put(consent::put))
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))

@@ -47,6 +47,7 @@ mod store;
 mod switch;
 mod table;
 mod upgrade;
+mod usage;
 mod user;
 
 pub use actor::{ACTORS_MAX, ActorNumber, By};

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use dunlin::backup::Backups;
 use dunlin::clock::{Clock, SystemClock};
+use dunlin::engine::ask::{AskError, UserAsk};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::duty::{Duty, OnDuty};
 use dunlin::engine::{Engine, EngineConfig};
@@ -18,7 +19,10 @@ use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
 use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::{Rules, Sending};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::user::User;
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -45,12 +49,17 @@ impl House {
     /// A house that sends nothing, so that every answer is the edge's own, and in which only one
     /// question at a time may wait for the engine.
     pub(crate) fn build(api_token: Option<&str>) -> Self {
-        Self::furnish(Arc::new(SystemClock::start()), None, PUBLIC, api_token)
+        let rules = Rules { sending: Sending::Disabled, ..Rules::default() };
+        Self::furnish(Arc::new(SystemClock::start()), None, PUBLIC, api_token, rules)
     }
 
     /// A house that sends through a carrier with these faults, and listens to its callbacks.
     pub(crate) async fn on_a_street(faults: &str) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        Self::ruled(faults, Arc::new(SystemClock::start()), Rules::default()).await
+    }
+
+    /// The same with a clock and rules.
+    pub(crate) async fn ruled(faults: &str, clock: Arc<dyn Clock>, rules: Rules) -> Self {
         let config = SandboxConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             account_sid: ACCOUNT.to_owned(),
@@ -60,7 +69,7 @@ impl House {
         let sandbox = Sandbox::start(config, Arc::clone(&clock)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let public = format!("http://{}", listener.local_addr().unwrap());
-        let house = Self::furnish(clock, Some(sandbox), &public, None);
+        let house = Self::furnish(clock, Some(sandbox), &public, None, rules);
         let limits = ServeLimits::default();
         tokio::spawn(serve(listener, house.router.clone(), limits, std::future::pending()));
         house
@@ -71,11 +80,9 @@ impl House {
         sandbox: Option<Sandbox>,
         public: &str,
         api_token: Option<&str>,
+        rules: Rules,
     ) -> Self {
-        let (sending, queue_bytes_max) = match sandbox {
-            Some(_) => (Sending::Enabled, 1 << 20),
-            None => (Sending::Disabled, 1),
-        };
+        let queue_bytes_max = if sandbox.is_some() { 1 << 20 } else { 1 };
         let dir = tempfile::tempdir().unwrap();
         let options = OpenOptions {
             now: clock.wall(),
@@ -99,7 +106,7 @@ impl House {
         })
         .unwrap();
         let config = EngineConfig {
-            rules: Rules { sending, ..Rules::default() },
+            rules: rules.clone(),
             limits: DispatchLimits { concurrency: 4, segments_per_second: None },
             queue_bytes_max,
             timer_horizon: Duration::from_mins(1),
@@ -124,10 +131,16 @@ impl House {
             webhook,
             api_token: api_token.map(SecretString::from),
             default_region: None,
-            rules: Rules { sending, ..Rules::default() },
+            rules,
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
         Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }
+    }
+
+    /// Lets a user prove that a number is theirs.
+    pub(crate) async fn verify(&self, user: &str, number: &str) -> Result<User, AskError> {
+        let ask = UserAsk::Verify { number: PhoneNumber::parse(number, None).unwrap() };
+        self.engine.user(user.parse().unwrap(), ask, Source::Api).await
     }
 
     /// Stops the engine under the edge.

@@ -120,6 +120,8 @@ impl World {
             user_id: None,
             metadata: None,
             retry_of: None,
+            kind: None,
+            template: None,
         };
         let asked = Asked { to: wished.to, body: wished.body.clone() };
         self.oracle.asked(id, asked);

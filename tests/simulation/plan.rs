@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use dunlin::engine::EngineConfig;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{OnUnknown, Priority};
+use dunlin_workflows::policy::Limits;
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use fastrand::Rng;
 
@@ -307,6 +309,8 @@ fn rules(rng: &mut Rng) -> Rules {
         } else {
             long(&[MINUTE, 10 * MINUTE, HOUR])
         },
+        limits: Limits::default(),
+        kinds: Kinds::default(),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod actor;
 pub mod body;
 pub mod consent;
 pub mod id;
+pub mod kind;
 pub mod lane;
 pub mod message;
 pub mod phone_number;

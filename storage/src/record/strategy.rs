@@ -3,18 +3,19 @@
 use dunlin_workflows::actor::Reason;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
+use dunlin_workflows::kind::KindName;
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
     Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
-    State, Terms, Verdict, Via,
+    State, TemplateVersion, Terms, Verdict, Via,
 };
-use dunlin_workflows::policy::Ban;
+use dunlin_workflows::policy::{Ban, Usage};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggles, User};
-use dunlin_workflows::zone::{Hours, LocalTime};
+use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggle, Toggles, User};
+use dunlin_workflows::zone::{Hours, LocalDay, LocalTime};
 use dunlin_workflows::{lane, message};
 use proptest::option;
 use proptest::prelude::*;
@@ -91,9 +92,13 @@ fn terms() -> impl Strategy<Value = Terms> {
     let who = (id(), any::<u64>().prop_map(PersonNumber::new), option::of(id()));
     let how = (priority(), option::of(at()), option::of(at()), on_unknown());
     let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
-    (who, how, judged).prop_map(
-        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged)| {
+    let template =
+        (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
+    let extra = (owner(), kind(), option::of(template));
+    (who, how, judged, extra).prop_map(
+        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged, extra)| {
             let (encoding, segments) = judged;
+            let (user, kind, template) = extra;
             Terms {
                 id,
                 person,
@@ -104,6 +109,9 @@ fn terms() -> impl Strategy<Value = Terms> {
                 retry_of,
                 encoding,
                 segments,
+                user,
+                kind,
+                template,
             }
         },
     )
@@ -122,7 +130,36 @@ fn how() -> impl Strategy<Value = How> {
 }
 
 fn ban() -> impl Strategy<Value = Ban> {
-    (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how })
+    prop_oneof![
+        (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how }),
+        select(Toggle::all().collect::<Vec<_>>()).prop_map(|toggle| Ban::ToggledOff { toggle }),
+        Just(Ban::NotVerified),
+        Just(Ban::Country),
+        any::<u16>().prop_map(|limit| Ban::DailyLimit { limit }),
+    ]
+}
+
+fn owner() -> impl Strategy<Value = Option<UserNumber>> {
+    option::of(any::<u64>().prop_map(UserNumber::new))
+}
+
+fn kind() -> impl Strategy<Value = Option<KindName>> {
+    option::of("[a-z0-9_]{1,20}".prop_map(|name| name.parse().unwrap()))
+}
+
+fn day() -> impl Strategy<Value = LocalDay> {
+    any::<i32>().prop_map(LocalDay::from_days)
+}
+
+/// Every row about what was sent to a person.
+pub(crate) fn usage() -> impl Strategy<Value = Usage> {
+    prop::collection::vec((day(), at()), 0..20).prop_map(|counted| {
+        let mut usage = Usage::default();
+        for (day, at) in counted {
+            usage.count(day, at);
+        }
+        usage
+    })
 }
 
 fn reason() -> impl Strategy<Value = Option<Reason>> {
@@ -178,7 +215,8 @@ pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
         terms().prop_map(|terms| E::Accepted { terms: Box::new(terms) }),
         (hold(), at()).prop_map(|(hold, until)| E::Held { hold, until }),
         Just(E::BecameDue),
-        attempt().prop_map(|attempt| E::AttemptStarted { attempt }),
+        (attempt(), option::of(day())).prop_map(|(attempt, counted)| E::AttemptStarted { attempt, counted }),
+        hold().prop_map(|hold| E::Bypassed { hold }),
         (attempt(), sid(), status(), via()).prop_map(|(attempt, sid, status, via)| E::Submitted {
             attempt,
             sid,
@@ -327,17 +365,20 @@ fn state() -> impl Strategy<Value = State> {
 
 /// Every row of a message.
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
-    let fixed = (any::<u64>().prop_map(PersonNumber::new), priority(), any::<u16>(), on_unknown(), at());
+    let person = any::<u64>().prop_map(PersonNumber::new);
+    let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), owner(), kind());
     let times = (option::of(at()), option::of(at()), at(), option::of(at()));
     let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
     (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
-        let (person, priority, segments, on_unknown, accepted_at) = fixed;
+        let (person, priority, segments, on_unknown, accepted_at, user, kind) = fixed;
         let (scheduled_for, expires_at, changed_at, timer) = times;
         let (attempt, counted, sid, failure, retried_as) = sending;
         let message = Message {
             person,
             priority,
             segments,
+            user,
+            kind,
             on_unknown,
             accepted_at,
             scheduled_for,

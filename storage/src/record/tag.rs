@@ -6,6 +6,7 @@ use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatu
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::recurrence::{End, Missed, Skip};
 use dunlin_workflows::source::Source;
+use dunlin_workflows::user::Toggle;
 
 use super::RecordError;
 
@@ -70,6 +71,21 @@ tags!(Hold, "hold", {
     ProviderLane = 3,
     SendingDisabled = 4,
     OutcomeUnknown = 5,
+    QuietHours = 6,
+    LegalHours = 7,
+    DailyLimit = 8,
+    RateLimit = 9,
+    ZoneUnknown = 10,
+    KindUnknown = 11,
+});
+
+tags!(Toggle, "toggle", {
+    TaskReminders = 1,
+    DailyBrief = 2,
+    UrgentAlerts = 3,
+    EventReminders = 4,
+    MorningKickoff = 5,
+    EveningRecap = 6,
 });
 
 tags!(Via, "way of learning", { Response = 1, Callback = 2, Lookup = 3, Poll = 4 });
@@ -170,7 +186,8 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(5);
+        every::<Hold>(11);
+        every::<Toggle>(6);
         every::<Via>(4);
         every::<Counts>(2);
         every::<ProviderStatus>(11);
