@@ -82,3 +82,22 @@ async fn what_is_wrong_with_a_recurrence_is_named() {
     let (_, _, list) = house.get("/v1/recurrences?user_id=u-1").await;
     assert_eq!(list["data"], json!([]), "nothing was recorded");
 }
+
+#[tokio::test]
+async fn morning_of_a_user_follows_the_zone_that_they_prefer() {
+    let house = House::build(None);
+    let mornings = json!({"id": ID, "user_id": "u-1", "cron": "0 8 * * *", "body": "Good morning"});
+    let path = format!("/v1/recurrences/{ID}");
+    // Neither changes its clock.
+    for (zone, utc) in [("Asia/Tokyo", "T23:00:00.000Z"), ("Asia/Kolkata", "T02:30:00.000Z")] {
+        let preferences = json!({"timezone": zone});
+        let (status, _, told) = house.send("PUT", "/v1/users/u-1/preferences", &[], &preferences).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        create(&house, &mornings).await;
+        let (_, _, known) = house.get(&path).await;
+        assert_eq!(known["comes_in_timezone"], zone, "{known}");
+        assert!(known["next"][0].as_str().unwrap().ends_with(utc), "{known}");
+    }
+    let (_, _, theirs) = house.get("/v1/recurrences?user_id=u-1").await;
+    assert_eq!(theirs["data"].as_array().unwrap().len(), 1);
+}
