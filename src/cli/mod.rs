@@ -26,6 +26,7 @@ mod offline;
 mod output;
 mod pages;
 mod preferences;
+mod recurrences;
 mod replay;
 mod restore;
 mod retry;
@@ -97,6 +98,9 @@ enum Command {
     /// Whether somebody may be texted, and what they said about it
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
+    /// Texts that come again and again
+    #[command(subcommand)]
+    Recurrences(recurrences::RecurrencesCommand),
     /// What a user prefers, and which number is theirs
     #[command(subcommand)]
     Preferences(preferences::PreferencesCommand),
@@ -168,6 +172,7 @@ impl Command {
             Self::Show(show) => wait_for(show.run(output)),
             Self::Explain(explain) => wait_for(explain.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
+            Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
             Self::Preferences(preferences) => wait_for(preferences.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),

@@ -7,6 +7,7 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
@@ -35,6 +36,7 @@ enum Ready {
     User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
     Relayed(oneshot::Sender<Result<Receipt, AskError>>, Result<Receipt, AskError>),
     Verified(oneshot::Sender<Result<Verified, AskError>>, Result<Verified, AskError>),
+    Recurrence(oneshot::Sender<Result<Recurrence, AskError>>, Box<Result<Recurrence, AskError>>),
 }
 
 impl Answers {
@@ -88,6 +90,10 @@ impl Answers {
                 self.ready.push(Ready::Relayed(reply, said(receipt)?));
             }
             Ask::VerifyAnswered { number, command } => turn.verify_answered(number, &command)?,
+            Ask::Recurrence { ask, origin, reply } => {
+                let known = turn.asked_of_recurrence(&ask, &origin);
+                self.ready.push(Ready::Recurrence(reply, Box::new(said(known)?)));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -125,6 +131,7 @@ impl Answers {
                 Ready::User(reply, user) => reply.send(user).is_ok(),
                 Ready::Relayed(reply, receipt) => reply.send(receipt).is_ok(),
                 Ready::Verified(reply, verified) => reply.send(verified).is_ok(),
+                Ready::Recurrence(reply, known) => reply.send(*known).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -145,6 +152,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Forbidden(ban)) => Ok(Err(AskError::Forbidden(ban))),
         Err(TurnError::Wording) => Ok(Err(AskError::Wording)),
         Err(TurnError::SendingDisabled) => Ok(Err(AskError::SendingDisabled)),
+        Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),

@@ -9,11 +9,13 @@ use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::Ban;
+use dunlin_workflows::recurrence::{self, Recurrence};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{self, User};
 use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
+pub use crate::engine::recurrences::{Addressee, RecurrenceAsk};
 pub use crate::engine::users::UserAsk;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
 
@@ -176,6 +178,15 @@ pub enum Ask {
         /// What.
         command: verification::Command,
     },
+    /// Asks about a recurrence.
+    Recurrence {
+        /// What.
+        ask: RecurrenceAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Recurrence, AskError>>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -254,6 +265,9 @@ pub enum AskError {
     /// The words around a code make no message.
     #[error("the text of a code is too long; the operator shortens DUNLIN_VERIFY_BRAND")]
     Wording,
+    /// The domain says no about a recurrence.
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

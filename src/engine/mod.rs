@@ -24,6 +24,7 @@ pub mod progress;
 pub mod provider;
 pub mod rate;
 mod recipients;
+mod recurrences;
 mod scheduler;
 pub mod stepper;
 pub mod timer_wheel;
@@ -44,6 +45,7 @@ use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
@@ -51,7 +53,9 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Ask, AskError, Claim, Receipt, Retried, Target, UserAsk, Whom, Wish};
+use crate::engine::ask::{
+    Ask, AskError, Claim, Receipt, RecurrenceAsk, Retried, Target, UserAsk, Whom, Wish,
+};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
@@ -253,6 +257,19 @@ impl Engine {
     /// As [`Engine::verify`], and [`AskError::KeyReused`].
     pub async fn relay(&self, wish: CodeWish, claim: Claim) -> Result<Receipt, AskError> {
         self.ask(512, |reply| Ask::Relay { wish, claim, reply }).await?
+    }
+
+    /// Asks about a recurrence. Answered after it is durable, with what is known of it then.
+    ///
+    /// # Errors
+    /// [`AskError::Recurrence`] when the domain says no, and as [`Engine::accept`].
+    pub async fn recurrence(
+        &self,
+        ask: RecurrenceAsk,
+        origin: impl Into<Origin>,
+    ) -> Result<Recurrence, AskError> {
+        let origin = origin.into();
+        self.ask(2048, |reply| Ask::Recurrence { ask, origin, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

@@ -12,6 +12,7 @@ use dunlin_workflows::message::{
     self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
 use dunlin_workflows::policy::{self, Ban, Recipient, STRANGER};
+use dunlin_workflows::recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -82,6 +83,8 @@ pub(super) enum TurnError {
     SendingDisabled,
     #[error("the text of a code is too long")]
     Wording,
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]

@@ -139,6 +139,7 @@ fn refused(error: &AskError) -> Refusal {
         AskError::Rejected(_)
         | AskError::Consent(_)
         | AskError::User(_)
+        | AskError::Recurrence(_)
         | AskError::Verification(_)
         | AskError::NotFound
         | AskError::IdTaken(_)

@@ -29,6 +29,8 @@ mod preferences;
 mod preview;
 pub mod problem;
 mod recipient;
+mod recurrence_json;
+mod recurrences;
 mod serve;
 pub mod standard_webhook;
 mod verification;
@@ -208,6 +210,13 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
+        .route("/v1/recurrences", post(recurrences::create).get(recurrences::list))
+        .route(
+            "/v1/recurrences/{id}",
+            get(recurrences::show).patch(recurrences::change).delete(recurrences::delete),
+        )
+        .route("/v1/recurrences/{id}/pause", post(recurrences::pause))
+        .route("/v1/recurrences/{id}/resume", post(recurrences::resume))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/verifications", post(verification::start))
         .route("/v1/verifications/{id}", get(verification::show))

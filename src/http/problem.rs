@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::message::Rejection;
 use dunlin_workflows::verification::{self, Refusal};
-use dunlin_workflows::{consent, user};
+use dunlin_workflows::{consent, recurrence, user};
 use serde::Serialize;
 
 use crate::engine::ask::AskError;
@@ -23,6 +23,7 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::AccountMismatch, "account_mismatch", 403, "The webhook is about another account"),
     (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
     (Code::ReviewNotFound, "review_not_found", 404, "No such text waits to be read"),
+    (Code::RecurrenceNotFound, "recurrence_not_found", 404, "There is no such recurrence"),
     (Code::UserNotFound, "user_not_found", 404, "Nothing is known of this user"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
@@ -35,6 +36,9 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::RecipientOptedOut, "recipient_opted_out", 409, "The recipient opted out"),
     (Code::ConsentContradicted, "consent_contradicted", 409, "Something newer is known"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (Code::RecurrenceExists, "recurrence_exists", 409, "A recurrence with this id exists"),
+    (Code::RecurrenceOver, "recurrence_over", 409, "Nothing comes of the recurrence any more"),
+    (Code::TooManyRecurrences, "too_many_recurrences", 409, "The user has as many as one may have"),
     (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
     (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
     (Code::Erased, "erased", 410, "The recipient was erased"),
@@ -79,6 +83,7 @@ pub enum Code {
     AccountMismatch,
     MessageNotFound,
     ReviewNotFound,
+    RecurrenceNotFound,
     UserNotFound,
     NotFound,
     MethodNotAllowed,
@@ -91,6 +96,9 @@ pub enum Code {
     RecipientOptedOut,
     ConsentContradicted,
     MessageExists,
+    RecurrenceExists,
+    RecurrenceOver,
+    TooManyRecurrences,
     BackupExists,
     BackupRunning,
     Erased,
@@ -251,6 +259,16 @@ fn refused_of_user(rejection: user::Rejection) -> Code {
     }
 }
 
+fn refused_of_recurrence(rejection: &recurrence::Rejection) -> Code {
+    match rejection {
+        recurrence::Rejection::NoZone | recurrence::Rejection::NothingComes { .. } => Code::Invalid,
+        recurrence::Rejection::Over { .. } => Code::RecurrenceOver,
+        recurrence::Rejection::TooMany => Code::TooManyRecurrences,
+        recurrence::Rejection::IdTaken { .. } => Code::RecurrenceExists,
+        recurrence::Rejection::NotFound => Code::RecurrenceNotFound,
+    }
+}
+
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let detail = error.to_string();
@@ -263,6 +281,7 @@ impl From<AskError> for Problem {
             AskError::Forbidden(_) => Self::new(Code::RecipientOptedOut, detail),
             AskError::SendingDisabled => Self::new(Code::ProviderUnavailable, detail),
             AskError::Wording => Self::new(Code::Internal, detail),
+            AskError::Recurrence(rejection) => Self::new(refused_of_recurrence(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),

@@ -280,6 +280,11 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// A person's phone number; `None` once they were erased.
+    pub fn number_of(&mut self, person: PersonNumber) -> Result<Option<PhoneNumber>, BatchError> {
+        Ok(self.open_person(person)?.map(|open| open.to))
+    }
+
     /// Where a person's number belongs; `None` when that is nowhere, or they were erased.
     pub fn region_of(&mut self, person: PersonNumber) -> Result<Option<Region>, BatchError> {
         Ok(self.open_person(person)?.and_then(|open| open.to.region()))

@@ -12,6 +12,7 @@ mod consent;
 mod house;
 mod lists;
 mod people; // who may be texted, and when
+mod recurrences;
 mod refusals;
 mod street;
 mod verification;

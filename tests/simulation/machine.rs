@@ -39,7 +39,7 @@ pub(crate) static NEW_STORE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static KEYS: LazyLock<Arc<Keyring>> =
     LazyLock::new(|| Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()));
 
-fn options(now: Timestamp, seed: u64) -> OpenOptions {
+pub(crate) fn options(now: Timestamp, seed: u64) -> OpenOptions {
     OpenOptions {
         now,
         cache_bytes: 1 << 20,

@@ -22,6 +22,7 @@ mod network;
 mod oracle;
 mod people;
 mod plan;
+mod recurrences;
 mod texts;
 mod trace;
 mod users;

@@ -5,9 +5,9 @@
 //!
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
 //! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`verification`] (how that
-//! is proven) within an [`allowance`], [`lane`] (the way to the provider), [`rules`] (what decisions depend on),
-//! [`provider_error`] (what the provider's codes mean), then the values: [`phone_number`], [`body`], [`segment`], [`id`],
-//! [`source`], [`timestamp`], [`zone`] (what the clock shows where somebody is).
+//! is proven) within an [`allowance`], [`recurrence`] (what comes again and again), [`lane`] (the way to the provider),
+//! [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean), then the values:
+//! [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the clock shows where somebody is).
 
 pub mod actor;
 pub mod allowance;
@@ -20,6 +20,7 @@ pub mod message;
 pub mod phone_number;
 pub mod policy;
 pub mod provider_error;
+pub mod recurrence;
 pub mod rules;
 pub mod segment;
 pub mod source;

@@ -11,6 +11,7 @@ pub(crate) mod allowance;
 mod holder;
 mod keep;
 mod read;
+pub(crate) mod recurrence;
 pub(crate) mod user;
 pub(crate) mod verification;
 
@@ -26,6 +27,7 @@ pub use holder::Holder;
 pub use keep::Told;
 pub(crate) use keep::row_of;
 pub use read::InstanceRecord;
+pub use recurrence::Recurrences;
 pub use user::Users;
 pub use verification::Verifications;
 
@@ -241,6 +243,8 @@ macro_rules! kinds {
 kinds! {
     /// Somebody whom the caller's product knows by a user id.
     User = 4, "user", Users;
+    /// A text that comes again and again.
+    Recurrence = 6, "recurrence", Recurrences;
     /// Somebody's proof that a number is theirs.
     Verification = 7, "verification", Verifications;
     /// How much may still be asked for.

@@ -1,14 +1,12 @@
 //! The persisted forms of what happens to a verification, and of what is known of it.
 
 use dunlin_workflows::id::{PersonNumber, UserNumber};
-use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::verification::{CodeDigest, Event, Standing, Verification, VerificationSid, timer};
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::{InstanceKind, Workflow, wrapped};
 use crate::batch::Batch;
-use crate::error::BatchError;
 use crate::reader::Reader;
 use crate::record::RecordError;
 use crate::record::codec::{put, take};
@@ -281,11 +279,6 @@ impl Batch<'_> {
     pub fn code_digest(&self, number: u64, code: &str) -> CodeDigest {
         let text = format!("code {number} {code}");
         CodeDigest::from_bytes(self.keyring.blind_name(InstanceKind::Verification.number(), &text))
-    }
-
-    /// The number of a person; `None` once they were erased.
-    pub fn number_of(&mut self, person: PersonNumber) -> Result<Option<PhoneNumber>, BatchError> {
-        Ok(self.open_person(person)?.map(|person| person.to))
     }
 
     /// The public name of a verification: `VA` and 32 hexadecimal digits, which say nothing. It leads to the

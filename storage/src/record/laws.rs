@@ -18,12 +18,16 @@ use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, Orphan
 use super::strategy::{
     allowance, consent_projection, lane_projection, projection, record, usage, user, verification,
 };
+use super::strategy_of_recurrences::recurrence;
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
 use crate::instance::allowance::{AllowanceV1, TakenV1};
+use crate::instance::recurrence::{
+    ArmedV1, ChangedV1, CreatedV1, EndedV1, RecurrenceV1, RemarkedV1 as WhyV1, TickedV1,
+};
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
 use crate::instance::verification::{CheckStartedV1, CodeSentV1, CodeStartedV1, VerificationV1, WordV1};
-use crate::instance::{Allowances, INSTANCE_KINDS, Users, Verifications, Workflow as _};
+use crate::instance::{Allowances, INSTANCE_KINDS, Recurrences, Users, Verifications, Workflow as _};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::usage::UsageRowV1;
@@ -83,6 +87,13 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (6, 1) => agrees::<CreatedV1>(form),
+        (6, 2) => agrees::<ChangedV1>(form),
+        (6, 3) => agrees::<ArmedV1>(form),
+        (6, 4) => agrees::<TickedV1>(form),
+        (6, 7) => agrees::<EndedV1>(form),
+        (6, 9) => agrees::<WhyV1>(form),
+        (6, 5 | 6 | 8) => form.is_empty() && agrees::<EmptyV1>(form),
         (7, 1) => agrees::<CodeStartedV1>(form),
         (7, 2) => agrees::<CodeSentV1>(form),
         (7, 3 | 4 | 6) => agrees::<WordV1>(form),
@@ -172,6 +183,15 @@ proptest! {
         let version = Allowances::put_state(&allowance, &mut bytes).unwrap();
         prop_assert_eq!(Allowances::take_state(version, &bytes).unwrap(), allowance);
         prop_assert!(agrees::<AllowanceV1>(&bytes));
+    }
+
+    #[test]
+    fn every_recurrence_reads_back_as_itself(recurrence in recurrence()) {
+        let state = Some(recurrence);
+        let mut bytes = Vec::new();
+        let version = Recurrences::put_state(&state, &mut bytes).unwrap();
+        prop_assert_eq!(Recurrences::take_state(version, &bytes).unwrap(), state);
+        prop_assert!(agrees::<RecurrenceV1>(&bytes));
     }
 
     #[test]

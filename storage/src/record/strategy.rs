@@ -28,6 +28,7 @@ use crate::consent::ConsentProjection;
 use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
+use crate::record::strategy_of_recurrences::recurrence_event;
 use crate::record::{Event, PersonEvent, Record};
 
 fn at() -> impl Strategy<Value = Timestamp> {
@@ -291,6 +292,8 @@ fn user_event() -> impl Strategy<Value = InstanceEvent> {
         reason().prop_map(|reason| E::Erased { reason }),
     ]
     .prop_map(InstanceEvent::User)
+    .boxed()
+    .prop_union(recurrence_event().prop_map(InstanceEvent::Recurrence).boxed())
 }
 
 fn verification_sid() -> impl Strategy<Value = VerificationSid> {

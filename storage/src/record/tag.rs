@@ -4,6 +4,7 @@ use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{Finding, How};
 use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
 use dunlin_workflows::provider_error::FailureClass;
+use dunlin_workflows::recurrence::{End, Missed, Skip};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::user::Toggle;
 use dunlin_workflows::verification;
@@ -134,6 +135,12 @@ tags!(StateName, "state", {
     Unconfirmed = 13,
     Suppressed = 14,
 });
+
+tags!(Missed, "policy for missed ticks", { Once = 1, Skip = 2 });
+
+tags!(Skip, "reason for no text", { Late = 1, NoNumber = 2, Refused = 3, Restored = 4 });
+
+tags!(End, "end of a recurrence", { Over = 1, Erased = 2 });
 
 tags!(How, "way of knowing consent", {
     Keyword = 1,
