@@ -10,10 +10,10 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use dunlin_storage::{BatchError, Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -49,8 +49,8 @@ fn accept(batch: &mut dunlin_storage::Batch<'_>, number: u64) -> Result<(), Batc
     let asked = request(number);
     let person = batch.person(asked.to)?;
     let events = message::accept(
-        asked.terms(person),
-        &Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+        asked.terms(person, None),
+        &Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 },
     )
     .expect("sendable");
     let (first, rest) = events.split_first().expect("two events");
@@ -79,5 +79,7 @@ fn request(number: u64) -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }

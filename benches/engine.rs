@@ -21,6 +21,7 @@ use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::provider::{
     Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
 };
+use dunlin::engine::verifications::Verifying;
 use dunlin::engine::{Engine, EngineConfig};
 use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
@@ -66,6 +67,8 @@ fn request(n: u64) -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 
@@ -101,6 +104,7 @@ async fn main() {
         idempotency_retention: Duration::from_hours(24),
         orphan_retention: Duration::from_hours(24),
         questions_max: 4,
+        verifying: Verifying::default(),
         seed: 1,
     };
     let store = Arc::new(store);

@@ -13,6 +13,7 @@ use dunlin_storage::{
     Entropy, FaultKind, Head, NEWCOMERS_MAX, OpenError, OpenOptions, OpenReport, Store, Without, compact,
 };
 use dunlin_workflows::rules::Sending;
+use dunlin_workflows::verification;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -21,9 +22,12 @@ use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
 use crate::config::resolve::{Origin, Values};
+use crate::config::verification::Verification;
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::duty::{Away, Duty};
+use crate::engine::verifications::Verifying;
+use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
 use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
@@ -34,7 +38,7 @@ use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
 use crate::timeline::written;
 use crate::trial_account::TrialAccount;
-use crate::twilio::{Credentials, Twilio, TwilioConfig, TwilioError};
+use crate::twilio::{Credentials, Twilio, TwilioConfig, TwilioError, TwilioVerify};
 
 /// The store's file, inside the data directory.
 pub const STORE_FILE: &str = "dunlin.redb";
@@ -133,9 +137,11 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
 
     let callback_key = *store.callback_key();
     let (account, _sandbox) = account(&config, &clock, ids.as_ref()).await?;
-    let twilio = Arc::new(Twilio::new(provider(&config, &account, &public_url, callback_key))?);
-    let keeper = keeper(&config, Arc::clone(&clock), Arc::clone(&ids), twilio, (store, options))?;
-    let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
+    let provider = provider(&config, &account, &public_url, callback_key);
+    let verifying = verifying(&config, &account, &provider)?;
+    let twilio = Arc::new(Twilio::new(provider)?);
+    let keeper =
+        keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
     let mode = mode(&config);
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
@@ -143,15 +149,11 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
         backups: Backups::new(config.backups.clone(), config.data.clone(), config.cache_bytes),
         clock,
         ids,
-        webhook: WebhookConfig {
-            public_base_url: public_url,
-            account_sid: account.account_sid.clone(),
-            auth_tokens: tokens.into_iter().flatten().collect(),
-            callback_key,
-        },
+        webhook: webhook(&account, public_url, callback_key),
         api_token: config.api_token.clone(),
         default_region: config.default_region,
         rules: config.rules.clone(),
+        hook_secrets: config.verification.hook_secrets.clone(),
         mode,
     };
     announce(address, &config, mode, values, &report)?;
@@ -255,7 +257,7 @@ fn keeper(
     config: &Config,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
-    twilio: Arc<Twilio>,
+    (twilio, verifying): (Arc<Twilio>, Verifying),
     (store, options): (Arc<Store>, OpenOptions),
 ) -> Result<Keeper, StartError> {
     let path = config.data.join(STORE_FILE);
@@ -267,7 +269,7 @@ fn keeper(
     let config = config.clone();
     let start = move |store| {
         let provider = Arc::<Twilio>::clone(&twilio);
-        Engine::start(store, provider, Arc::clone(&clock), engine_config(&config, ids.as_ref()))
+        Engine::start(store, provider, Arc::clone(&clock), engine_config(&config, &verifying, ids.as_ref()))
     };
     Keeper::begin(store, open, start)
 }
@@ -319,7 +321,32 @@ fn provider(config: &Config, account: &Account, public_url: &str, callback_key: 
     }
 }
 
-fn engine_config(config: &Config, ids: &dyn IdSource) -> EngineConfig {
+/// What webhooks of the provider are checked with.
+fn webhook(account: &Account, public_base_url: String, callback_key: [u8; 32]) -> WebhookConfig {
+    let tokens = [Some(account.auth_token.clone()), account.auth_token_secondary.clone()];
+    WebhookConfig {
+        public_base_url,
+        account_sid: account.account_sid.clone(),
+        auth_tokens: tokens.into_iter().flatten().collect(),
+        callback_key,
+    }
+}
+
+/// How numbers are proven: by the provider's service when the account has one, else with codes of ours.
+fn verifying(config: &Config, account: &Account, provider: &TwilioConfig) -> Result<Verifying, TwilioError> {
+    let service = match &account.verify {
+        Some(verify) => {
+            let service = TwilioVerify::new(provider, &verify.api_base_url, &verify.service_sid)?;
+            let service: Arc<dyn VerifyService> = Arc::new(service);
+            Some(service)
+        }
+        None => None,
+    };
+    let Verification { wording, allowances, .. } = config.verification.clone();
+    Ok(Verifying { rules: verification::Rules::default(), allowances, wording, service })
+}
+
+fn engine_config(config: &Config, verifying: &Verifying, ids: &dyn IdSource) -> EngineConfig {
     EngineConfig {
         rules: config.rules.clone(),
         limits: DispatchLimits {
@@ -331,6 +358,7 @@ fn engine_config(config: &Config, ids: &dyn IdSource) -> EngineConfig {
         idempotency_retention: config.idempotency_retention,
         orphan_retention: config.orphan_retention,
         questions_max: QUESTIONS_MAX,
+        verifying: verifying.clone(),
         seed: ids.secret().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
     }
 }

@@ -154,6 +154,7 @@ mod tests {
     use crate::engine::provider::{
         Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
     };
+    use crate::engine::verifications::Verifying;
 
     const ENOSPC: i32 = 28;
     const EIO: i32 = 5;
@@ -237,6 +238,7 @@ mod tests {
                 idempotency_retention: Duration::from_hours(24),
                 orphan_retention: Duration::from_hours(24),
                 questions_max: 1,
+                verifying: Verifying::default(),
                 seed: 1,
             };
             Engine::start(store, Arc::new(Nobody), Arc::new(SystemClock::start()), config)
@@ -256,6 +258,8 @@ mod tests {
             user_id: None,
             metadata: None,
             retry_of: None,
+            kind: None,
+            template: None,
         };
         let on_duty = duty.now().map_err(|_away| AskError::Stopping)?;
         let wish = Wish { request, claim: None };

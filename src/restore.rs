@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use dunlin_storage::{
     ArchiveError, BatchError, CommitError, Fault, Head, OpenError, OpenOptions, ReadError, ReadOnlyStore,
-    Store, compact, copy_archives,
+    Recurrences, Store, Told, compact, copy_archives,
 };
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{IllegalEvent, StateName, doubt, timer};
+use dunlin_workflows::recurrence::{self, Command, Context, Outcome, Skip, Standing, decide};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -117,6 +118,9 @@ pub enum DoubtError {
     /// It does not fit its life.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
+    /// A recurrence can't go on.
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
 }
 
 /// Verifies the backup and puts it in the store's place; the store that was there stays beside it.
@@ -174,7 +178,10 @@ fn prepare(restore: &Restore<'_>, draft: &Path) -> Result<Restored, RestoreError
     let records = check(draft, backup_head, options.cache_bytes)?;
     let (store, _) = Store::open(draft, options)?;
     let in_doubt = match restore.unsent {
-        Unsent::LookUp => put_in_doubt(&store, restore.rules, options.now)?,
+        Unsent::LookUp => {
+            pass_over_ticks(&store, options.now)?;
+            put_in_doubt(&store, restore.rules, options.now)?
+        }
         Unsent::SendAgain => 0,
     };
     store.renew_callback_key(options.callback_key)?;
@@ -237,6 +244,38 @@ fn put_in_doubt(store: &Store, rules: &Rules, now: Timestamp) -> Result<u64, Res
         }
     }
     Ok(in_doubt)
+}
+
+/// Texts of recurrences that came since are not in the backup, so nobody can look them up: their ticks are
+/// passed over.
+fn pass_over_ticks(store: &Store, now: Timestamp) -> Result<(), RestoreError> {
+    let mut after = 0;
+    loop {
+        let found = store.reader()?.instances::<Recurrences>(after, AT_ONCE)?;
+        let Some((last, _)) = found.last() else { return Ok(()) };
+        after = *last;
+        store.commit(|batch| {
+            for (number, known) in &found {
+                let Some(Standing::Active(armed)) = known.as_ref().map(|known| known.standing) else {
+                    continue;
+                };
+                if armed.tick.at > now {
+                    continue;
+                }
+                let ticked = Some((armed.tick.wall, Outcome::Skipped(Skip::Restored)));
+                let context = Context { now, zone: Some(armed.zone), position: 0, reason: None };
+                let mut known = known.clone();
+                for event in decide(known.clone().as_ref(), &Command::Wake { ticked }, &context)? {
+                    event.apply_to(&mut known, now);
+                    let by = Source::Recovery.into();
+                    let told =
+                        Told::<Recurrences> { at: now, by, event: &event, after: &known, secret: None };
+                    batch.record_instance(*number, &told)?;
+                }
+            }
+            Ok::<_, DoubtError>(())
+        })?;
+    }
 }
 
 fn aside(now: Timestamp) -> String {

@@ -35,6 +35,7 @@ impl TrialAccount {
             auth_token_secondary: None,
             api_key: None,
             sender: Sender::From(self.sender.to_owned()),
+            verify: None,
             api_base_url: base_url,
         }
     }

@@ -57,7 +57,8 @@ const EMPTY_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", 
 const LATER_WORDS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// The files that decide: a new variant must be thought through there, not swallowed.
-const DECISIONS: [&str; 7] = [
+const DECISIONS: [&str; 12] = [
+    "workflows/src/allowance/decide.rs",
     "workflows/src/consent/apply.rs",
     "workflows/src/consent/decide.rs",
     "workflows/src/message/apply.rs",
@@ -65,6 +66,10 @@ const DECISIONS: [&str; 7] = [
     "workflows/src/message/decide.rs",
     "workflows/src/message/report.rs",
     "workflows/src/policy/mod.rs",
+    "workflows/src/recurrence/apply.rs",
+    "workflows/src/recurrence/decide.rs",
+    "workflows/src/verification/apply.rs",
+    "workflows/src/verification/decide.rs",
 ];
 
 /// Root-relative files that may hold characters beyond ASCII and drawings in `//!` lines.

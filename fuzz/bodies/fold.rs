@@ -88,7 +88,7 @@ fn step(
 
 /// The event that the tape has next, about an attempt near `newest`.
 pub fn event(tape: &mut Tape<'_>, newest: Attempt) -> Event {
-    match tape.letter(b"ahdsSflnrputcegRxky") {
+    match tape.letter(b"ahdsSflnrputcegRxkyob") {
         b'a' => {
             let terms = tape.terms();
             let (encoding, segments) = (tape.encoding(), u16::from(tape.number()));
@@ -96,7 +96,9 @@ pub fn event(tape: &mut Tape<'_>, newest: Attempt) -> Event {
         }
         b'h' => Event::Held { hold: tape.hold(), until: tape.instant().unwrap_or(Timestamp::MAX) },
         b'd' => Event::BecameDue,
-        b's' => Event::AttemptStarted { attempt: tape.attempt(newest) },
+        b's' => Event::AttemptStarted { attempt: tape.attempt(newest), counted: None },
+        b'o' => Event::AttemptStarted { attempt: tape.attempt(newest), counted: Some(tape.day()) },
+        b'b' => Event::Bypassed { hold: tape.hold() },
         b'S' => Event::Submitted {
             attempt: tape.attempt(newest),
             sid: tape.sid(),

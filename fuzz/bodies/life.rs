@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::Attempt;
+use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{
     Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, State, accept, decide, next,
     timer,
 };
+use dunlin_workflows::policy::{Limits, STRANGER};
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 
@@ -32,7 +33,7 @@ pub fn judge(input: &[u8], decide: Decide, next: Wake) {
     let mut tape = Tape(input);
     let rules = rules(&mut tape);
     let terms = tape.terms();
-    let context = Context { now: START, rules: &rules, standing: Standing::Unknown, jitter: 0 };
+    let context = Context { now: START, rules: &rules, recipient: &STRANGER, jitter: 0 };
     let accepted = accept(terms.clone(), &context);
     assert_eq!(accepted, accept(terms.clone(), &context), "the same wish is judged the same");
     let Ok(events) = accepted else {
@@ -104,7 +105,7 @@ impl Life {
 
     fn ask(&mut self, command: &Command, jitter: u32) {
         let before = self.message.clone();
-        let context = Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter };
+        let context = Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter };
         let decided = (self.decide)(&before, command, &context);
         assert_eq!(decided, (self.decide)(&before, command, &context), "the same is decided the same");
         let Ok(events) = decided else { return };
@@ -123,7 +124,7 @@ impl Life {
         }
         let in_doubt =
             matches!(from.state, State::Submitting { .. } | State::Unknown { .. }) || from.is_parked();
-        if let Event::AttemptStarted { attempt } = event {
+        if let Event::AttemptStarted { attempt, .. } = event {
             assert_eq!(attempt, from.attempt.next(), "attempts count up by one");
             assert!(matches!(from.state, State::Due { .. }), "{:?} was submitted", from.state);
             assert!(from.expires_at.is_none_or(|at| self.now < at), "sent after its deadline");
@@ -167,8 +168,7 @@ impl Life {
             Next::Nothing => assert!(state.name().is_settled(), "nobody wakes {state:?}"),
         }
         let Some(at) = timer else { return };
-        let context =
-            Context { now: self.now.max(at), rules: &self.rules, standing: Standing::Unknown, jitter: 0 };
+        let context = Context { now: self.now.max(at), rules: &self.rules, recipient: &STRANGER, jitter: 0 };
         let woken = (self.decide)(&self.message, &self.due(), &context);
         assert!(woken.is_ok_and(|events| !events.is_empty()), "the timer of {state:?} finds nothing to do");
     }
@@ -206,6 +206,8 @@ fn rules(tape: &mut Tape<'_>) -> Rules {
         lookups,
         unknown_hold: tape.duration(),
         polls,
+        limits: Limits::default(),
+        kinds: Kinds::default(),
     }
 }
 

@@ -12,6 +12,7 @@ use dunlin_workflows::message::{
     Cause, Failure, HOLDS, Hold, OnUnknown, PRIORITIES, PROVIDER_STATUSES, ProviderStatus, Report, Terms, Via,
 };
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::zone::LocalDay;
 
 /// The instant that times on the tape are counted from.
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -161,7 +162,15 @@ impl Tape<'_> {
             retry_of: None,
             encoding: Encoding::Gsm7,
             segments: 1,
+            user: None,
+            kind: None,
+            template: None,
         }
+    }
+
+    /// A local day.
+    pub fn day(&mut self) -> LocalDay {
+        LocalDay::from_days(i32::from(self.byte()))
     }
 
     /// How a body may have been encoded.

@@ -4,13 +4,28 @@ use dunlin::http::batch::rows;
 use dunlin::http::problem::Problem;
 use dunlin::http::wish::{Reading, read};
 use dunlin_workflows::id::MessageId;
+use dunlin_workflows::kind::{KindName, Kinds};
 use dunlin_workflows::message::{Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
 /// Fields that a wish may have.
-const FIELDS: [&str; 9] =
-    ["id", "to", "body", "priority", "scheduled_for", "expires_at", "on_unknown", "user_id", "metadata"];
+const FIELDS: [&str; 10] = [
+    "id",
+    "to",
+    "body",
+    "kind",
+    "priority",
+    "scheduled_for",
+    "expires_at",
+    "on_unknown",
+    "user_id",
+    "metadata",
+];
+
+/// The wall clock of whoever reads.
+const NOW: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 /// A wish that is taken says what stands there, and one that is not is told every field that is wrong.
 pub fn wish(input: &[u8]) {
@@ -27,8 +42,10 @@ pub fn wish(input: &[u8]) {
 }
 
 /// Judges a reader of wishes by one body.
-pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading, &str) -> Result<Request, Problem>) {
-    let reading = Reading { fresh: MessageId::from_bytes([7; 16]), region: "US".parse().ok() };
+pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading<'_>, &str) -> Result<Request, Problem>) {
+    let kinds = Kinds::default();
+    let fresh = MessageId::from_bytes([7; 16]);
+    let reading = Reading { fresh, region: "US".parse().ok(), kinds: &kinds, now: NOW };
     let request = match read(json, reading, "/messages/0") {
         Ok(request) => request,
         Err(problem) => return explained(&problem, "/messages/0"),
@@ -42,11 +59,13 @@ pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading, &str) -> Result<Request,
     assert_eq!(Some(request.body.as_str()), text("body"));
     assert_eq!(PhoneNumber::parse(text("to").expect("a recipient"), reading.region), Ok(request.to));
     assert_eq!(request.id, text("id").map_or(reading.fresh, |id| id.parse().expect("an id")));
-    assert_eq!(request.priority.as_str(), text("priority").unwrap_or("normal"));
+    assert_eq!(request.kind.as_ref().map(KindName::as_str), text("kind"));
+    let kind = kinds.get(request.kind.as_ref()).expect("a kind that is known");
+    assert_eq!(request.priority.as_str(), text("priority").unwrap_or(kind.priority.as_str()));
     assert_eq!(request.on_unknown.as_str(), text("on_unknown").unwrap_or("hold"));
     assert_eq!(request.user_id.as_ref().map(UserId::as_str), text("user_id"));
     assert_eq!(request.scheduled_for.is_some(), text("scheduled_for").is_some());
-    assert_eq!(request.expires_at.is_some(), text("expires_at").is_some());
+    assert_eq!(request.expires_at.is_some(), text("expires_at").is_some() || kind.expires_after.is_some());
     let kept =
         request.metadata.as_ref().map(|notes| serde_json::from_str::<Value>(notes.as_str()).expect("JSON"));
     assert_eq!(kept.as_ref(), there.get("metadata").filter(|notes| !notes.is_null()));

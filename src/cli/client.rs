@@ -128,6 +128,22 @@ impl Client {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// Changes what is at `path`, and takes any answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// Deletes what is at `path`, and takes any answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) async fn delete(&self, path: &str) -> Result<Answer, Failure> {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
     /// Posts `body` to `path` and waits as long as it takes. `None` when nobody listens there.
     ///
     /// # Errors

@@ -4,22 +4,51 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::client::Client;
-use crate::cli::exit::{Ended, Exit};
+use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::message::name;
 use crate::cli::output::{Form, Output};
 
 /// Say what keeps a message back, or kept it for good, and who may change it.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// The message: its id, or the provider's SID
-    #[arg(value_parser = name)]
-    id: String,
+    /// The message: its id, or the provider's SID; or a phone number, for the newest message to it
+    #[arg(value_name = "ID|SID|NUMBER", value_parser = meant)]
+    message: Meant,
+}
+
+/// Which message is meant.
+#[derive(Debug, Clone)]
+enum Meant {
+    Message(String),
+    NewestTo(String),
+}
+
+/// A number begins with a plus sign; nothing else does.
+fn meant(text: &str) -> Result<Meant, String> {
+    if text.starts_with('+') { Ok(Meant::NewestTo(text.to_owned())) } else { name(text).map(Meant::Message) }
+}
+
+impl Meant {
+    async fn id(self, client: &Client) -> Result<String, Failure> {
+        let to = match self {
+            Self::Message(id) => return Ok(id),
+            Self::NewestTo(to) => to,
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("to", &to)
+            .append_pair("limit", "1")
+            .finish();
+        let newest = client.get(&format!("/v1/messages?{query}")).await?;
+        let id = newest.pointer("/data/0/id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| Failure::new(Exit::NotFound, "no message to that number is in the store"))
+    }
 }
 
 impl Explain {
     pub(super) async fn run(self, output: Output) -> Ended {
         let client = Client::from_environment()?;
-        let told = client.get(&format!("/v1/messages/{}/explain", self.id)).await?;
+        let id = self.message.id(&client).await?;
+        let told = client.get(&format!("/v1/messages/{id}/explain")).await?;
         if output.form() == Form::Json {
             output.json(&told)?;
             return Ok(Exit::Success);

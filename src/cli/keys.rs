@@ -101,7 +101,7 @@ fn rotate(offline: &Offline, output: Output) -> Result<(), Failure> {
     match output.form() {
         Form::Json => output.json(&json!({"persons": persons, "master": ring.current().to_string()}))?,
         Form::Text => output.line(format_args!(
-            "{persons} persons' keys are wrapped by master {}; the old one is not needed any more",
+            "{persons} persons' and users' keys are wrapped by master {}; the old one is not needed any more",
             ring.current()
         ))?,
     }

@@ -26,7 +26,9 @@ mod message;
 mod offline;
 mod output;
 mod pages;
+mod preferences;
 mod recover;
+mod recurrences;
 mod replay;
 mod restore;
 mod retry;
@@ -102,6 +104,12 @@ enum Command {
     /// Whether somebody may be texted, and what they said about it
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
+    /// Texts that come again and again
+    #[command(subcommand)]
+    Recurrences(recurrences::RecurrencesCommand),
+    /// What a user prefers, and which number is theirs
+    #[command(subcommand)]
+    Preferences(preferences::PreferencesCommand),
     /// Who did what, newest first
     Audit(audit::Audit),
     /// The keys that seal numbers and texts
@@ -170,6 +178,8 @@ impl Command {
             Self::Show(show) => wait_for(show.run(output)),
             Self::Explain(explain) => wait_for(explain.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
+            Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
+            Self::Preferences(preferences) => wait_for(preferences.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),
             Self::Cancel(cancel) => wait_for(cancel.run(output)),

@@ -33,6 +33,17 @@ pub struct Account {
     pub sender: Sender,
     /// Where the provider's API is, without a slash at the end.
     pub api_base_url: String,
+    /// The service that sends and checks codes, when there is one.
+    pub verify: Option<VerifyAccount>,
+}
+
+/// The provider's service that sends and checks codes.
+#[derive(Debug, Clone)]
+pub struct VerifyAccount {
+    /// Its name: `VA` and 32 hexadecimal digits.
+    pub service_sid: String,
+    /// Where its API is, without a slash at the end.
+    pub api_base_url: String,
 }
 
 /// A key to call the provider with.
@@ -44,8 +55,12 @@ pub struct ApiKey {
     pub secret: SecretString,
 }
 
+/// Where the provider's two APIs are.
+const PROVIDER_URL: &str = "https://api.twilio.com";
+const VERIFY_URL: &str = "https://verify.twilio.com";
+
 /// Settings that only make sense with an account.
-const OF_AN_ACCOUNT: [Name; 7] = [
+const OF_AN_ACCOUNT: [Name; 8] = [
     Name::AccountSid,
     Name::AuthToken,
     Name::AuthTokenSecondary,
@@ -53,6 +68,7 @@ const OF_AN_ACCOUNT: [Name; 7] = [
     Name::ApiKeySecret,
     Name::MessagingServiceSid,
     Name::From,
+    Name::VerifyServiceSid,
 ];
 
 /// Reads where texts go: live with account, token and sender; sandbox with none of them.
@@ -91,6 +107,7 @@ pub(super) fn read(values: &Values, problems: &mut Vec<Problem>) -> Option<Desti
     let account_sid = checked(Name::AccountSid, "AC");
     let key_sid = checked(Name::ApiKeySid, "SK");
     let service = checked(Name::MessagingServiceSid, "MG");
+    let verify_service = checked(Name::VerifyServiceSid, "VA");
     let sender = sender(values, service, problems);
     let api_base_url = values.text(Name::ApiBaseUrl).unwrap_or_default();
     let api_base_url = value::guarded_url(api_base_url)
@@ -99,6 +116,15 @@ pub(super) fn read(values: &Values, problems: &mut Vec<Problem>) -> Option<Desti
             problems.push(Problem { setting: Some(Name::ApiBaseUrl), what });
         })
         .ok();
+    let elsewhere = api_base_url.as_deref().filter(|url| *url != PROVIDER_URL).unwrap_or(VERIFY_URL);
+    let verify_url = values.text(Name::VerifyApiBaseUrl).unwrap_or(elsewhere);
+    let verify_url = value::guarded_url(verify_url)
+        .map_err(|why| {
+            let what = format!("{}: {why}", values.named(Name::VerifyApiBaseUrl));
+            problems.push(Problem { setting: Some(Name::VerifyApiBaseUrl), what });
+        })
+        .ok();
+    let verify = verify_service.zip(verify_url.clone());
     let secret = |name| values.text(name).map(SecretString::from);
     let api_key = key_sid.and_then(|sid| Some(ApiKey { sid, secret: secret(Name::ApiKeySecret)? }));
     Some(Destination::Live(Box::new(Account {
@@ -108,6 +134,7 @@ pub(super) fn read(values: &Values, problems: &mut Vec<Problem>) -> Option<Desti
         api_key,
         sender: sender?,
         api_base_url: api_base_url?,
+        verify: verify.map(|(service_sid, api_base_url)| VerifyAccount { service_sid, api_base_url }),
     })))
 }
 

@@ -5,10 +5,12 @@
 
 pub mod account;
 pub mod environment;
+mod people;
 pub mod problem;
 pub mod resolve;
 pub mod setting;
 pub mod value;
+pub mod verification;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use crate::config::account::Destination;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
+use crate::config::verification::Verification;
 use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
@@ -74,6 +77,8 @@ pub struct Config {
     pub disk_free_min: u64,
     /// How long a stop waits for requests on the wire.
     pub drain: Duration,
+    /// How codes are worded, and how often they may be asked for.
+    pub verification: Verification,
     /// What is logged: a filter in the words of `tracing-subscriber`.
     pub log: String,
 }
@@ -119,7 +124,8 @@ impl Config {
     /// `None` only after a problem was noted.
     fn read_all(reader: &mut Reader<'_>) -> Option<Self> {
         let destination = account::read(reader.values, &mut reader.problems);
-        let rules = rules(reader);
+        let live = matches!(destination, Some(Destination::Live(_)));
+        let rules = rules(reader, live);
         let listen = reader.read(Name::Listen, |text| {
             text.parse::<SocketAddr>()
                 .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
@@ -137,6 +143,7 @@ impl Config {
         let idempotency_retention = reader.read(Name::IdempotencyRetention, at_least_a_day);
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
         let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
+        let verification = verification::read(reader);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -159,7 +166,6 @@ impl Config {
         let data: PathBuf = reader.values.text(Name::Data)?.into();
         let keys = key_sources(reader.values, data.clone());
         let destination = destination?;
-        let live = matches!(destination, Destination::Live(_));
         Some(Self {
             backups: reader.values.text(Name::Backups).map_or_else(|| data.join("backups"), PathBuf::from),
             data,
@@ -183,6 +189,7 @@ impl Config {
             cache_bytes: cache_bytes?,
             disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
+            verification: verification?,
             log: log?,
         })
     }
@@ -197,7 +204,7 @@ pub fn key_sources(values: &Values, data: PathBuf) -> KeySources {
     }
 }
 
-fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
+fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     let enabled = reader.read(Name::SendingEnabled, value::switch);
     let base = reader.read(Name::RetryBase, value::duration);
     let cap = reader.read(Name::RetryCap, value::duration);
@@ -206,6 +213,8 @@ fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
     let lookups = reader.read(Name::UnknownLookups, value::rising_durations);
     let unknown_hold = reader.read(Name::UnknownHold, value::duration);
     let polls = reader.read(Name::PollAfter, value::rising_durations);
+    let limits = people::limits(reader, live);
+    let kinds = people::kinds(reader);
     let (base, cap) = (base?, cap?);
     if cap < base {
         reader
@@ -222,6 +231,8 @@ fn rules(reader: &mut Reader<'_>) -> Option<Rules> {
         lookups: lookups?,
         unknown_hold: unknown_hold?,
         polls: polls?,
+        limits: limits?,
+        kinds: kinds?,
     })
 }
 

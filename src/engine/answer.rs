@@ -7,6 +7,7 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
@@ -14,6 +15,10 @@ use tokio::sync::oneshot;
 
 use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
 use crate::engine::turn::{Turn, TurnError};
+use crate::engine::verifications::Verified;
+
+/// Somebody who waits until the service has answered about the verification with this number.
+pub(super) type Waiting = (u64, oneshot::Sender<Result<Verified, AskError>>);
 
 /// Answers that must not be given before the transaction they rest on is durable.
 #[derive(Default)]
@@ -29,6 +34,9 @@ enum Ready {
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
     User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
+    Relayed(oneshot::Sender<Result<Receipt, AskError>>, Result<Receipt, AskError>),
+    Verified(oneshot::Sender<Result<Verified, AskError>>, Result<Verified, AskError>),
+    Recurrence(oneshot::Sender<Result<Recurrence, AskError>>, Box<Result<Recurrence, AskError>>),
 }
 
 impl Answers {
@@ -76,6 +84,20 @@ impl Answers {
                 let user = turn.asked_of_user(&id, &ask, &origin);
                 self.ready.push(Ready::User(reply, said(user)?));
             }
+            Ask::Verify { ask, origin, reply } => match said(turn.asked_to_verify(&ask, &origin))? {
+                Ok((number, None)) => turn.memory.waiting.push((number, reply)),
+                Ok((_, Some(verified))) => self.ready.push(Ready::Verified(reply, Ok(verified))),
+                Err(no) => self.ready.push(Ready::Verified(reply, Err(no))),
+            },
+            Ask::Relay { wish, claim, reply } => {
+                let receipt = turn.relay(&wish, claim);
+                self.ready.push(Ready::Relayed(reply, said(receipt)?));
+            }
+            Ask::VerifyAnswered { number, command } => turn.verify_answered(number, &command)?,
+            Ask::Recurrence { ask, origin, reply } => {
+                let known = turn.asked_of_recurrence(&ask, &origin);
+                self.ready.push(Ready::Recurrence(reply, Box::new(said(known)?)));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -91,6 +113,15 @@ impl Answers {
         Ok(())
     }
 
+    /// Whoever waited for the service is told what came of it.
+    pub(super) fn settle(&mut self, waiting: &mut Vec<Waiting>, settled: Vec<Verified>) {
+        for verified in settled {
+            for (_, reply) in waiting.extract_if(.., |(number, _)| *number == verified.number) {
+                self.ready.push(Ready::Verified(reply, Ok(verified.clone())));
+            }
+        }
+    }
+
     /// Gives every answer; a caller that no longer listens loses nothing but the answer.
     pub(super) fn give(self) {
         for ready in self.ready {
@@ -102,6 +133,9 @@ impl Answers {
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
                 Ready::Told(reply, consent) => reply.send(consent).is_ok(),
                 Ready::User(reply, user) => reply.send(user).is_ok(),
+                Ready::Relayed(reply, receipt) => reply.send(receipt).is_ok(),
+                Ready::Verified(reply, verified) => reply.send(verified).is_ok(),
+                Ready::Recurrence(reply, known) => reply.send(*known).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -117,6 +151,12 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
         Err(TurnError::Consent(rejection)) => Ok(Err(AskError::Consent(rejection))),
         Err(TurnError::User(rejection)) => Ok(Err(AskError::User(rejection))),
+        Err(TurnError::Verification(rejection)) => Ok(Err(AskError::Verification(rejection))),
+        Err(TurnError::Allowance(rejection)) => Ok(Err(AskError::Allowance(rejection))),
+        Err(TurnError::Forbidden(ban)) => Ok(Err(AskError::Forbidden(ban))),
+        Err(TurnError::Wording) => Ok(Err(AskError::Wording)),
+        Err(TurnError::SendingDisabled) => Ok(Err(AskError::SendingDisabled)),
+        Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
@@ -132,7 +172,7 @@ fn locate(turn: &mut Turn<'_, '_>, target: Target) -> Result<MessageNumber, Turn
     }
 }
 
-fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnError> {
+pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnError> {
     if let Some(claim) = wish.claim
         && let Some(claimed) = turn.batch.idempotency(&claim.key)?
     {

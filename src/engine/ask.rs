@@ -8,11 +8,16 @@ use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::Ban;
+use dunlin_workflows::recurrence::{self, Recurrence};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{self, User};
+use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
+pub use crate::engine::recurrences::{Addressee, RecurrenceAsk};
 pub use crate::engine::users::UserAsk;
+use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
 
 /// One wish, and what makes a repeat of it recognizable.
 #[derive(Debug)]
@@ -155,6 +160,40 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<User, AskError>>,
     },
+    /// Asks for a code, or whether one is right.
+    Verify {
+        /// What.
+        ask: VerifyAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Verified, AskError>>,
+    },
+    /// Texts a code that somebody else made.
+    Relay {
+        /// Which, and to whom.
+        wish: CodeWish,
+        /// What makes a repeat recognizable.
+        claim: Claim,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Receipt, AskError>>,
+    },
+    /// The service that checks codes answered.
+    VerifyAnswered {
+        /// Which verification.
+        number: u64,
+        /// What.
+        command: verification::Command,
+    },
+    /// Asks about a recurrence.
+    Recurrence {
+        /// What.
+        ask: RecurrenceAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Recurrence, AskError>>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -229,6 +268,26 @@ pub enum AskError {
     /// The domain says no about a user.
     #[error(transparent)]
     User(#[from] user::Rejection),
+    /// The domain says no about a verification.
+    #[error(transparent)]
+    Verification(#[from] verification::Rejection),
+    /// Too many codes were asked for.
+    #[error(transparent)]
+    Allowance(#[from] allowance::Rejection),
+    /// The recipient opted out.
+    #[error("{0}; no code is sent to them")]
+    Forbidden(Ban),
+    /// Nothing is sent, so no code is either.
+    #[error(
+        "sending is switched off, so no code can be sent; the operator switches it on with SMS_SENDING_ENABLED"
+    )]
+    SendingDisabled,
+    /// The words around a code make no message.
+    #[error("the text of a code is too long; the operator shortens DUNLIN_VERIFY_BRAND")]
+    Wording,
+    /// The domain says no about a recurrence.
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

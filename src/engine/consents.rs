@@ -4,16 +4,12 @@ use dunlin_storage::By;
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::consent::{self, Consent, Inbound, Meaning, Reply};
 use dunlin_workflows::id::PersonNumber;
-use dunlin_workflows::message::{Command, Message};
+use dunlin_workflows::message::Message;
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 
 use crate::engine::ask::Whom;
 use crate::engine::turn::{Turn, TurnError};
-
-/// Most older messages that are looked through at once when their recipient opts out. Whatever is older
-/// still meets the gate when its time comes: this only tells sooner.
-const WITHHELD_AT_ONCE: usize = 1000;
 
 impl Turn<'_, '_> {
     /// The person with this number. Who was opted out when they were erased is so when they are met again.
@@ -89,9 +85,7 @@ impl Turn<'_, '_> {
             self.batch.record_consent(person, self.now, by, &event, &after, words)?;
         }
         if after.standing.is_out() && !before.standing.is_out() {
-            for number in self.batch.newest_to(person, WITHHELD_AT_ONCE)? {
-                self.obey(number, &Command::Withhold, by, None)?;
-            }
+            self.reconsider(person, by)?;
         }
         Ok((before, after))
     }

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use dunlin_workflows::id::{Attempt, MessageNumber, ProviderSid};
 use dunlin_workflows::message::{Cause, Outcome, Report, Via};
+use dunlin_workflows::verification::{Checked, Command, Looked, Refusal, Sent};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -13,6 +14,7 @@ use crate::engine::ask::{Ask, Found};
 use crate::engine::provider::{
     Candidate, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
 };
+use crate::engine::verify_service::{VerifyQuestion, VerifyService};
 
 /// Carries effects to the provider. Every effect it is given is durable already.
 ///
@@ -26,6 +28,10 @@ pub trait Effects: Debug + Send {
 
     /// Asks where one message is.
     fn fetch(&self, number: MessageNumber, sid: ProviderSid);
+
+    /// Asks the service about the verification with this number. Whoever knows no service leaves it: a timer ends
+    /// the wait.
+    fn verify(&self, _number: u64, _question: VerifyQuestion) {}
 }
 
 /// What a submission came to, as a question to the writer.
@@ -64,6 +70,7 @@ pub fn polled(number: MessageNumber, outcome: FetchOutcome) -> Ask {
 #[derive(Debug, Clone)]
 pub(super) struct Courier {
     provider: Arc<dyn Provider>,
+    service: Option<Arc<dyn VerifyService>>,
     asks: mpsc::Sender<Ask>,
     questions: Arc<Semaphore>,
     runtime: Handle,
@@ -71,9 +78,14 @@ pub(super) struct Courier {
 
 impl Courier {
     /// A courier on the current runtime; `questions_max` searches and polls at a time.
-    pub(super) fn new(provider: Arc<dyn Provider>, asks: mpsc::Sender<Ask>, questions_max: usize) -> Self {
+    pub(super) fn new(
+        provider: Arc<dyn Provider>,
+        service: Option<Arc<dyn VerifyService>>,
+        asks: mpsc::Sender<Ask>,
+        questions_max: usize,
+    ) -> Self {
         let questions = Arc::new(Semaphore::new(questions_max.max(1)));
-        Self { provider, asks, questions, runtime: Handle::current() }
+        Self { provider, service, asks, questions, runtime: Handle::current() }
     }
 
     /// A writer that is gone needs no answers: the restart re-derives what is open.
@@ -110,6 +122,28 @@ impl Effects for Courier {
             let outcome = courier.provider.fetch(sid).await;
             courier.bring(polled(number, outcome));
         });
+    }
+
+    fn verify(&self, number: u64, question: VerifyQuestion) {
+        let courier = self.clone();
+        self.runtime.spawn(async move {
+            let command = match &courier.service {
+                Some(service) => service.ask(question).await,
+                None => unanswerable(&question),
+            };
+            courier.bring(Ask::VerifyAnswered { number, command });
+        });
+    }
+}
+
+/// What is said when there is no service to ask: it was there when the verification began.
+fn unanswerable(question: &VerifyQuestion) -> Command {
+    match question {
+        VerifyQuestion::Send { .. } => Command::Sent(Sent::Refused { refusal: Refusal::Unavailable }),
+        VerifyQuestion::Check { digest, .. } => {
+            Command::Checked { digest: *digest, checked: Checked::Unavailable }
+        }
+        VerifyQuestion::Look { .. } => Command::Looked(Looked::Unavailable),
     }
 }
 

@@ -15,7 +15,11 @@ impl Turn<'_, '_> {
         }
         for (kind, number) in self.batch.due_instances(self.now, WOKEN_PER_TURN)? {
             match kind {
-                InstanceKind::User => tracing::warn!(number, "a user has a timer, which nothing set"),
+                InstanceKind::Recurrence => self.wake_recurrence(number)?,
+                InstanceKind::Verification => self.wake_verification(number)?,
+                InstanceKind::User | InstanceKind::Allowance => {
+                    tracing::warn!(number, kind = kind.as_str(), "it has a timer, which nothing set");
+                }
             }
         }
         Ok(())

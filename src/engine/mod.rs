@@ -23,11 +23,15 @@ mod instances;
 pub mod progress;
 pub mod provider;
 pub mod rate;
+mod recipients;
+mod recurrences;
 mod scheduler;
 pub mod stepper;
 pub mod timer_wheel;
 mod turn;
 mod users;
+pub mod verifications;
+pub mod verify_service;
 mod writer;
 
 use std::sync::Arc;
@@ -41,17 +45,21 @@ use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageNumber};
 use dunlin_workflows::message::{Command, Report, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::user::User;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
-use crate::engine::ask::{Again, Ask, AskError, Claim, Receipt, Retried, Target, UserAsk, Whom, Wish};
+use crate::engine::ask::{
+    Again, Ask, AskError, Claim, Receipt, RecurrenceAsk, Retried, Target, UserAsk, Whom, Wish,
+};
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::progress::Progress;
 use crate::engine::provider::Provider;
+use crate::engine::verifications::{CodeWish, Verified, VerifyAsk, Verifying};
 use crate::engine::writer::Writer;
 
 /// When somebody who found no room on the disk may ask again.
@@ -74,6 +82,8 @@ pub struct EngineConfig {
     pub orphan_retention: Duration,
     /// How many questions (searches, polls) may be with the provider at once.
     pub questions_max: usize,
+    /// How numbers are proven.
+    pub verifying: Verifying,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -116,7 +126,12 @@ impl Engine {
         let (end, ended) = watch::channel(None);
         let admission = Arc::new(Admission::new(config.queue_bytes_max));
         let progress = Arc::new(Progress::default());
-        let courier = Box::new(Courier::new(provider, asks.clone(), config.questions_max));
+        let courier = Box::new(Courier::new(
+            provider,
+            config.verifying.service.clone(),
+            asks.clone(),
+            config.questions_max,
+        ));
         let mut writer =
             Writer::recover(store, clock, config, courier, Arc::clone(&admission), Arc::clone(&progress))?;
         thread::Builder::new()
@@ -230,6 +245,39 @@ impl Engine {
     pub async fn user(&self, id: UserId, ask: UserAsk, origin: impl Into<Origin>) -> Result<User, AskError> {
         let origin = origin.into();
         self.ask(512, |reply| Ask::User { id, ask, origin, reply }).await?
+    }
+
+    /// Asks for a code to prove a number, or whether one is right. Answered after it is durable, and once the
+    /// service has answered, when it is asked.
+    ///
+    /// # Errors
+    /// [`AskError::Verification`], [`AskError::Allowance`], [`AskError::Forbidden`] and [`AskError::SendingDisabled`]
+    /// when the domain says no, and as [`Engine::accept`].
+    pub async fn verify(&self, ask: VerifyAsk, origin: impl Into<Origin>) -> Result<Verified, AskError> {
+        let origin = origin.into();
+        self.ask(512, |reply| Ask::Verify { ask, origin, reply }).await?
+    }
+
+    /// Texts a code that somebody else made and will check. Answered after it is durable; a repeat with the same
+    /// claim sends nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::verify`], and [`AskError::KeyReused`].
+    pub async fn relay(&self, wish: CodeWish, claim: Claim) -> Result<Receipt, AskError> {
+        self.ask(512, |reply| Ask::Relay { wish, claim, reply }).await?
+    }
+
+    /// Asks about a recurrence. Answered after it is durable, with what is known of it then.
+    ///
+    /// # Errors
+    /// [`AskError::Recurrence`] when the domain says no, and as [`Engine::accept`].
+    pub async fn recurrence(
+        &self,
+        ask: RecurrenceAsk,
+        origin: impl Into<Origin>,
+    ) -> Result<Recurrence, AskError> {
+        let origin = origin.into();
+        self.ask(2048, |reply| Ask::Recurrence { ask, origin, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

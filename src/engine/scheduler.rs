@@ -140,10 +140,10 @@ mod tests {
 
     use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions};
     use dunlin_workflows::body::Body;
-    use dunlin_workflows::consent::Standing;
     use dunlin_workflows::id::MessageId;
     use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
     use dunlin_workflows::phone_number::PhoneNumber;
+    use dunlin_workflows::policy::STRANGER;
     use dunlin_workflows::rules::Rules;
     use dunlin_workflows::source::Source;
 
@@ -165,7 +165,7 @@ mod tests {
         };
         let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         let rules = Rules { sending, ..Rules::default() };
-        let context = Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 };
+        let context = Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 };
         store
             .commit(|batch| {
                 for (place, scheduled_for) in (1_u128..).zip(schedules) {
@@ -180,9 +180,11 @@ mod tests {
                         user_id: None,
                         metadata: None,
                         retry_of: None,
+                        kind: None,
+                        template: None,
                     };
                     let person = batch.person(request.to)?;
-                    let events = message::accept(request.terms(person), &context).unwrap();
+                    let events = message::accept(request.terms(person, None), &context).unwrap();
                     let mut message = Message::begin(&events[0], NOW).unwrap();
                     events[1..].iter().for_each(|event| message.apply(event, NOW).unwrap());
                     let timer = message::timer(&message, &rules);

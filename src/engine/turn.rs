@@ -5,21 +5,26 @@ use std::time::Duration;
 use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::body::Encoding;
-use dunlin_workflows::consent::{self, Standing};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
+use dunlin_workflows::consent;
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
     self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
 };
+use dunlin_workflows::policy::{self, Ban, Recipient, STRANGER};
+use dunlin_workflows::recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user;
+use dunlin_workflows::{allowance, user, verification};
 
+use crate::engine::answer::Waiting;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
 use crate::engine::provider::Submission;
 use crate::engine::scheduler::Scheduler;
+use crate::engine::verifications::{Verified, Verifying};
+use crate::engine::verify_service::VerifyQuestion;
 
 /// What the writer keeps in memory: all of it derived from the store.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(super) struct Memory {
     pub(super) silence: Silence,
     /// When the next timer of a small workflow is due.
     pub(super) instances_due: Option<Timestamp>,
+    /// Who waits for the verification service.
+    pub(super) waiting: Vec<Waiting>,
     pub(super) jitter: fastrand::Rng,
 }
 
@@ -50,6 +57,11 @@ pub(super) struct Turn<'a, 'b> {
     pub(super) now_ms: u64,
     pub(super) submissions: &'a mut Vec<Submission>,
     pub(super) fetches: &'a mut Vec<MessageNumber>,
+    pub(super) verifying: &'a Verifying,
+    /// What the verification service is to be asked.
+    pub(super) questions: &'a mut Vec<(u64, VerifyQuestion)>,
+    /// What came of verifications whose answer somebody waits for.
+    pub(super) settled: &'a mut Vec<Verified>,
 }
 
 /// Why a turn could not be carried out for one message: the domain's no, or the store's.
@@ -61,6 +73,18 @@ pub(super) enum TurnError {
     Consent(#[from] consent::Rejection),
     #[error(transparent)]
     User(#[from] user::Rejection),
+    #[error(transparent)]
+    Verification(#[from] verification::Rejection),
+    #[error(transparent)]
+    Allowance(#[from] allowance::Rejection),
+    #[error("{0}")]
+    Forbidden(Ban),
+    #[error("sending is switched off")]
+    SendingDisabled,
+    #[error("the text of a code is too long")]
+    Wording,
+    #[error(transparent)]
+    Recurrence(#[from] recurrence::Rejection),
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]
@@ -76,10 +100,12 @@ pub(super) enum TurnError {
 }
 
 impl Turn<'_, '_> {
-    /// What a decision about a message to `person` depends on; their consent as it stands in this turn.
-    fn context(&mut self, person: PersonNumber) -> Result<Context<'_>, TurnError> {
-        let standing = self.batch.consent(person)?.standing;
-        Ok(Context { now: self.now, rules: self.rules, standing, jitter: self.memory.jitter.u32(..) })
+    /// What a decision depends on, for somebody of whom that is known.
+    fn context<'c>(&mut self, recipient: &'c Recipient) -> Context<'c>
+    where
+        Self: 'c,
+    {
+        Context { now: self.now, rules: self.rules, recipient, jitter: self.memory.jitter.u32(..) }
     }
 
     /// Accepts a wish; returns the message as it stood after the first verdict.
@@ -93,9 +119,11 @@ impl Turn<'_, '_> {
             return Err(TurnError::IdTaken(id));
         }
         let person = self.person(request.to, by)?;
-        let terms = request.terms(person);
+        let user = request.user_id.as_ref().map(|user| self.user(user, by)).transpose()?;
+        let terms = request.terms(person, user);
         let encoding = terms.encoding;
-        let events = message::accept(terms, &self.context(person)?)?;
+        let recipient = self.recipient(person, user)?;
+        let events = message::accept(terms, &self.context(&recipient))?;
         let mut message = None::<Message>;
         for event in &events {
             match &mut message {
@@ -148,7 +176,8 @@ impl Turn<'_, '_> {
         reason: Option<&Reason>,
     ) -> Result<State, TurnError> {
         let before = self.load(number)?.ok_or(TurnError::NotFound)?;
-        let mut events = message::decide(&before, command, &self.context(before.person)?)?;
+        let recipient = self.recipient_of(&before)?;
+        let mut events = message::decide(&before, command, &self.context(&recipient))?;
         if events.is_empty() {
             return Ok(before.state);
         }
@@ -163,7 +192,8 @@ impl Turn<'_, '_> {
 
     /// Whether a finalized message may be tried again as `id`, without doing it.
     pub(super) fn would_retry(&mut self, message: &Message, id: MessageId) -> Result<(), TurnError> {
-        message::decide(message, &Command::Retry { id }, &self.context(message.person)?)?;
+        let recipient = self.recipient_of(message)?;
+        message::decide(message, &Command::Retry { id }, &self.context(&recipient))?;
         Ok(())
     }
 
@@ -201,7 +231,8 @@ impl Turn<'_, '_> {
         for orphan in self.batch.take_orphans(sid)? {
             let report = Report { sid, status: orphan.status, code: orphan.code, via: Via::Callback };
             let heard = Command::Report { attempt: None, report };
-            let events = message::decide(&after, &heard, &self.context(after.person)?)?;
+            let recipient = self.recipient_of(&after)?;
+            let events = message::decide(&after, &heard, &self.context(&recipient))?;
             if !events.is_empty() {
                 after = self.record(number, &after, &events, Source::Webhook)?;
             }
@@ -278,7 +309,7 @@ impl Turn<'_, '_> {
         let context = Context {
             now: self.now,
             rules: self.rules,
-            standing: Standing::Unknown,
+            recipient: &STRANGER,
             jitter: self.memory.jitter.u32(..),
         };
         let lane = self.memory.lane.hear(&outcome, &mut silence, &context);
@@ -366,13 +397,15 @@ impl Turn<'_, '_> {
             self.memory.dispatcher.release(number);
             return Ok(());
         }
-        let events = message::decide(&before, &Command::Begin, &self.context(before.person)?)?;
+        let recipient = self.recipient_of(&before)?;
+        let events = message::decide(&before, &Command::Begin, &self.context(&recipient))?;
+        let valid_until = policy::valid_until(&policy::Case::of(&before, &recipient, self.rules, self.now));
         let after = self.record(number, &before, &events, Source::Dispatcher)?;
         if after.state.name() != StateName::Submitting {
             self.memory.dispatcher.release(number);
             return Ok(());
         }
-        let validity = after.expires_at.map(|at| at.since(self.now).clamp(VALIDITY_MIN, VALIDITY_MAX));
+        let validity = valid_until.map(|at| at.since(self.now).clamp(VALIDITY_MIN, VALIDITY_MAX));
         self.submissions.push(Submission {
             message: number,
             attempt: after.attempt,

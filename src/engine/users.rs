@@ -1,5 +1,7 @@
 //! Users within a turn: who they are, what they prefer, which number is theirs.
 
+use std::collections::BTreeSet;
+
 use dunlin_storage::{By, InstanceKind, Told, Users};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::{PersonNumber, UserNumber};
@@ -101,10 +103,23 @@ impl Turn<'_, '_> {
     ) -> Result<User, TurnError> {
         let before = self.batch.instance::<Users>(number.get())?;
         let mut after = before.unwrap_or_default();
+        let was = after.number;
         for event in user::decide(before.as_ref(), command, reason)? {
             after.apply(&event, self.now);
             let told = Told::<Users> { at: self.now, by, event: &event, after: &after, secret: None };
             self.batch.record_instance(number.get(), &told)?;
+        }
+        let zone = |user: &User| user.preferences.and_then(|preferences| preferences.zone);
+        if before.is_some_and(|before| zone(&before) != zone(&after)) {
+            self.user_moved(number)?;
+        }
+        // What waits for them waits for reasons that may be gone.
+        let persons = [was, after.number].into_iter().flatten().map(|number| number.person);
+        let persons: BTreeSet<PersonNumber> = persons.collect();
+        if Some(after) != before {
+            for person in persons {
+                self.reconsider(person, by)?;
+            }
         }
         Ok(after)
     }

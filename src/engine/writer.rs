@@ -83,6 +83,7 @@ impl Writer {
             lane: Lane::default(),
             silence: Silence::default(),
             instances_due: None,
+            waiting: Vec::new(),
             jitter: fastrand::Rng::with_seed(config.seed),
         };
         let reader = store.reader()?;
@@ -224,12 +225,14 @@ impl Writer {
         let mut answers = Answers::default();
         let mut submissions: Vec<Submission> = Vec::new();
         let mut fetches = Vec::new();
+        let mut questions = Vec::new();
         let mut wait = None;
         let mut last_seq = 0;
         let Self { store, memory, config, .. } = self;
         let draining = &mut self.draining;
         let housekeeping = now_ms >= self.housekeeping_due_ms;
         store.commit(|batch| {
+            let mut settled = Vec::new();
             let mut turn = Turn {
                 batch,
                 memory,
@@ -238,6 +241,9 @@ impl Writer {
                 now_ms,
                 submissions: &mut submissions,
                 fetches: &mut fetches,
+                verifying: &config.verifying,
+                questions: &mut questions,
+                settled: &mut settled,
             };
             for ask in asks.drain(..) {
                 *draining |= matches!(ask, Ask::Drain);
@@ -263,6 +269,7 @@ impl Writer {
             }
             turn.note_instances()?;
             last_seq = turn.batch.last_seq().get();
+            answers.settle(&mut memory.waiting, settled);
             Ok(())
         })?;
         self.last_seq = last_seq;
@@ -272,6 +279,9 @@ impl Writer {
         }
         for submission in submissions {
             self.effects.submit(submission);
+        }
+        for (number, question) in questions {
+            self.effects.verify(number, question);
         }
         self.publish(now_ms);
         answers.give();

@@ -80,7 +80,12 @@ pub(super) fn locate(headers: &mut HeaderMap, id: MessageId) {
 
 impl App {
     /// What wishes are read with.
-    pub(super) fn reading(&self) -> Reading {
-        Reading { fresh: self.edge.ids.message_id(), region: self.edge.default_region }
+    pub(super) fn reading(&self) -> Reading<'_> {
+        Reading {
+            fresh: self.edge.ids.message_id(),
+            region: self.edge.default_region,
+            kinds: &self.edge.rules.kinds,
+            now: self.edge.clock.wall(),
+        }
     }
 }

@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::State as Extract;
 use dunlin_workflows::consent::Standing;
 use dunlin_workflows::message::{Message, StateName};
-use dunlin_workflows::policy::{self, Ruling};
-use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::policy::{self, Case, Ruling};
 use serde_json::{Value, json};
 
 use crate::http::message_name::MessageName;
 use crate::http::problem::Problem;
-use crate::http::{App, instant};
-use crate::timeline::{Recipient, Timeline, event_fields, hold_words};
+use crate::http::{App, decision, recipient};
+use crate::timeline::{Recipient, Timeline};
 
 /// What the gate says of a message now, with the evidence, and what comes next.
 pub(super) async fn explain(
@@ -25,27 +24,19 @@ pub(super) async fn explain(
     let (row, life) = reader.whole(located)?;
     let message = row.message;
     let (terms, content) = reader.content_at(row.accepted_seq)?;
-    let standing = reader.consent(message.person)?.standing;
+    let rules = &app.edge.rules;
+    let known = recipient::of_person(&reader, message.person, message.user, rules)?;
     let now = app.edge.clock.wall();
-    let ruling = policy::explain(&message, standing, &app.edge.rules, now);
+    let case = Case::of(&message, &known, rules, now);
+    let ruling = policy::explain(&message, &known, rules, now);
     let timeline = Timeline::of(&life, &Recipient::of(&content), now, &app.edge.rules);
     let told = || {
         let newest = timeline.steps.last().map(|step| step.words.clone()).unwrap_or_default();
-        format!("{newest}{}", too_late(&message, standing))
+        format!("{newest}{}", too_late(&message, known.standing))
     };
-    let sentence = ruling.map_or_else(told, sentence);
-    let until = match ruling {
-        Some(Ruling::Hold { until, .. }) if until < Timestamp::MAX => Some(instant::format(until)),
-        Some(_) | None => None,
-    };
-    let evidence = match ruling {
-        Some(Ruling::Suppress(ban)) => event_fields::evidence(ban),
-        Some(Ruling::Expire) => {
-            json!({"rule": "expired", "expires_at": message.expires_at.map(instant::format)})
-        }
-        Some(ruling @ Ruling::Hold { .. }) => json!({"rule": ruling.rule(), "until": until}),
-        Some(Ruling::Send) | None => Value::Null,
-    };
+    let sentence = ruling.map_or_else(told, decision::sentence);
+    let until = ruling.and_then(decision::until);
+    let evidence = ruling.map_or(Value::Null, |ruling| decision::evidence(ruling, &case));
     Ok(Json(json!({
         "id": terms.id.to_string(),
         "status": message.public_status().as_str(),
@@ -58,15 +49,6 @@ pub(super) async fn explain(
         "lifted_by": ruling.map(Ruling::lifted_by),
         "next": timeline.next,
     })))
-}
-
-fn sentence(ruling: Ruling) -> String {
-    match ruling {
-        Ruling::Send => "it may go as soon as a slot is free".to_owned(),
-        Ruling::Hold { hold, .. } => format!("it is held: {}", hold_words(hold)),
-        Ruling::Expire => "it is not sent: its deadline has passed".to_owned(),
-        Ruling::Suppress(ban) => format!("it is not sent: {ban}"),
-    }
 }
 
 /// Whoever opted out while a text was on its way may still get it.

@@ -2,7 +2,8 @@
 
 use dunlin_storage::Content;
 use dunlin_workflows::id::MessageId;
-use dunlin_workflows::message::{Failure, Message, State, Terms};
+use dunlin_workflows::kind::VERIFICATION;
+use dunlin_workflows::message::{Failure, Message, State, Terms, Text};
 use dunlin_workflows::provider_error;
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub struct MessageJson {
     to: Option<String>,
     /// `null` once the recipient was erased.
     body: Option<String>,
+    /// What it is about, when its wish said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     priority: &'static str,
     segments: u16,
     encoding: String,
@@ -73,7 +77,8 @@ impl MessageJson {
             hold: hold(message.state),
             suppressed_by: suppressed(message.state),
             to: text.map(|text| text.to.to_string()),
-            body: text.map(|text| text.body.as_str().to_owned()),
+            body: text.map(|text| shown(terms, text)),
+            kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
             priority: terms.priority.as_str(),
             segments: message.segments,
             encoding: terms.encoding.to_string(),
@@ -100,6 +105,12 @@ impl MessageJson {
     pub fn archived(self) -> Self {
         Self { archived: true, ..self }
     }
+}
+
+/// The text as callers see it: that of a code is its recipient's alone.
+fn shown(terms: &Terms, text: &Text) -> String {
+    let holds_code = terms.kind.as_ref().is_some_and(|kind| kind.as_str() == VERIFICATION);
+    if holds_code { "(a code; not shown)".to_owned() } else { text.body.as_str().to_owned() }
 }
 
 impl ErrorJson {

@@ -8,10 +8,12 @@ mod accepted_json;
 mod answer;
 mod asker;
 mod audit;
+mod auth_hook;
 mod backups;
 pub mod batch;
 mod bearer;
 mod consent;
+mod decision;
 mod explain;
 mod failures;
 mod field_errors;
@@ -24,10 +26,17 @@ pub mod message_json;
 mod message_name;
 mod messages;
 mod paging;
+mod preferences;
+mod preview;
 pub mod problem;
+mod recipient;
 mod recoveries;
+mod recurrence_json;
+mod recurrences;
 mod serve;
+pub mod standard_webhook;
 mod survey;
+mod verification;
 mod webhook;
 mod whole_body;
 pub mod wish;
@@ -57,6 +66,8 @@ use crate::http::answer::{finish, within};
 use crate::http::bearer::Bearer;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
+use crate::http::standard_webhook::WebhookSecrets;
+use crate::http::verification::Pace;
 use crate::id_source::IdSource;
 use crate::room::Room;
 use crate::twilio::signature::Verifier;
@@ -117,6 +128,8 @@ pub struct Edge {
     pub default_region: Option<Region>,
     /// What decisions depend on, to tell what comes next.
     pub rules: Rules,
+    /// What the hook of Supabase Auth is checked with; without it the hook is refused.
+    pub hook_secrets: Option<WebhookSecrets>,
     /// Where texts go.
     pub mode: Mode,
 }
@@ -127,6 +140,7 @@ pub(crate) struct App {
     edge: Arc<Edge>,
     verifier: Verifier,
     in_flight: InFlight,
+    pace: Pace,
     /// What callers are called who give no name: the key that they show.
     key_name: String,
 }
@@ -182,7 +196,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
     let bearer = edge.api_token.as_ref().map(Bearer::new);
     let key_name = bearer.as_ref().map_or_else(|| "local".to_owned(), Bearer::name);
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), key_name });
+    let app =
+        Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default(), key_name });
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
@@ -191,19 +206,35 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/messages/{id}/cancel", post(messages::cancel))
         .route("/v1/messages/{id}/retry", post(messages::retry))
         .route("/v1/messages/{id}/explain", get(explain::explain))
+        .route("/v1/preview", post(preview::preview))
+        .route("/v1/users/{id}/preferences", get(preferences::show).put(preferences::put))
+        .route("/api/sms/preferences", get(preferences::show_enveloped).put(preferences::put_enveloped))
         .route("/v1/consent", get(consent::show).put(consent::put))
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
         .route("/v1/failures", get(failures::failures))
         .route("/v1/recoveries", post(recoveries::recover))
+        .route("/v1/recurrences", post(recurrences::create).get(recurrences::list))
+        .route(
+            "/v1/recurrences/{id}",
+            get(recurrences::show).patch(recurrences::change).delete(recurrences::delete),
+        )
+        .route("/v1/recurrences/{id}/pause", post(recurrences::pause))
+        .route("/v1/recurrences/{id}/resume", post(recurrences::resume))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/verifications", post(verification::start))
+        .route("/v1/verifications/{id}", get(verification::show))
+        .route("/v1/verifications/{id}/check", post(verification::check))
+        .route("/api/sms/verify", post(verification::seed_start))
+        .route("/api/sms/verify/confirm", post(verification::seed_confirm))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if let Some(bearer) = bearer {
         api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
     }
     api.route("/api/webhooks/twilio/status", post(webhook::status))
         .route("/api/webhooks/twilio/inbound", post(inbound::inbound))
+        .route("/api/hooks/supabase/send-sms", post(auth_hook::send_sms))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::ready))

@@ -6,7 +6,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::message::Rejection;
-use dunlin_workflows::{consent, user};
+use dunlin_workflows::verification::{self, Refusal};
+use dunlin_workflows::{consent, recurrence, user};
 use serde::Serialize;
 
 use crate::engine::ask::AskError;
@@ -22,6 +23,8 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::AccountMismatch, "account_mismatch", 403, "The webhook is about another account"),
     (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
     (Code::ReviewNotFound, "review_not_found", 404, "No such text waits to be read"),
+    (Code::RecurrenceNotFound, "recurrence_not_found", 404, "There is no such recurrence"),
+    (Code::UserNotFound, "user_not_found", 404, "Nothing is known of this user"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
     (Code::Timeout, "timeout", 408, "The request took too long"),
@@ -34,6 +37,9 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::ConsentContradicted, "consent_contradicted", 409, "Something newer is known"),
     (Code::CountChanged, "count_changed", 409, "Not as many as expected"),
     (Code::MessageExists, "message_exists", 409, "A message with this id exists"),
+    (Code::RecurrenceExists, "recurrence_exists", 409, "A recurrence with this id exists"),
+    (Code::RecurrenceOver, "recurrence_over", 409, "Nothing comes of the recurrence any more"),
+    (Code::TooManyRecurrences, "too_many_recurrences", 409, "The user has as many as one may have"),
     (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
     (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
     (Code::Erased, "erased", 410, "The recipient was erased"),
@@ -51,6 +57,14 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "The key was used for another request"),
     (Code::ReasonRequired, "reason_required", 422, "Say why"),
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
+    (Code::CodeIncorrect, "code_incorrect", 400, "The code is wrong"),
+    (Code::CodeExpired, "code_expired", 410, "No code counts for this number"),
+    (Code::TooManyAttempts, "too_many_attempts", 429, "Too many wrong codes"),
+    (Code::CoolingDown, "cooldown", 429, "A code was sent a moment ago"),
+    (Code::TooManyCodes, "too_many_codes", 429, "Too many codes were asked for"),
+    (Code::NumberUnreachable, "number_unreachable", 422, "The number can't receive a code"),
+    (Code::ProviderUnavailable, "provider_unavailable", 503, "It can't be learned at the moment"),
+    (Code::VerificationNotFound, "verification_not_found", 404, "There is no such verification"),
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
     (Code::NoRoom, "no_room", 507, "There is no room on the disk"),
@@ -70,6 +84,8 @@ pub enum Code {
     AccountMismatch,
     MessageNotFound,
     ReviewNotFound,
+    RecurrenceNotFound,
+    UserNotFound,
     NotFound,
     MethodNotAllowed,
     Timeout,
@@ -82,6 +98,9 @@ pub enum Code {
     ConsentContradicted,
     CountChanged,
     MessageExists,
+    RecurrenceExists,
+    RecurrenceOver,
+    TooManyRecurrences,
     BackupExists,
     BackupRunning,
     Erased,
@@ -94,6 +113,14 @@ pub enum Code {
     IdempotencyKeyReused,
     ReasonRequired,
     NeverSendable,
+    CodeIncorrect,
+    CodeExpired,
+    TooManyAttempts,
+    CoolingDown,
+    TooManyCodes,
+    NumberUnreachable,
+    ProviderUnavailable,
+    VerificationNotFound,
     Busy,
     Unavailable,
     NoRoom,
@@ -234,6 +261,16 @@ fn refused_of_user(rejection: user::Rejection) -> Code {
     }
 }
 
+fn refused_of_recurrence(rejection: &recurrence::Rejection) -> Code {
+    match rejection {
+        recurrence::Rejection::NoZone | recurrence::Rejection::NothingComes { .. } => Code::Invalid,
+        recurrence::Rejection::Over { .. } => Code::RecurrenceOver,
+        recurrence::Rejection::TooMany => Code::TooManyRecurrences,
+        recurrence::Rejection::IdTaken { .. } => Code::RecurrenceExists,
+        recurrence::Rejection::NotFound => Code::RecurrenceNotFound,
+    }
+}
+
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let detail = error.to_string();
@@ -241,6 +278,12 @@ impl From<AskError> for Problem {
             AskError::Rejected(rejection) => Self::new(rejected(&rejection), detail),
             AskError::Consent(rejection) => Self::new(contradicted(&rejection), detail),
             AskError::User(rejection) => Self::new(refused_of_user(rejection), detail),
+            AskError::Verification(rejection) => Self::new(unproven(&rejection), detail),
+            AskError::Allowance(_) => Self::new(Code::TooManyCodes, detail),
+            AskError::Forbidden(_) => Self::new(Code::RecipientOptedOut, detail),
+            AskError::SendingDisabled => Self::new(Code::ProviderUnavailable, detail),
+            AskError::Wording => Self::new(Code::Internal, detail),
+            AskError::Recurrence(rejection) => Self::new(refused_of_recurrence(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),
@@ -260,6 +303,25 @@ fn rejected(rejection: &Rejection) -> Code {
         Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
         Rejection::Forbidden { .. } => Code::RecipientOptedOut,
         Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,
+    }
+}
+
+fn unproven(rejection: &verification::Rejection) -> Code {
+    match rejection {
+        verification::Rejection::CoolingDown { .. } => Code::CoolingDown,
+        verification::Rejection::Unanswered => Code::ProviderUnavailable,
+        verification::Rejection::Expired => Code::CodeExpired,
+        verification::Rejection::Spent => Code::TooManyAttempts,
+        verification::Rejection::NotSent { refusal } => not_sent(*refusal),
+    }
+}
+
+/// Why no code was sent.
+pub(super) fn not_sent(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::Unreachable | Refusal::Blocked => Code::NumberUnreachable,
+        Refusal::Limited => Code::TooManyCodes,
+        Refusal::Unavailable => Code::ProviderUnavailable,
     }
 }
 

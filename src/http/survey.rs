@@ -9,7 +9,7 @@ use dunlin_workflows::recovery::{Obstacle, Reason, Selection, obstacle};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
-use crate::http::instant;
+use crate::http::{instant, recipient};
 
 /// Most texts that one survey looks at; it says where the next goes on.
 const LOOKED_AT_MAX: usize = 50_000;
@@ -146,8 +146,8 @@ fn judge(
     judging: Judging<'_>,
 ) -> Result<Option<Obstacle>, ReadError> {
     let Judging { now, rules, named, expires_at } = judging;
-    let standing = reader.consent(message.person)?.standing;
-    let context = Context { now, rules, standing, jitter: 0 };
+    let known = recipient::of_person(reader, message.person, message.user, rules)?;
+    let context = Context { now, rules, recipient: &known, jitter: 0 };
     Ok(obstacle(message, reason, named, expires_at, &context))
 }
 

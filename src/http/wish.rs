@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
+use dunlin_workflows::kind::{KindName, KindNameError, Kinds};
 use dunlin_workflows::message::{Metadata, Request};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
+use dunlin_workflows::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -15,16 +17,30 @@ use crate::http::instant;
 use crate::http::problem::{Code, Problem};
 
 /// Fields that a wish may have.
-const FIELDS: [&str; 9] =
-    ["id", "to", "body", "priority", "scheduled_for", "expires_at", "on_unknown", "user_id", "metadata"];
+const FIELDS: [&str; 10] = [
+    "id",
+    "to",
+    "body",
+    "kind",
+    "priority",
+    "scheduled_for",
+    "expires_at",
+    "on_unknown",
+    "user_id",
+    "metadata",
+];
 
 /// What a wish is read with.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct Reading<'a> {
     /// Name of the message, should the wish give none.
     pub fresh: MessageId,
     /// Where numbers without a country code belong.
     pub region: Option<Region>,
+    /// What holds for each kind.
+    pub kinds: &'a Kinds,
+    /// The wall clock.
+    pub now: Timestamp,
 }
 
 /// The fields of a wish, still as text. Strings are borrowed from the body where they hold no escapes.
@@ -37,6 +53,8 @@ struct Fields<'a> {
     to: Option<Text<'a>>,
     #[serde(borrow)]
     body: Option<Text<'a>>,
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
     priority: Option<Text<'a>>,
     #[serde(borrow)]
@@ -60,13 +78,25 @@ impl Text<'_> {
     }
 }
 
+impl Reading<'_> {
+    /// The kind with this name, which must be one.
+    fn kind(&self, name: &str) -> Result<KindName, String> {
+        let kind: KindName = name.parse().map_err(|error: KindNameError| error.to_string())?;
+        if self.kinds.get(Some(&kind)).is_some() {
+            return Ok(kind);
+        }
+        let known: Vec<&str> = self.kinds.iter().map(|(name, _)| name.as_str()).collect();
+        Err(format!("there is no such kind; known: {}", known.join(", ")))
+    }
+}
+
 /// Reads one wish.
 ///
 /// # Errors
 /// A [`Problem`] that names every field that is wrong, with its JSON pointer under `prefix`.
-pub fn read(json: &[u8], reading: Reading, prefix: &str) -> Result<Request, Problem> {
+pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, Problem> {
     let mut wrong = FieldErrors::under(prefix);
-    // An array of nine would do for serde, but is no object.
+    // An array of ten would do for serde, but is no object.
     let is_object = json.trim_ascii_start().starts_with(b"{");
     let request = match serde_json::from_slice::<Fields<'_>>(json) {
         Ok(fields) if is_object => build(&fields, reading, &mut wrong),
@@ -77,7 +107,7 @@ pub fn read(json: &[u8], reading: Reading, prefix: &str) -> Result<Request, Prob
 }
 
 /// The request; `None` when a field is wrong.
-fn build(fields: &Fields<'_>, reading: Reading, wrong: &mut FieldErrors<'_>) -> Option<Request> {
+fn build(fields: &Fields<'_>, reading: Reading<'_>, wrong: &mut FieldErrors<'_>) -> Option<Request> {
     let id = wrong.parse("id", fields.id.as_ref().map(Text::as_str), str::parse::<MessageId>);
     let to = wrong
         .required("to", fields.to.as_ref().map(Text::as_str), |to| PhoneNumber::parse(to, reading.region));
@@ -87,29 +117,40 @@ fn build(fields: &Fields<'_>, reading: Reading, wrong: &mut FieldErrors<'_>) -> 
         wrong.parse("scheduled_for", fields.scheduled_for.as_ref().map(Text::as_str), instant::read);
     let expires_at = wrong.parse("expires_at", fields.expires_at.as_ref().map(Text::as_str), instant::read);
     let on_unknown = wrong.parse("on_unknown", fields.on_unknown.as_ref().map(Text::as_str), str::parse);
+    let kind = wrong.parse("kind", fields.kind.as_ref().map(Text::as_str), |name| reading.kind(name));
     let user_id = wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
     let metadata = fields.metadata.map(RawValue::get);
     if metadata.is_some_and(|json| !json.starts_with('{')) {
         wrong.add("metadata", "invalid", "expected an object".to_owned());
     }
     let metadata = wrong.parse("metadata", metadata, Metadata::new);
+    let told = reading.kinds.get(kind.as_ref());
+    // What a kind says of time holds from the time that the text is for.
+    let stale = told.and_then(|kind| kind.expires_after);
+    let stale = stale.map(|after| scheduled_for.unwrap_or(reading.now).max(reading.now).plus(after));
     Some(Request {
         id: id.unwrap_or(reading.fresh),
         to: to?,
         body: body?,
-        priority: priority.unwrap_or_default(),
+        priority: priority.or(told.map(|kind| kind.priority)).unwrap_or_default(),
         scheduled_for,
-        expires_at,
+        expires_at: expires_at.or(stale),
         on_unknown: on_unknown.unwrap_or_default(),
         user_id,
         metadata,
         retry_of: None,
+        kind,
+        template: None,
     })
 }
 
 /// Reads what does not have the shape of a wish, the slow way: notes unknown fields and fields of the
 /// wrong kind, then reads the others. There is never a request.
-fn salvage(json: &[u8], reading: Reading, wrong: &mut FieldErrors<'_>) -> Result<Option<Request>, Problem> {
+fn salvage(
+    json: &[u8],
+    reading: Reading<'_>,
+    wrong: &mut FieldErrors<'_>,
+) -> Result<Option<Request>, Problem> {
     let mut object = object(json)?;
     wrong.unknown(&object, &FIELDS);
     let metadata = object.remove("metadata").and_then(|metadata| to_raw_value(&metadata).ok());
@@ -119,6 +160,7 @@ fn salvage(json: &[u8], reading: Reading, wrong: &mut FieldErrors<'_>) -> Result
             "id" => &mut fields.id,
             "to" => &mut fields.to,
             "body" => &mut fields.body,
+            "kind" => &mut fields.kind,
             "priority" => &mut fields.priority,
             "scheduled_for" => &mut fields.scheduled_for,
             "expires_at" => &mut fields.expires_at,
@@ -141,10 +183,14 @@ fn salvage(json: &[u8], reading: Reading, wrong: &mut FieldErrors<'_>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use dunlin_workflows::message::Priority;
+
     use super::*;
 
     fn check(json: &str) -> Result<Request, Value> {
-        let reading = Reading { fresh: MessageId::from_bytes([1; 16]), region: None };
+        let kinds = Kinds::default();
+        let now = Timestamp::from_millis(1_795_435_200_000);
+        let reading = Reading { fresh: MessageId::from_bytes([1; 16]), region: None, kinds: &kinds, now };
         read(json.as_bytes(), reading, "").map_err(|problem| problem.to_json())
     }
 
@@ -153,6 +199,18 @@ mod tests {
         let request = check(r#"{"to":"+4512345678","body":"hi \"there\"","user_id":null}"#).unwrap();
         assert_eq!(request.body.as_str(), "hi \"there\"");
         assert_eq!((request.id, request.user_id), (MessageId::from_bytes([1; 16]), None));
+    }
+
+    #[test]
+    fn kind_says_priority_and_deadline_that_a_wish_leaves_out() {
+        let request = check(r#"{"to":"+4512345678","body":"hi","kind":"urgent_alert"}"#).unwrap();
+        assert_eq!(request.priority, Priority::Urgent);
+        let day = std::time::Duration::from_hours(24);
+        assert_eq!(request.expires_at, Some(Timestamp::from_millis(1_795_435_200_000).plus(day)));
+        let own = r#"{"to":"+4512345678","body":"hi","kind":"task_reminder","priority":"high"}"#;
+        assert_eq!(check(own).unwrap().priority, Priority::High);
+        let unknown = check(r#"{"to":"+4512345678","body":"hi","kind":"sale"}"#).unwrap_err();
+        assert!(unknown["errors"][0]["detail"].as_str().unwrap().contains("task_reminder"), "{unknown}");
     }
 
     /// The pointers and codes of everything that is wrong.
@@ -202,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_not_one_object_is_not_read() {
-        let array = r#"[null,"+4512345678","x",null,null,null,null,null,null]"#;
+        let array = r#"[null,"+4512345678","x",null,null,null,null,null,null,null]"#;
         let twice = r#"{"to":"+4512345678","to":"+4512345679","body":"x"}"#;
         let half_a_pair = r#"{"to":"\ud800"}"#;
         for json in ["", "{", "[]", "null", "{}{}", half_a_pair, array, twice] {

@@ -219,6 +219,7 @@ impl Counting {
             | message::Event::Held { .. }
             | message::Event::BecameDue
             | message::Event::AttemptStarted { .. }
+            | message::Event::Bypassed { .. }
             | message::Event::OutcomeLost { .. }
             | message::Event::LookupFoundNothing { .. }
             | message::Event::Polled { .. }

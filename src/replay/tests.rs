@@ -13,7 +13,6 @@ use dunlin_storage::{
     Store,
 };
 use dunlin_workflows::body::Body;
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
@@ -21,6 +20,7 @@ use dunlin_workflows::message::{
     Request, StateName, Via,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -63,14 +63,14 @@ impl Town {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter: 0 }
+        Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter: 0 }
     }
 
     fn accept(&mut self, ms: i64, id: u8, scheduled_ms: Option<i64>) -> MessageNumber {
         self.now = at(ms);
         let asked = request(id, scheduled_ms.map(at));
         // Everybody in this town has the same number.
-        let events = message::accept(asked.terms(PersonNumber::new(1)), &self.context()).unwrap();
+        let events = message::accept(asked.terms(PersonNumber::new(1), None), &self.context()).unwrap();
         let mut after = Message::begin(&events[0], self.now).unwrap();
         after.apply(&events[1], self.now).unwrap();
         let timer = message::timer(&after, &self.rules);
@@ -157,6 +157,8 @@ fn request(id: u8, scheduled_for: Option<Timestamp>) -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 

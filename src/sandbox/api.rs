@@ -15,6 +15,7 @@ use crate::sandbox::answer::{ErrorAnswer, MessageAnswer, PageAnswer};
 use crate::sandbox::carrier::{Carrier, Creation};
 use crate::sandbox::faults::Fault;
 use crate::sandbox::ledger::Taken;
+use crate::sandbox::verify::Fields;
 
 /// Longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -42,6 +43,13 @@ pub(super) async fn answer(carrier: Arc<Carrier>, request: Request<Incoming>) ->
             None => error(413, 20001, "The request body is too large"),
         }),
         ["sandbox", "ledger"] => Ok(json(200, &ledger(&carrier))),
+        ["sandbox", "codes"] => Ok(json(200, &carrier.verifications.codes())),
+        ["v2", "Services", service, rest @ ..] => {
+            if !signed_in(&carrier, &request, &carrier.account_sid) {
+                return Ok(error(401, 20003, "Authenticate"));
+            }
+            verify(&carrier, request, service, rest).await
+        }
         ["2010-04-01", "Accounts", account, rest @ ..] => {
             if !signed_in(&carrier, &request, account) {
                 return Ok(error(401, 20003, "Authenticate"));
@@ -72,6 +80,73 @@ async fn route(carrier: Arc<Carrier>, request: Request<Incoming>, rest: &[&str])
     }
 }
 
+/// Answers a question to the verification service, with the same faults as a creation.
+async fn verify(carrier: &Carrier, request: Request<Incoming>, service: &str, rest: &[&str]) -> Answered {
+    let method = request.method().clone();
+    let Some(form) = read(request).await else {
+        return Ok(error(413, 20001, "The request body is too large"));
+    };
+    let (account, fields, now) = (carrier.account_sid.as_str(), Fields::parse(&form), carrier.clock.wall());
+    let dice = &carrier.dice;
+    if let Some(refused) = refused_at_once(carrier)? {
+        return Ok(refused);
+    }
+    let (status, answered) = match (&method, rest) {
+        (&Method::POST, ["Verifications"]) => {
+            (201, carrier.verifications.start(account, service, &fields, now))
+        }
+        (&Method::POST, ["VerificationCheck"]) => {
+            (201, carrier.verifications.check(account, service, &fields, now))
+        }
+        (&Method::GET, ["Verifications", sid]) => {
+            (200, carrier.verifications.show(account, service, sid, now))
+        }
+        (&Method::POST, ["Verifications", sid]) => {
+            (200, carrier.verifications.update(account, service, sid, &fields, now))
+        }
+        _elsewhere => return Ok(error(404, 20404, "The requested resource was not found")),
+    };
+    tokio::time::sleep(dice.faults().latency).await;
+    let answer = match answered {
+        Ok(value) => json(status, &value),
+        Err((status, code, words)) => return Ok(error(status, code, words)),
+    };
+    // Reading is answered, whatever happens to the rest.
+    if method == Method::GET { Ok(answer) } else { lost_or(carrier, answer).await }
+}
+
+/// What a request meets that is not taken at all.
+fn refused_at_once(carrier: &Carrier) -> Result<Option<Response<Full<Bytes>>>, HangUp> {
+    let dice = &carrier.dice;
+    if dice.falls(Fault::Rate429) {
+        let mut busy = error(429, 20429, "Too Many Requests");
+        let seconds = dice.faults().retry_after.as_secs().to_string();
+        if let Ok(value) = seconds.parse() {
+            busy.headers_mut().insert(RETRY_AFTER, value);
+        }
+        return Ok(Some(busy));
+    }
+    if dice.falls(Fault::Error500) {
+        return Ok(Some(error(500, 20500, "Internal Server Error")));
+    }
+    if dice.falls(Fault::ResetBefore) { Err(HangUp) } else { Ok(None) }
+}
+
+/// The answer to what was taken, unless a fault takes it away.
+async fn lost_or(carrier: &Carrier, answer: Response<Full<Bytes>>) -> Answered {
+    let dice = &carrier.dice;
+    let fate = [Fault::TimeoutAfterAccept, Fault::ResetAfterAccept, Fault::Error500AfterAccept];
+    match fate.into_iter().find(|fault| dice.falls(*fault)) {
+        Some(Fault::TimeoutAfterAccept) => {
+            tokio::time::sleep(dice.faults().hang).await;
+            Err(HangUp)
+        }
+        Some(Fault::Error500AfterAccept) => Ok(error(500, 20500, "Internal Server Error")),
+        Some(_) => Err(HangUp),
+        None => Ok(answer),
+    }
+}
+
 fn signed_in(carrier: &Carrier, request: &Request<Incoming>, account: &str) -> bool {
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given
@@ -89,19 +164,8 @@ async fn create(carrier: Arc<Carrier>, request: Request<Incoming>) -> Answered {
         return Ok(error(413, 20001, "The request body is too large"));
     };
     let dice = &carrier.dice;
-    if dice.falls(Fault::Rate429) {
-        let mut busy = error(429, 20429, "Too Many Requests");
-        let seconds = dice.faults().retry_after.as_secs().to_string();
-        if let Ok(value) = seconds.parse() {
-            busy.headers_mut().insert(RETRY_AFTER, value);
-        }
-        return Ok(busy);
-    }
-    if dice.falls(Fault::Error500) {
-        return Ok(error(500, 20500, "Internal Server Error"));
-    }
-    if dice.falls(Fault::ResetBefore) {
-        return Err(HangUp);
+    if let Some(refused) = refused_at_once(&carrier)? {
+        return Ok(refused);
     }
     let taken = match carrier.check(&Creation::parse(&form)) {
         Ok(taken) => taken,
@@ -119,17 +183,7 @@ async fn create(carrier: Arc<Carrier>, request: Request<Incoming>) -> Answered {
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    let fate = [Fault::TimeoutAfterAccept, Fault::ResetAfterAccept, Fault::Error500AfterAccept];
-    let fault = fate.into_iter().find(|fault| dice.falls(*fault));
-    match fault {
-        Some(Fault::TimeoutAfterAccept) => {
-            tokio::time::sleep(dice.faults().hang).await;
-            Err(HangUp)
-        }
-        Some(Fault::Error500AfterAccept) => Ok(error(500, 20500, "Internal Server Error")),
-        Some(_) => Err(HangUp),
-        None => Ok(answer),
-    }
+    lost_or(&carrier, answer).await
 }
 
 async fn update(carrier: &Arc<Carrier>, request: Request<Incoming>, position: usize) -> Answered {

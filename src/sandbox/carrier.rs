@@ -13,6 +13,7 @@ use crate::sandbox::callbacks::{Call, Callbacks};
 use crate::sandbox::faults::{Dice, Fault};
 use crate::sandbox::ledger::{Ledger, Taken};
 use crate::sandbox::recipients::{ending, refusal};
+use crate::sandbox::verify::Verifications;
 
 /// The carrier: what its HTTP API asks it to do.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Carrier {
     /// What comes after `Basic` in the header that signs in.
     pub(super) sign_in: String,
     pub(super) ledger: Ledger,
+    pub(super) verifications: Verifications,
     pub(super) dice: Dice,
     pub(super) callbacks: Callbacks,
     pub(super) clock: Arc<dyn Clock>,

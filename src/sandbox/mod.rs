@@ -11,6 +11,7 @@ mod faults;
 mod inbound;
 mod ledger;
 mod recipients;
+mod verify;
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use crate::sandbox::callbacks::Callbacks;
 use crate::sandbox::carrier::Carrier;
 use crate::sandbox::faults::Dice;
 use crate::sandbox::ledger::Ledger;
+use crate::sandbox::verify::Verifications;
 use crate::twilio::signature::Signer;
 
 /// What a sandbox is started with.
@@ -73,6 +75,7 @@ impl Sandbox {
             sign_in: STANDARD.encode(format!("{}:{}", config.account_sid, config.auth_token)),
             account_sid: config.account_sid,
             ledger: Ledger::new(config.faults.seed),
+            verifications: Verifications::new(config.faults.seed),
             dice: Dice::new(config.faults),
             callbacks: Callbacks::start(&signer),
             clock,

@@ -3,7 +3,8 @@
 use dunlin_storage::PersonEvent;
 use dunlin_workflows::actor::Reason;
 use dunlin_workflows::consent;
-use dunlin_workflows::id::ProviderSid;
+use dunlin_workflows::id::{ProviderSid, UserNumber};
+use dunlin_workflows::kind::KindName;
 use dunlin_workflows::lane;
 use dunlin_workflows::message::{Counts, Event, Failure, Terms, Verdict};
 use dunlin_workflows::policy::Ban;
@@ -17,7 +18,10 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
     object(match event {
         Event::Accepted { terms } => accepted(terms),
         Event::Held { hold, until } => json!({"reason": hold.as_str(), "until": instant(*until)}),
-        Event::AttemptStarted { attempt } => json!({"attempt": attempt.get()}),
+        Event::AttemptStarted { attempt, counted } => {
+            json!({"attempt": attempt.get(), "counted_on": counted.map(|day| day.to_string())})
+        }
+        Event::Bypassed { hold } => json!({"reason": hold.as_str()}),
         Event::Submitted { attempt, sid, status, via } => json!({
             "attempt": attempt.get(), "provider_sid": sid.as_str(),
             "provider_status": status.as_str(), "via": via.as_str(),
@@ -61,6 +65,9 @@ pub fn evidence(ban: Ban) -> Value {
         Ban::OptedOut { since, how } => {
             json!({"rule": ban.rule(), "since": instant(since), "how": how.as_str()})
         }
+        Ban::ToggledOff { toggle } => json!({"rule": ban.rule(), "toggle": toggle.as_str()}),
+        Ban::DailyLimit { limit } => json!({"rule": ban.rule(), "limit": limit}),
+        Ban::NotVerified | Ban::Country => json!({"rule": ban.rule()}),
     }
 }
 
@@ -80,6 +87,8 @@ fn accepted(terms: &Terms) -> Value {
         "priority": terms.priority.as_str(), "on_unknown": terms.on_unknown.as_str(),
         "scheduled_for": terms.scheduled_for.map(instant), "expires_at": terms.expires_at.map(instant),
         "retry_of": terms.retry_of.map(|id| id.to_string()),
+        "user": terms.user.map(UserNumber::get), "kind": terms.kind.as_ref().map(KindName::as_str),
+        "template": terms.template.map(|template| json!({"number": template.number, "version": template.version})),
     })
 }
 
@@ -113,7 +122,7 @@ pub fn of_person(event: &PersonEvent) -> Map<String, Value> {
 }
 
 /// An instant; null for "never".
-fn instant(at: Timestamp) -> Value {
+pub(super) fn instant(at: Timestamp) -> Value {
     if at == Timestamp::MAX { Value::Null } else { written(at).into() }
 }
 

@@ -2,15 +2,24 @@
 //! ours, and what somebody prefers.
 
 use dunlin_storage::InstanceEvent;
-use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::allowance;
+use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::recurrence::{self, Outcome, Plan, Recipient, Skip};
 use dunlin_workflows::user::{self, Preferences, TOGGLES};
-use dunlin_workflows::zone::Zone;
+use dunlin_workflows::verification;
+use dunlin_workflows::zone::{Wall, Zone};
 use serde_json::{Map, Value, json};
+
+use crate::timeline::event_fields::instant;
+use crate::timeline::written;
 
 /// The fields of an instance's event.
 pub fn of_instance(event: &InstanceEvent) -> Map<String, Value> {
     super::event_fields::object(match event {
         InstanceEvent::User(event) => of_user(event),
+        InstanceEvent::Verification(event) => of_verification(event),
+        InstanceEvent::Allowance(allowance::Event::Taken { .. }) => Value::Null,
+        InstanceEvent::Recurrence(event) => of_recurrence(event),
     })
 }
 
@@ -26,6 +35,82 @@ fn of_user(event: &user::Event) -> Value {
             json!({"reason_given": reason.as_ref().map(|reason| reason.as_str().to_owned())})
         }
     }
+}
+
+/// What happened to a verification, without digests: they are of no use to anybody but us.
+fn of_verification(event: &verification::Event) -> Value {
+    use verification::Event as E;
+    match event {
+        E::Started { person, user, via, expires_at, .. } => json!({
+            "person": person.get(),
+            "user": user.map(UserNumber::get),
+            "via": via.as_str(),
+            "expires_at": instant(*expires_at),
+        }),
+        E::CodeSent { sid } => json!({"provider_sid": sid.as_str()}),
+        E::SendRefused { refusal } => json!({"why": refusal.as_str()}),
+        E::SendLost { again } => json!({"again": again}),
+        E::CodeRefused { is_last } => json!({"is_last": is_last}),
+        E::CheckStarted { .. }
+        | E::Approved
+        | E::Preempted
+        | E::ChecksSpent
+        | E::CheckFailed
+        | E::CheckLost
+        | E::LookupStarted
+        | E::Expired => Value::Null,
+    }
+}
+
+fn of_recurrence(event: &recurrence::Event) -> Value {
+    use recurrence::Event as E;
+    match event {
+        E::Created { id, recipient, plan, .. } => {
+            let mut fields = of_plan(plan);
+            fields.insert("id".to_owned(), json!(id.to_string()));
+            let (name, number) = match recipient {
+                Recipient::User { user, .. } => ("user", user.get()),
+                Recipient::Person(person) => ("person", person.get()),
+            };
+            fields.insert(name.to_owned(), json!(number));
+            Value::Object(fields)
+        }
+        E::Changed { plan, .. } => Value::Object(of_plan(plan)),
+        E::Armed(armed) => json!({
+            "tick": armed.tick.wall.to_string(),
+            "at": written(armed.tick.at),
+            "timezone": armed.zone.name(),
+        }),
+        E::Ticked { wall, outcome } => Value::Object(of_tick(*wall, *outcome)),
+        E::Ended(end) => json!({"why": recurrence::Standing::Ended(*end).as_str()}),
+        E::Paused | E::Resumed | E::Deleted => Value::Null,
+        E::Remarked { reason } => json!({"reason_given": reason.as_str()}),
+    }
+}
+
+/// What became of a tick, by the names of the API.
+pub fn of_tick(tick: Wall, outcome: Outcome) -> Map<String, Value> {
+    let (message, skipped) = match outcome {
+        Outcome::Texted(id) => (Some(id.to_string()), None),
+        Outcome::Skipped(skip) => (None, Some(Skip::as_str(skip))),
+    };
+    let fields =
+        [("tick", json!(tick.to_string())), ("message_id", json!(message)), ("skipped", json!(skipped))];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// When a recurrence comes, by the names of the API.
+pub fn of_plan(plan: &Plan) -> Map<String, Value> {
+    let fields = [
+        ("cron", json!(plan.cron.as_str())),
+        ("timezone", json!(plan.zone.map(Zone::name))),
+        ("starts_at", json!(plan.starts_at.map(written))),
+        ("ends_at", json!(plan.ends_at.map(written))),
+        ("missed", json!(plan.missed.as_str())),
+        ("grace_seconds", json!(plan.grace.get().as_secs())),
+        ("priority", json!(plan.priority.as_str())),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What somebody prefers, by the names of the API.

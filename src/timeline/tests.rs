@@ -41,8 +41,10 @@ fn accepted(scheduled_for: Option<Timestamp>) -> Event {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     };
-    Event::Accepted { terms: Box::new(request.terms(PersonNumber::new(1))) }
+    Event::Accepted { terms: Box::new(request.terms(PersonNumber::new(1), None)) }
 }
 
 fn submitted(attempt: u32) -> Event {
@@ -75,10 +77,10 @@ fn delivered_after_a_schedule_and_a_busy_provider() {
         (0, Source::Api, accepted(Some(at(3_600_000)))),
         (0, Source::Api, Event::Held { hold: Hold::Scheduled, until: at(3_600_000) }),
         (3_600_000, Source::Timer, Event::BecameDue),
-        (3_600_004, Source::Dispatcher, Event::AttemptStarted { attempt }),
+        (3_600_004, Source::Dispatcher, Event::AttemptStarted { attempt, counted: None }),
         (3_600_200, Source::Dispatcher, refused(429, 20429, verdict)),
         (3_601_203, Source::Timer, Event::BecameDue),
-        (3_601_204, Source::Dispatcher, Event::AttemptStarted { attempt: attempt.next() }),
+        (3_601_204, Source::Dispatcher, Event::AttemptStarted { attempt: attempt.next(), counted: None }),
         (3_601_386, Source::Dispatcher, submitted(2)),
         (3_602_000, Source::Webhook, report(ProviderStatus::Sent)),
         (3_604_100, Source::Webhook, report(ProviderStatus::Delivered)),
@@ -94,7 +96,7 @@ fn lost_outcome_waits_for_a_person() {
     let life = life(vec![
         (0, Source::Cli, accepted(None)),
         (0, Source::Cli, Event::BecameDue),
-        (1, Source::Dispatcher, Event::AttemptStarted { attempt }),
+        (1, Source::Dispatcher, Event::AttemptStarted { attempt, counted: None }),
         (15_001, Source::Dispatcher, Event::OutcomeLost { attempt, detail: "no answer within 15 s".into() }),
         (45_100, Source::Lookup, nothing(1)),
         (135_100, Source::Lookup, nothing(2)),
@@ -109,7 +111,7 @@ fn failure_says_why_and_what_to_do() {
     let life = life(vec![
         (0, Source::Api, accepted(None)),
         (0, Source::Api, Event::BecameDue),
-        (3, Source::Dispatcher, Event::AttemptStarted { attempt: Attempt::new(1) }),
+        (3, Source::Dispatcher, Event::AttemptStarted { attempt: Attempt::new(1), counted: None }),
         (150, Source::Dispatcher, refused(400, 21610, Verdict::Failed)),
         (90_000, Source::Cli, Event::RetriedAs { id: MessageId::from_bytes([8; 16]) }),
     ]);

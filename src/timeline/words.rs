@@ -17,9 +17,11 @@ pub(super) fn of(event: &Event, at: Timestamp, source: Source) -> String {
             until => format!("{}: until {}", hold_words(*hold), until_words(until, at)),
         },
         Event::BecameDue => "may go; waits for a slot".to_owned(),
-        Event::AttemptStarted { attempt } => {
-            format!("attempt {}: from here on the request may be on the wire", attempt.get())
+        Event::AttemptStarted { attempt, counted } => {
+            let counted = counted.map(|day| format!("; counts on {day}")).unwrap_or_default();
+            format!("attempt {}: from here on the request may be on the wire{counted}", attempt.get())
         }
+        Event::Bypassed { hold } => format!("urgent, so it goes although {}", hold_words(*hold)),
         Event::Submitted { attempt, sid, status, via } => {
             format!("attempt {}: the provider took it as {sid}, {status}; {}", attempt.get(), via_words(*via))
         }
@@ -96,6 +98,12 @@ pub fn hold_words(hold: Hold) -> &'static str {
         Hold::ProviderLane => "the provider asked to slow down",
         Hold::SendingDisabled => "sending is switched off (SMS_SENDING_ENABLED=false)",
         Hold::OutcomeUnknown => "nobody knows whether the provider took it; a person decides",
+        Hold::QuietHours => "the recipient has quiet hours",
+        Hold::LegalHours => "the law leaves no such hours for texts that are not essential",
+        Hold::DailyLimit => "the recipient has had as many texts today as they may",
+        Hold::RateLimit => "the recipient has had as many texts lately as they may",
+        Hold::ZoneUnknown => "nobody knows what hour it is where the recipient is",
+        Hold::KindUnknown => "its kind is not known any more",
     }
 }
 
@@ -131,6 +139,9 @@ fn accepted(terms: &Terms, source: Source) -> String {
     }
     if let Some(at) = terms.expires_at {
         add(format!("expires {}", written(at)));
+    }
+    if let Some(kind) = &terms.kind {
+        add(format!("kind {kind}"));
     }
     if let Some(id) = terms.retry_of {
         add(format!("tries {id} again"));

@@ -108,17 +108,7 @@ impl Twilio {
     /// [`TwilioError`].
     pub fn new(config: TwilioConfig) -> Result<Self, TwilioError> {
         let origin = origin(&config.base_url)?;
-        let http = reqwest::Client::builder()
-            .default_headers(headers(&config)?)
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(IDLE_MAX)
-            .connect_timeout(config.connect_timeout)
-            .timeout(config.timeout)
-            .build()?;
+        let http = http(&config, config.timeout)?;
         let (name, value) = match &config.sender {
             Sender::MessagingService(sid) => ("MessagingServiceSid", sid),
             Sender::From(from) => ("From", from),
@@ -143,6 +133,21 @@ impl Twilio {
     }
 }
 
+/// A client without redirects, retries and proxies.
+pub(super) fn http(config: &TwilioConfig, timeout: Duration) -> Result<reqwest::Client, TwilioError> {
+    Ok(reqwest::Client::builder()
+        .default_headers(headers(config)?)
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE_MAX)
+        .connect_timeout(config.connect_timeout)
+        .timeout(timeout)
+        .build()?)
+}
+
 /// What every request carries.
 fn headers(config: &TwilioConfig) -> Result<HeaderMap, TwilioError> {
     let (user, password) = match &config.credentials {
@@ -161,7 +166,7 @@ fn headers(config: &TwilioConfig) -> Result<HeaderMap, TwilioError> {
 }
 
 /// The origin that `base_url` names, if credentials may travel there.
-fn origin(base_url: &str) -> Result<String, TwilioError> {
+pub(super) fn origin(base_url: &str) -> Result<String, TwilioError> {
     let refuse = || TwilioError::NotAnOrigin(base_url.to_owned());
     let url = reqwest::Url::parse(base_url).map_err(|_not_a_url| refuse())?;
     let bare = url.path() == "/"

@@ -12,5 +12,7 @@ mod same_text;
 mod search;
 pub mod signature;
 pub mod token;
+pub mod verify;
 
 pub use client::{Credentials, Sender, Twilio, TwilioConfig, TwilioError};
+pub use verify::TwilioVerify;

@@ -126,6 +126,7 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::INSTANCE_NAMES)?
         .table(table::INSTANCE_CLAIMS)?
         .table(table::INSTANCE_TIMERS)?
+        .table(table::USAGE)?
         .table(table::USER_KEYS)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)

@@ -47,6 +47,7 @@ mod store;
 mod switch;
 mod table;
 mod upgrade;
+mod usage;
 mod user;
 
 pub use actor::{ACTORS_MAX, ActorNumber, By};
@@ -60,7 +61,8 @@ pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
 pub use instance::{
-    Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Told, Users, Workflow,
+    Allowances, Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Recurrences, Told,
+    Users, Verifications, Workflow,
 };
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};

@@ -7,7 +7,7 @@
 use dunlin_workflows::actor::Reason;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{Request, Terms, Text};
-use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::timestamp::Timestamp;
 use redb::ReadableTable;
 
@@ -278,6 +278,16 @@ impl Batch<'_> {
         meta.insert(ERASED, last.get().to_le_bytes().as_slice()).map_err(Fault::from)?;
         self.tables.person_hashes.open()?.remove(hash).map_err(Fault::from)?;
         Ok(())
+    }
+
+    /// A person's phone number; `None` once they were erased.
+    pub fn number_of(&mut self, person: PersonNumber) -> Result<Option<PhoneNumber>, BatchError> {
+        Ok(self.open_person(person)?.map(|open| open.to))
+    }
+
+    /// Where a person's number belongs; `None` when that is nowhere, or they were erased.
+    pub fn region_of(&mut self, person: PersonNumber) -> Result<Option<Region>, BatchError> {
+        Ok(self.open_person(person)?.and_then(|open| open.to.region()))
     }
 
     /// A person of this batch or of the file, with their data key.

@@ -9,11 +9,12 @@ use redb::ReadableTable;
 use crate::error::{Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::record::envelope::{put_row, take_row};
-use crate::record::row::{LaneRowV1, MessageRowV2};
+use crate::record::row::{LaneRowV1, MessageRowV2, MessageRowV3};
 use crate::record::{Record, RecordError};
 
-/// Form of the rows of `messages`.
+/// Forms of the rows of `messages`: without and with a user or a kind.
 const MESSAGE_ROW: u8 = 2;
+const MESSAGE_ROW_WITH_USER: u8 = 3;
 
 /// Where a message is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +40,25 @@ pub struct LaneProjection {
 
 impl Projection {
     pub(crate) fn put(&self, number: MessageNumber) -> Result<Vec<u8>, RecordError> {
-        put_row("messages", &number.get().to_le_bytes(), MESSAGE_ROW, &MessageRowV2::from(self))
+        let key = number.get().to_le_bytes();
+        match MessageRowV3::new(self) {
+            Some(row) => put_row("messages", &key, MESSAGE_ROW_WITH_USER, &row),
+            None => put_row("messages", &key, MESSAGE_ROW, &MessageRowV2::from(self)),
+        }
     }
 
     pub(crate) fn take(number: u64, bytes: &[u8]) -> Result<Self, ReadError> {
-        take_row::<MessageRowV2>("messages", &number.to_le_bytes(), MESSAGE_ROW, bytes)
-            .and_then(Self::try_from)
-            .map_err(|source| ReadError::Row { table: "messages", key: number.to_string(), source })
+        let key = number.to_le_bytes();
+        let row = match bytes.first() {
+            Some(&MESSAGE_ROW_WITH_USER) => {
+                take_row::<MessageRowV3>("messages", &key, MESSAGE_ROW_WITH_USER, bytes)
+                    .and_then(Self::try_from)
+            }
+            Some(_) | None => {
+                take_row::<MessageRowV2>("messages", &key, MESSAGE_ROW, bytes).and_then(Self::try_from)
+            }
+        };
+        row.map_err(|source| ReadError::Row { table: "messages", key: number.to_string(), source })
     }
 }
 

@@ -102,6 +102,9 @@ pub(crate) const INSTANCE_CLAIMS: Table<(u8, u64), u64> = TableDefinition::new("
 /// (due instant in ms, kind, number of the instance): every instance that has a timer, once.
 pub(crate) const INSTANCE_TIMERS: Table<(i64, u8, u64), ()> = TableDefinition::new("instance_timers");
 
+/// Number of a person to what was sent to them lately, for everybody of whom anything counts.
+pub(crate) const USAGE: Table<u64, &[u8]> = TableDefinition::new("usage");
+
 /// Number of a user, sequential from 1, to their wrapped data key and sealed user id.
 pub(crate) const USER_KEYS: Table<u64, &[u8]> = TableDefinition::new("user_keys");
 

@@ -137,7 +137,7 @@ fn seal_record(
     let (number, person) = persons.meet(request.to)?;
     let sealed = person.seal(number, seq, &request)?;
     let mut payload = Vec::new();
-    let terms = Terms { encoding, segments, ..request.terms(number) };
+    let terms = Terms { encoding, segments, ..request.terms(number, None) };
     codec::put(&AcceptedV2::new(&terms, &sealed), &mut payload)?;
     let mut new = Vec::new();
     // The header is written in its newest layout; nobody was named then.

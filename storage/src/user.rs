@@ -115,6 +115,11 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// A user's id; `None` once they were erased.
+    pub fn user_id(&mut self, user: UserNumber) -> Result<Option<UserId>, BatchError> {
+        Ok(self.open_user(user)?.map(|open| open.id.clone()))
+    }
+
     /// A user of this batch or of the file, with their data key.
     pub(crate) fn open_user(&mut self, number: UserNumber) -> Result<Option<&UserKey>, BatchError> {
         if !self.users.contains_key(&number) {

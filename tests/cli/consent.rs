@@ -33,3 +33,28 @@ fn opt_out_from_the_command_line_keeps_texts_back_and_explain_says_so() {
     let (code, out, talk) = daemon.ask(&["--json", "retry", id]);
     assert_eq!((code, &json(&out)["retry_of"]), (0, &Value::from(id)), "{talk}");
 }
+
+#[test]
+fn preferences_from_the_command_line_hold_a_text_and_explain_finds_it_by_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &[]);
+    let (ada, user) = ("+15551234567", "users/ada?x");
+    let set = [
+        "preferences",
+        "set",
+        user,
+        "quiet_hours_start=00:00",
+        "quiet_hours_end=23:59",
+        "urgent_alerts=true",
+    ];
+    let (code, out, talk) = daemon.ask(&set);
+    assert!(code == 0 && out.contains("quiet_hours_end: 23:59"), "{out}{talk}");
+    let (code, _, talk) = daemon.ask(&["preferences", "set", user, "timezone=Nowhere/Land"]);
+    assert!(code != 0 && talk.contains("Nowhere/Land"), "{talk}");
+    let (code, _, talk) = daemon.ask(&["send", ada, "Hello", "--user-id", user]);
+    assert_eq!(code, 0, "{talk}");
+    let (code, out, talk) = daemon.ask(&["explain", ada]);
+    assert!(code == 0 && out.contains("quiet_hours_unknown_tz") && out.contains("timezone"), "{out}{talk}");
+    let (code, out, talk) = daemon.ask(&["--json", "preferences", "show", user]);
+    assert_eq!((code, &json(&out)["user_id"]), (0, &Value::from(user)), "{talk}");
+}

@@ -18,4 +18,5 @@ mod recover; // after an outage, and a kill in the middle
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping
 mod stage; // a carrier that outlives the daemon
+mod verification; // numbers are proven over a crash
 mod world; // the program and its processes

@@ -143,7 +143,7 @@ fn rotated_keys_open_the_store_and_the_old_ones_do_not() {
     daemon.stop();
     let old = fs::read_to_string(place.keys()).unwrap();
     let (code, out, talk) = place.ask(&["keys", "rotate"]);
-    assert!(code == 0 && out.contains("1 persons' keys are wrapped by master"), "{out} {talk}");
+    assert!(code == 0 && out.contains("2 persons' and users' keys are wrapped by master"), "{out} {talk}");
     let new = fs::read_to_string(place.keys()).unwrap();
     assert!(new != old && new.lines().count() == old.lines().count());
     let daemon = place.daemon(&[]);
@@ -267,4 +267,20 @@ fn store_of_format_1_is_sealed_and_rewritten_by_the_first_start() {
     assert!(!holds(&fs::read(&store).unwrap(), clear));
     let (code, out, talk) = place.ask(&["verify"]);
     assert!(code == 0 && out.contains("sound"), "{out} {talk}");
+}
+
+#[test]
+fn erased_user_is_found_by_nothing_and_leads_to_nobody() {
+    let place = Place::new();
+    let daemon = place.daemon(&[]);
+    send(&daemon, NUMBER, BODY);
+    daemon.stop();
+    let erase = ["erase", "--user", USER, "--by", "ada", "--reason", "asked by mail"];
+    let (code, out, talk) = place.ask(&erase);
+    assert!(code == 0 && out.contains("erased 1 person(s)"), "{out} {talk}");
+    let (code, out, talk) = place.ask(&["verify"]);
+    assert!(code == 0 && out.contains("sound"), "{out} {talk}");
+    let (_, export, _) = place.ask(&["export"]);
+    assert!(export.contains("user_erased") && !export.contains(USER), "{export}");
+    assert_eq!(place.ask(&erase).0, 3, "nobody is erased twice");
 }

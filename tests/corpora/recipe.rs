@@ -22,7 +22,7 @@ use crate::bodies::tape::{START, Tape};
 use crate::corpus;
 
 /// Letters of the tape for one event of each name, besides the acceptance.
-const EVENTS: [&[u8]; 21] = [
+const EVENTS: [&[u8]; 23] = [
     b"h02h",
     b"h4-",
     b"d",
@@ -44,6 +44,8 @@ const EVENTS: [&[u8]; 21] = [
     b"k",
     b"xb6",
     b"y",
+    b"o+3",
+    b"b6",
 ];
 
 /// What the first versions wrote and only an upgrade reads, to seal it.

@@ -39,7 +39,8 @@ impl Life {
 
     /// When an attempt became durable.
     pub(crate) fn started_at(&self, attempt: Attempt) -> Option<Timestamp> {
-        let started = self.entries.iter().find(|entry| entry.event == Event::AttemptStarted { attempt });
+        let started =
+            self.entries.iter().find(|entry| entry.event == Event::AttemptStarted { attempt, counted: None });
         started.map(|entry| entry.at)
     }
 

@@ -8,17 +8,24 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use dunlin::backup::Backups;
 use dunlin::clock::{Clock, SystemClock};
+use dunlin::engine::ask::{AskError, UserAsk};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::duty::{Duty, OnDuty};
+use dunlin::engine::verifications::Verifying;
+use dunlin::engine::verify_service::VerifyService;
 use dunlin::engine::{Engine, EngineConfig};
+use dunlin::http::standard_webhook::WebhookSecrets;
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
 use dunlin::room::Room;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::Signer;
-use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
+use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig, TwilioVerify};
 use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::{Rules, Sending};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::user::User;
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,8 +35,11 @@ use tower::ServiceExt as _;
 /// The auth token that signs callbacks.
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const ACCOUNT: &str = "AC00000000000000000000000000000000";
+const SERVICE: &str = "VA0123456789abcdef0123456789abcdef";
 const PUBLIC: &str = "https://sms.example.test";
 const WEBHOOK: &str = "/api/webhooks/twilio/status";
+/// What signs the hook of Supabase Auth.
+pub(crate) const HOOK_SECRET: &str = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CALLBACK_KEY: [u8; 32] = [7; 32];
 
 pub(crate) struct House {
@@ -45,12 +55,26 @@ impl House {
     /// A house that sends nothing, so that every answer is the edge's own, and in which only one
     /// question at a time may wait for the engine.
     pub(crate) fn build(api_token: Option<&str>) -> Self {
-        Self::furnish(Arc::new(SystemClock::start()), None, PUBLIC, api_token)
+        let rules = Rules { sending: Sending::Disabled, ..Rules::default() };
+        Self::furnish(Arc::new(SystemClock::start()), None, PUBLIC, api_token, rules, false)
     }
 
     /// A house that sends through a carrier with these faults, and listens to its callbacks.
     pub(crate) async fn on_a_street(faults: &str) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        Self::ruled(faults, Arc::new(SystemClock::start()), Rules::default()).await
+    }
+
+    /// The same, with codes sent and checked by the carrier's service.
+    pub(crate) async fn with_service(faults: &str) -> Self {
+        Self::open(faults, Arc::new(SystemClock::start()), Rules::default(), true).await
+    }
+
+    /// The same with a clock and rules.
+    pub(crate) async fn ruled(faults: &str, clock: Arc<dyn Clock>, rules: Rules) -> Self {
+        Self::open(faults, clock, rules, false).await
+    }
+
+    async fn open(faults: &str, clock: Arc<dyn Clock>, rules: Rules, has_service: bool) -> Self {
         let config = SandboxConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             account_sid: ACCOUNT.to_owned(),
@@ -60,7 +84,7 @@ impl House {
         let sandbox = Sandbox::start(config, Arc::clone(&clock)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let public = format!("http://{}", listener.local_addr().unwrap());
-        let house = Self::furnish(clock, Some(sandbox), &public, None);
+        let house = Self::furnish(clock, Some(sandbox), &public, None, rules, has_service);
         let limits = ServeLimits::default();
         tokio::spawn(serve(listener, house.router.clone(), limits, std::future::pending()));
         house
@@ -71,11 +95,10 @@ impl House {
         sandbox: Option<Sandbox>,
         public: &str,
         api_token: Option<&str>,
+        rules: Rules,
+        has_service: bool,
     ) -> Self {
-        let (sending, queue_bytes_max) = match sandbox {
-            Some(_) => (Sending::Enabled, 1 << 20),
-            None => (Sending::Disabled, 1),
-        };
+        let queue_bytes_max = if sandbox.is_some() { 1 << 20 } else { 1 };
         let dir = tempfile::tempdir().unwrap();
         let options = OpenOptions {
             now: clock.wall(),
@@ -87,7 +110,7 @@ impl House {
             newcomers_max: NEWCOMERS_MAX,
         };
         let store = Arc::new(Store::open(&dir.path().join("dunlin.redb"), &options).unwrap().0);
-        let twilio = Twilio::new(TwilioConfig {
+        let account = TwilioConfig {
             base_url: sandbox.as_ref().map_or_else(|| "http://127.0.0.1:9".to_owned(), Sandbox::base_url),
             account_sid: ACCOUNT.to_owned(),
             credentials: Credentials::AuthToken(SecretString::from(TOKEN)),
@@ -96,16 +119,20 @@ impl House {
             callback_key: CALLBACK_KEY,
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
-        })
-        .unwrap();
+        };
+        let service = TwilioVerify::new(&account, &account.base_url, SERVICE).unwrap();
+        let service: Arc<dyn VerifyService> = Arc::new(service);
+        let service = has_service.then_some(service);
+        let twilio = Twilio::new(account).unwrap();
         let config = EngineConfig {
-            rules: Rules { sending, ..Rules::default() },
+            rules: rules.clone(),
             limits: DispatchLimits { concurrency: 4, segments_per_second: None },
             queue_bytes_max,
             timer_horizon: Duration::from_mins(1),
             idempotency_retention: Duration::from_hours(1),
             orphan_retention: Duration::from_hours(1),
             questions_max: 1,
+            verifying: Verifying { service, ..Verifying::default() },
             seed: 1,
         };
         let engine = Engine::start(Arc::clone(&store), Arc::new(twilio), Arc::clone(&clock), config).unwrap();
@@ -124,10 +151,17 @@ impl House {
             webhook,
             api_token: api_token.map(SecretString::from),
             default_region: None,
-            rules: Rules { sending, ..Rules::default() },
+            rules,
+            hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
         Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }
+    }
+
+    /// Lets a user prove that a number is theirs.
+    pub(crate) async fn verify(&self, user: &str, number: &str) -> Result<User, AskError> {
+        let ask = UserAsk::Verify { number: PhoneNumber::parse(number, None).unwrap() };
+        self.engine.user(user.parse().unwrap(), ask, Source::Api).await
     }
 
     /// Stops the engine under the edge.
@@ -207,6 +241,24 @@ impl House {
         let to = format!("{}/sandbox/inbound", self.sandbox.as_ref().unwrap().base_url());
         let answer = reqwest::Client::new().post(to).body(form).send().await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// The newest text to this number, or the newest code of the carrier's service: what its holder reads. Empty when nothing comes.
+    pub(crate) async fn newest(&self, list: &str, to: &str, field: &str) -> String {
+        for _ in 0..500 {
+            let at = format!("{}/sandbox/{list}", self.sandbox.as_ref().unwrap().base_url());
+            let all: Vec<Value> = reqwest::get(at).await.unwrap().json().await.unwrap();
+            let mut all: Vec<&Value> = all.iter().filter(|taken| taken["to"] == to).collect();
+            // Texts are listed oldest first, codes newest first.
+            if list == "ledger" {
+                all.reverse();
+            }
+            if let Some(newest) = all.first() {
+                return newest[field].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        String::new()
     }
 
     /// How many texts to this number the carrier took.

@@ -1,14 +1,22 @@
 //! The edge as callers meet it: real routes, real engine, real store, and a real carrier on loopback
 //! where one is needed; else sending is switched off, so every answer is the edge's own.
-#![expect(clippy::unwrap_used, reason = "a test may end by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may end by panicking"
+)]
 
 mod backups;
 mod consent;
 mod house;
 mod lists;
+mod people; // who may be texted, and when
 mod recoveries;
+mod recurrences;
 mod refusals;
 mod street;
+mod verification;
 mod webhooks;
 
 use axum::http::StatusCode;

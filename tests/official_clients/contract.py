@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-DOCUMENT = Path(__file__).parent.parent / "fixtures" / "twilio_api_v2010.json"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+DOCUMENTS = ("twilio_api_v2010.json", "twilio_verify_v2.json")
 FORM = "application/x-www-form-urlencoded"
 FORMATS = FormatChecker(formats=[])
 
@@ -53,9 +54,11 @@ def with_null(schema):
 
 class Contract:
     def __init__(self):
-        document = json.loads(DOCUMENT.read_text())
-        self.components = with_null(document["components"])
-        self.paths = [(self.pattern(path), operations) for path, operations in document["paths"].items()]
+        documents = [json.loads((FIXTURES / name).read_text()) for name in DOCUMENTS]
+        schemas = {name: schema for document in documents for name, schema in document["components"]["schemas"].items()}
+        self.components = with_null({"schemas": schemas})
+        paths = [path for document in documents for path in document["paths"].items()]
+        self.paths = [(self.pattern(path), operations) for path, operations in paths]
 
     @staticmethod
     def pattern(path):

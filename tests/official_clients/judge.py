@@ -19,6 +19,7 @@ from signatures import vectors
 
 FROM = "+15005550006"
 SERVICE = "MG0123456789abcdef0123456789abcdef"
+VERIFY = "VA0123456789abcdef0123456789abcdef"
 UNKNOWN = "SM00000000000000000000000000000000"
 PATIENCE = 10  # seconds
 # No proxy of the environment comes between.
@@ -134,6 +135,30 @@ def a_held_message_can_be_canceled_once_and_redacted(client):
     equal(client.messages(made.sid).update(body="").body, "", "redacted")
 
 
+def numbers_are_proven(client, base_url):
+    service = client.verify.v2.services(VERIFY)
+    for right_after in (0, 4):
+        to = f"+1415555010{right_after}"
+        started = service.verifications.create(to=to, channel="sms")
+        equal((started.status, started.to, started.valid), ("pending", to, False), "started")
+        equal(service.verifications.create(to=to, channel="sms").sid, started.sid, "asked again")
+        code = json.loads(OPENER.open(f"{base_url}/sandbox/codes").read())[0]["code"]
+        wrong = "000001" if code == "000000" else "000000"
+        for _ in range(right_after):
+            equal(service.verification_checks.create(to=to, code=wrong).status, "pending", "a wrong code")
+        equal(service.verification_checks.create(verification_sid=started.sid, code=code).status, "approved", "the code")
+        equal(service.verifications(started.sid).fetch().status, "approved", "afterwards")
+        refused(lambda: service.verification_checks.create(to=to, code=code), 404, 20404)
+    to = "+14155550109"
+    sid = service.verifications.create(to=to, channel="sms").sid
+    for _ in range(5):
+        service.verification_checks.create(to=to, code="0000000")
+    refused(lambda: service.verification_checks.create(to=to, code="0000000"), 429, 60202)
+    equal(service.verifications(sid).fetch().status, "max_attempts_reached", "after five wrong codes")
+    for to, status, code in (("+15005550001", 400, 60200), ("+15005550009", 403, 60205), ("+15005550004", 403, 60410)):
+        refused(lambda: service.verifications.create(to=to, channel="sms"), status, code)
+
+
 def a_creation_meets(client, status, code):
     refused(lambda: client.messages.create(to="+14155550106", from_=FROM, body="Hello"), status, code)
     equal(client.messages.list(), [], "messages afterwards")
@@ -210,6 +235,8 @@ def main(claim, *account):
         refusals_surface_with_their_code(client, base_url, account_sid)
     elif claim == "cancel":
         a_held_message_can_be_canceled_once_and_redacted(client)
+    elif claim == "verifications":
+        numbers_are_proven(client, base_url)
     elif claim == "busy":
         a_creation_meets(client, 429, 20429)
     elif claim == "broken":

@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use dunlin::clock::SystemClock;
 use dunlin::engine::provider::{Provider as _, Search, Submission};
+use dunlin::engine::verify_service::{VerifyQuestion, VerifyService as _};
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::twilio::signature::{SignatureError, Verifier};
-use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
+use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig, TwilioVerify};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageNumber};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::verification::{Checked, Code, CodeDigest, Command};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -27,6 +29,7 @@ use crate::recorder::Recorder;
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
+const VERIFY: &str = "VA0123456789abcdef0123456789abcdef";
 /// Seed of the requests that the library signs.
 const SEED: u32 = 20_261_124;
 
@@ -57,6 +60,11 @@ async fn official_client_meets_refusals_of_the_sandbox_with_their_codes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn official_client_cancels_what_the_sandbox_still_holds() {
     hold("cancel", "callback_latency=1h").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_client_proves_numbers_through_the_sandbox() {
+    hold("verifications", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,8 +109,8 @@ async fn signatures_of_the_official_library_verify_and_fit_nothing_else() {
     assert_eq!(verified, 400);
 }
 
-fn client(base_url: String, sender: Sender) -> Twilio {
-    Twilio::new(TwilioConfig {
+fn config(base_url: String, sender: Sender) -> TwilioConfig {
+    TwilioConfig {
         base_url,
         account_sid: ACCOUNT.into(),
         credentials: Credentials::AuthToken(SecretString::from(TOKEN)),
@@ -111,8 +119,22 @@ fn client(base_url: String, sender: Sender) -> Twilio {
         callback_key: [7; 32],
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(5),
-    })
-    .unwrap()
+    }
+}
+
+/// Asks everything that is asked about a verification.
+async fn ask_to_verify(base_url: String, to: PhoneNumber) {
+    let config = config(base_url, Sender::From("+15005550006".into()));
+    let service = TwilioVerify::new(&config, &config.base_url, VERIFY).unwrap();
+    let sid = "VE0123456789abcdef0123456789abcdef".parse().unwrap();
+    let (code, digest) = (Code::of_random(7), CodeDigest::from_bytes([7; 16]));
+    let check = |sid| VerifyQuestion::Check { to, sid, code: code.clone(), digest };
+    for question in [VerifyQuestion::Send { to }, check(None), check(Some(sid)), VerifyQuestion::Look { sid }]
+    {
+        // The recorder's answers say nothing, so nothing is believed.
+        let told = service.ask(question).await;
+        assert_ne!(told, Command::Checked { digest, checked: Checked::Right });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +143,7 @@ async fn every_request_of_the_client_has_only_documented_parameters_that_fit() {
     let to = PhoneNumber::parse("+14155550100", None).unwrap();
     let sid = "SM0123456789abcdef0123456789abcdef".parse().unwrap();
     for sender in [Sender::From("+15005550006".into()), Sender::MessagingService(SERVICE.into())] {
-        let client = client(recorder.base_url(), sender);
+        let client = Twilio::new(config(recorder.base_url(), sender)).unwrap();
         for (attempt, text) in
             ["Hello", "Votre caf\u{e9}, 10 \u{20ac} \u{1f44b}\n&To=+1%20=;"].into_iter().enumerate()
         {
@@ -137,8 +159,9 @@ async fn every_request_of_the_client_has_only_documented_parameters_that_fit() {
         client.cancel(sid).await.unwrap();
         drop(client.check().await);
     }
+    ask_to_verify(recorder.base_url(), to).await;
     let requests = recorder.requests();
-    assert_eq!(requests.len(), 14);
+    assert_eq!(requests.len(), 18);
     let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
     judge::ask(&["requests"], lines.join("\n")).await;
 }

@@ -153,7 +153,7 @@ impl Life {
             }
             Event::Held { hold, until } => self.hold(*hold, *until, rules),
             Event::BecameDue => self.become_due(moment),
-            Event::AttemptStarted { attempt } => self.start(attempt.get(), moment),
+            Event::AttemptStarted { attempt, .. } => self.start(attempt.get(), moment),
             Event::OutcomeLost { .. } => {
                 must(self.newest() == Some(&Try::InFlight), || format!("lost while {:?}", self.newest()))?;
                 self.set(Try::Lost { since_ms: moment.now_ms, lookups: 0 });
@@ -201,7 +201,7 @@ impl Life {
                 let waited = matches!(self.held, Some((Hold::OutcomeUnknown, until)) if until <= moment.at);
                 must(waited, || format!("given up while {:?}", self.held))
             }
-            Event::Remarked { .. } => Ok(()),
+            Event::Remarked { .. } | Event::Bypassed { .. } => Ok(()),
             Event::RetriedAs { .. } => must(over, || "retried as another before its end".into()),
             Event::Contradicted { .. } => must(!self.tries.is_empty(), || "contradicted, never sent".into()),
         }
@@ -232,7 +232,18 @@ impl Life {
                 let punctual = person || !awake || late <= u128::from(LATE_MS);
                 must(punctual, || format!("due {late} ms late"))?;
             }
-            Some((Hold::SendingDisabled, _)) | None => {}
+            // Whoever is held for something about them may change it at any time.
+            Some((
+                Hold::SendingDisabled
+                | Hold::QuietHours
+                | Hold::LegalHours
+                | Hold::DailyLimit
+                | Hold::RateLimit
+                | Hold::ZoneUnknown
+                | Hold::KindUnknown,
+                _,
+            ))
+            | None => {}
         }
         must(!self.is_committed(), || format!("due while {:?}", self.newest()))
     }

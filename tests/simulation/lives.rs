@@ -144,6 +144,7 @@ impl Short {
             seed,
             wishes,
             texts: self.texts.to_vec(),
+            users: Vec::new(),
             blows: crash_at.map(|n| (0, Blow::PowerLoss(n))).into_iter().collect(),
             odds: Odds { callback_lost, unreported: callback_lost, ..Odds::default() },
             fates: self.fates.to_vec(),

@@ -10,6 +10,7 @@ use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::disk::{Disk, Loss, mixed};
+use crate::plan::Defect;
 use crate::world::{Happening, World};
 
 /// The engine looks around at least this often; the world skips the looks that would find nothing.
@@ -38,7 +39,7 @@ pub(crate) static NEW_STORE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static KEYS: LazyLock<Arc<Keyring>> =
     LazyLock::new(|| Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()));
 
-fn options(now: Timestamp, seed: u64) -> OpenOptions {
+pub(crate) fn options(now: Timestamp, seed: u64) -> OpenOptions {
     OpenOptions {
         now,
         cache_bytes: 1 << 20,
@@ -136,6 +137,9 @@ impl World {
     }
 
     fn open(&mut self) -> Result<Process, String> {
+        if self.plan.defect == Some(Defect::CounterForgotten) {
+            self.forget_counters();
+        }
         let opened = Store::open_with_backend(
             self.disk.clone(),
             &options(self.time.wall(), mixed(self.plan.seed, self.boot)),
@@ -148,6 +152,18 @@ impl World {
         let clock: Arc<dyn Clock> = self.time.clone();
         let stepper = Stepper::recover(Arc::clone(&store), clock, config, wire);
         Ok(Process { stepper: stepper.map_err(|error| error.to_string())?, store, rules })
+    }
+
+    /// The planted bug: what was counted is in memory only.
+    fn forget_counters(&self) {
+        let Ok(database) = redb::Builder::new().create_with_backend(self.disk.clone()) else { return };
+        let Ok(transaction) = database.begin_write() else { return };
+        let usage = redb::TableDefinition::<u64, &[u8]>::new("usage");
+        let forgotten =
+            transaction.open_table(usage).is_ok_and(|mut table| table.retain(|_, _| false).is_ok());
+        if forgotten && transaction.commit().is_err() {
+            self.disk.switch_off();
+        }
     }
 
     /// The store was opened: what was acknowledged must be there, and what was in flight is lost now.

@@ -22,8 +22,10 @@ mod network;
 mod oracle;
 mod people;
 mod plan;
+mod recurrences;
 mod texts;
 mod trace;
+mod users;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +46,7 @@ const EMPTY_WINDOW: &str =
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
-const EVENTS: [&str; 26] = [
+const EVENTS: [&str; 31] = [
     "accepted",
     "held",
     "became_due",
@@ -71,6 +73,11 @@ const EVENTS: [&str; 26] = [
     "review_resolved",
     "lane_cooled",
     "lane_warmed",
+    "bypassed",
+    "user_met",
+    "preferences_changed",
+    "number_changed",
+    "number_verified",
 ];
 
 /// Seeds by default: about half a minute on two cores.
@@ -200,15 +207,17 @@ fn planted_bugs_are_caught() {
         (Defect::WaitsOnWallClock, "searched for after"),
         (Defect::RearmedTimerDropped, "does not come to rest"),
         (Defect::GateIsBlind, "texted"),
+        (Defect::PreferencesForgotten, "texted"),
+        (Defect::CounterForgotten, "of a day whose limit is"),
     ];
     for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {
             let plan = Plan { defect: Some(bug), ..Plan::of(seed) };
             let broken = live(plan, false, true).broken;
-            (!broken.is_empty()).then_some((seed, broken))
+            // Some worlds end before the law is broken, with the traces of the plant alone.
+            broken.first().is_some_and(|how| how.contains(law)).then_some((seed, broken))
         });
-        let Some((seed, broken)) = caught else { panic!("{bug:?} was not caught") };
-        assert!(broken[0].contains(law), "{bug:?} broke another law at seed {seed}: {}", broken[0]);
+        let Some((seed, broken)) = caught else { panic!("{bug:?} was not caught by its law") };
         eprintln!("{bug:?} was caught at seed {seed}: {}", broken[0]);
     }
 }

@@ -13,6 +13,7 @@ use dunlin_storage::recovery::{Until, Visitor, fold};
 use dunlin_storage::{Event as Kept, Head, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Event, ProviderStatus};
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
@@ -21,6 +22,7 @@ use crate::clock::Time;
 use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
 use crate::texts::Wishes;
+use crate::users::Users;
 
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
@@ -38,6 +40,8 @@ pub(crate) struct Oracle {
     clock_was_off: bool,
     /// Who must not be texted.
     pub(crate) wishes: Wishes,
+    /// What users prefer, and what was sent to whom.
+    users: Users,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -151,6 +155,12 @@ impl Oracle {
             if let Kept::Person { person, event } = &record.event {
                 self.wishes.kept(*person, event);
             }
+            if let Kept::Instance { number, event } = &record.event
+                && let Some(event) = <dunlin_storage::Users as dunlin_storage::Workflow>::unwrap(event)
+                && let Err(how) = self.users.told(*number, event)
+            {
+                self.breach(format!("record {}: {how}", raw.seq));
+            }
             if let Kept::Message { number, event } = &record.event {
                 let off_ms = record.at.as_millis() - now.true_wall().as_millis();
                 let starts = matches!(event, Event::AttemptStarted { .. });
@@ -182,8 +192,11 @@ impl Oracle {
     ) -> Result<(), String> {
         if let Some(life) = self.lives.get_mut(&number) {
             match event {
-                Event::AttemptStarted { .. } => self.wishes.starts(number, life.asked.to)?,
-                Event::Suppressed { .. } => self.wishes.suppressed(number)?,
+                Event::AttemptStarted { attempt, .. } => {
+                    self.wishes.starts(number, life.asked.to)?;
+                    self.users.starts(number, attempt.get(), moment.at, &rules.limits)?;
+                }
+                Event::Suppressed { ban: Ban::OptedOut { .. } } => self.wishes.suppressed(number)?,
                 _another => {}
             }
             return life.hear(number, event, moment, rules, carrier);
@@ -191,6 +204,7 @@ impl Oracle {
         let life = Life::begin(event, |id| self.asked.get(&id).cloned())?;
         if let Event::Accepted { terms } = event {
             self.wishes.begun(number, terms.person);
+            self.users.begun(number, terms);
         }
         if self.ids.insert(life.id, number).is_some() {
             return Err(format!("{} exists twice", life.id));
@@ -211,8 +225,8 @@ impl Oracle {
         }
         let Some(this) = self.lives.get(&number) else { return };
         // The provider must not keep it for longer than it is wanted.
-        let kept =
-            this.expires_at.map(|at| at.since(wall).clamp(Duration::from_secs(1), Duration::from_hours(10)));
+        let until = this.expires_at.into_iter().chain(self.users.quiet_starts(number, wall)).min();
+        let kept = until.map(|at| at.since(wall).clamp(Duration::from_secs(1), Duration::from_hours(10)));
         let asked = this.asked.clone();
         let carried = Asked { to: submission.to.digits(), body: submission.body.as_str().to_owned() };
         if submission.validity != kept || carried != asked {

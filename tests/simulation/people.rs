@@ -10,10 +10,12 @@ use dunlin_workflows::message::{Command, ProviderStatus, Request, State, StateNa
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::User;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::life::Asked;
 use crate::plan::{Act, Defect, Plan, Wished};
+use crate::users::{about, user_id};
 use crate::world::{Happening, World};
 
 type Answer<T> = oneshot::Receiver<T>;
@@ -27,6 +29,7 @@ pub(crate) enum Reply {
     Heard { taken: usize, status: ProviderStatus, named: bool, answer: Answer<()> },
     Replied { n: usize, tries: u32, answer: Answer<consent::Reply> },
     Consented(Answer<Result<Consent, AskError>>),
+    Preferred(usize, Answer<Result<User, AskError>>),
 }
 
 /// What one wish has come to, as its caller sees it.
@@ -108,6 +111,7 @@ impl World {
             wait.map(|ms| Timestamp::from_millis(begun.as_millis() + i64::try_from(ms).unwrap()))
         };
         caller.names.push(id);
+        let (kind, names_user) = about(self.plan.seed, n);
         let wished = &caller.wished;
         let request = Request {
             id,
@@ -117,9 +121,11 @@ impl World {
             scheduled_for: at(wished.scheduled_in),
             expires_at: at(wished.expires_in),
             on_unknown: wished.on_unknown,
-            user_id: None,
+            user_id: names_user.then(|| user_id(wished.to).parse().unwrap()),
             metadata: None,
             retry_of: None,
+            kind: kind.map(|kind| kind.parse().unwrap()),
+            template: None,
         };
         let asked = Asked { to: wished.to, body: wished.body.clone() };
         self.oracle.asked(id, asked);
@@ -245,6 +251,12 @@ impl World {
                 Ok(_consent) => {}
                 Err(TryRecvError::Closed) => {}
                 Err(TryRecvError::Empty) => return Some(Reply::Consented(answer)),
+            },
+            Reply::Preferred(n, mut answer) => match answer.try_recv() {
+                Ok(Ok(_) | Err(AskError::User(_))) => self.preferred(n),
+                Ok(Err(other)) => self.oracle.breach(format!("user {n} got {other:?}")),
+                Err(TryRecvError::Closed) => self.prefer_again(n),
+                Err(TryRecvError::Empty) => return Some(Reply::Preferred(n, answer)),
             },
             Reply::Heard { taken, status, named, mut answer } => match answer.try_recv() {
                 Ok(()) => {

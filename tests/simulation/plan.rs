@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use dunlin::engine::EngineConfig;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::verifications::Verifying;
+use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{OnUnknown, Priority};
+use dunlin_workflows::policy::Limits;
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use fastrand::Rng;
+
+use crate::users::{Preferred, limits, preferred};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -25,6 +30,10 @@ pub(crate) enum Defect {
     RearmedTimerDropped,
     /// Whoever opted out is forgotten where texts meet the gate.
     GateIsBlind,
+    /// What a user prefers is forgotten where texts meet the gate.
+    PreferencesForgotten,
+    /// What was counted is forgotten at every start.
+    CounterForgotten,
 }
 
 /// What the provider does with one submission.
@@ -132,6 +141,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) wishes: Vec<Wished>,
     pub(crate) texts: Vec<Texted>,
+    /// What is said about users.
+    pub(crate) users: Vec<Preferred>,
     pub(crate) blows: Vec<(u64, Blow)>,
     pub(crate) odds: Odds,
     /// What becomes of the first submissions, before chance decides.
@@ -180,12 +191,17 @@ impl Plan {
         }
         // Whatever was switched off is switched on again in the end.
         rules.push(Rules { sending: Sending::Enabled, ..rules[0].clone() });
+        let demanded = limits(seed);
+        for rules in &mut rules {
+            rules.limits = demanded.clone();
+        }
         let concurrency = rng.usize(1..=4);
         let segments_per_second = rng.bool().then(|| rng.u32(1..=5));
         let blows = blows(&mut rng, span);
         Self {
             seed,
             texts: texts_of(seed, &wishes, span),
+            users: preferred(seed, &wishes, span),
             wishes,
             blows,
             odds,
@@ -213,6 +229,7 @@ impl Plan {
             idempotency_retention: Duration::from_hours(24 * 30),
             orphan_retention: Duration::from_hours(24 * 30),
             questions_max: 4,
+            verifying: Verifying::default(),
             seed: self.seed ^ boot,
         }
     }
@@ -307,6 +324,8 @@ fn rules(rng: &mut Rng) -> Rules {
         } else {
             long(&[MINUTE, 10 * MINUTE, HOUR])
         },
+        limits: Limits::default(),
+        kinds: Kinds::default(),
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) enum Happening {
         n: usize,
         tries: u32,
     },
+    /// Somebody says something about a user.
+    Prefer(usize),
     /// People look after what waits for them.
     Look,
     Blow(Blow),
@@ -138,7 +140,14 @@ impl World {
         match plan.defect {
             Some(Defect::EffectsBeforeCommit) => disk.plant_late_syncs(),
             Some(Defect::WaitsOnWallClock) => time.plant_waits_on_wall(),
-            Some(Defect::ServerErrorIsUnsent | Defect::RearmedTimerDropped | Defect::GateIsBlind) | None => {}
+            Some(
+                Defect::ServerErrorIsUnsent
+                | Defect::RearmedTimerDropped
+                | Defect::GateIsBlind
+                | Defect::PreferencesForgotten
+                | Defect::CounterForgotten,
+            )
+            | None => {}
         }
         let mut world = Self {
             rng: Rng::with_seed(plan.seed ^ 0x5eed),
@@ -175,6 +184,10 @@ impl World {
         for n in 0..world.plan.texts.len() {
             let at = world.plan.texts[n].at;
             world.at(at, Happening::Text { n, tries: 0 });
+        }
+        for n in 0..world.plan.users.len() {
+            let at = world.plan.users[n].at;
+            world.at(at, Happening::Prefer(n));
         }
         for (at, blow) in world.plan.blows.clone() {
             world.at(at, Happening::Blow(blow));
@@ -269,6 +282,7 @@ impl World {
             Happening::Wish(n) => self.wish(n),
             Happening::Act(n, act) => self.act(n, act),
             Happening::Text { n, tries } => self.text(n, tries),
+            Happening::Prefer(n) => self.prefer(n),
             Happening::Look => self.look(),
             Happening::Blow(blow) => self.blow(blow),
             Happening::Stop => self.stop(),
@@ -313,7 +327,8 @@ impl World {
             let reader = process.store.reader().unwrap();
             let report =
                 dunlin_storage::recovery::verify(&reader, Some(self.oracle.head()), |_, _| {}).unwrap();
-            if !report.is_sound() {
+            // A planted bug is for the judge to find.
+            if !report.is_sound() && self.plan.defect.is_none() {
                 self.oracle.breach(format!("the store is not sound: {:?}", report.first));
             }
             self.oracle.judge_ends(&reader, &self.carrier, &self.people);

@@ -4,23 +4,30 @@
 //! runs in the daemon and in offline replay, so what one decided the other can prove.
 //!
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
-//! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes mean),
-//! [`recovery`] (trying again together), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the clock shows where somebody is).
+//! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`verification`] (how that
+//! is proven) within an [`allowance`], [`recurrence`] (what comes again and again), [`recovery`] (trying again together),
+//! [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes
+//! mean), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the
+//! clock shows where somebody is).
 
 pub mod actor;
+pub mod allowance;
 pub mod body;
 pub mod consent;
 pub mod id;
+pub mod kind;
 pub mod lane;
 pub mod message;
 pub mod phone_number;
 pub mod policy;
 pub mod provider_error;
 pub mod recovery;
+pub mod recurrence;
 pub mod rules;
 pub mod segment;
 pub mod source;
 pub mod timestamp;
 pub mod user;
+pub mod verification;
 pub mod what_if;
 pub mod zone;

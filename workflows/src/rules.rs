@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::kind::Kinds;
+use crate::policy::Limits;
+
 /// What decisions depend on besides the message and the time. Comes from configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -16,6 +19,10 @@ pub struct Rules {
     pub unknown_hold: Duration,
     /// When to ask the provider for a message whose callbacks stay away, counted from its submission.
     pub polls: Vec<Duration>,
+    /// What every text to a person must keep.
+    pub limits: Limits,
+    /// What holds for each kind of message.
+    pub kinds: Kinds,
 }
 
 /// Whether anything may be submitted at all.
@@ -65,6 +72,8 @@ impl Default for Rules {
             lookups: vec![Duration::from_secs(30), minutes(2), minutes(10)],
             unknown_hold: hours(24),
             polls: vec![minutes(10), hours(1), hours(12), hours(24), hours(72)],
+            limits: Limits::default(),
+            kinds: Kinds::default(),
         }
     }
 }

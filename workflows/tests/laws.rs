@@ -17,6 +17,7 @@ use dunlin_workflows::message::{
     ProviderStatus, Report, Request, State, Via, accept, decide, next, timer,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::{Recipient, STRANGER};
 use dunlin_workflows::rules::{Redeliver, Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 use proptest::prelude::*;
@@ -46,6 +47,8 @@ fn request(scheduled: Option<i64>, expires: Option<i64>, on_unknown: OnUnknown) 
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 
@@ -66,8 +69,8 @@ struct Life {
 impl Life {
     fn begin(request: &Request, rules: Rules) -> Self {
         let events = accept(
-            request.terms(PersonNumber::new(1)),
-            &Context { now: at(0), rules: &rules, standing: Standing::Unknown, jitter: 0 },
+            request.terms(PersonNumber::new(1), None),
+            &Context { now: at(0), rules: &rules, recipient: &STRANGER, jitter: 0 },
         )
         .unwrap();
         let mut message = Message::begin(&events[0], at(0)).unwrap();
@@ -82,7 +85,8 @@ impl Life {
     fn ask(&mut self, command: &Command, jitter: u32) {
         let before = self.message.clone();
         let now = at(self.now);
-        let context = Context { now, rules: &self.rules, standing: self.standing, jitter };
+        let recipient = Recipient::standing(self.standing);
+        let context = Context { now, rules: &self.rules, recipient: &recipient, jitter };
         let Ok(events) = decide(&before, command, &context) else { return };
         let explicit_retry = matches!(command, Command::Retry { .. });
         for event in events {
@@ -90,7 +94,7 @@ impl Life {
             self.message
                 .apply(&event, now)
                 .unwrap_or_else(|illegal| panic!("{illegal}: {command:?} {from:?}"));
-            if let Event::AttemptStarted { attempt } = event {
+            if let Event::AttemptStarted { attempt, .. } = event {
                 assert_eq!(attempt, before.attempt.next(), "attempts count up by one");
                 assert!(!self.standing.is_out(), "nothing is sent to somebody who opted out");
                 assert!(
@@ -204,7 +208,7 @@ fn a_step() -> impl Strategy<Value = Step> {
         5 => prop_oneof![0_i64..5, 0_i64..600, 0_i64..100_000].prop_map(Step::Pass),
         1 => prop_oneof![Just(Step::Sending(Sending::Enabled)), Just(Step::Sending(Sending::Disabled))],
         1 => prop_oneof![Just(Step::Standing(Standing::Unknown)), Just(Step::Standing(OUT))],
-        1 => Just(Step::Ask(Command::Withhold)),
+        1 => Just(Step::Ask(Command::Reconsider)),
     ]
 }
 
@@ -304,7 +308,7 @@ fn cancel_wins_before_the_attempt_and_loses_after_it() {
     assert_eq!((before.message.state, before.message.attempt), (State::Canceled, Attempt::NONE));
     let mut after = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     after.ask(&Command::Begin, 0);
-    let context = Context { now: at(0), rules: &after.rules, standing: Standing::Unknown, jitter: 0 };
+    let context = Context { now: at(0), rules: &after.rules, recipient: &STRANGER, jitter: 0 };
     assert!(decide(&after.message, &Command::Cancel, &context).is_err());
 }
 

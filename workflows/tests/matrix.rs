@@ -18,6 +18,7 @@ use dunlin_workflows::message::{
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::Ban;
+use dunlin_workflows::policy::{Recipient, STRANGER};
 use dunlin_workflows::rules::{Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 
@@ -40,11 +41,13 @@ fn message(state: State, on_unknown: OnUnknown) -> Message {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     };
     let rules = Rules::default();
     let events = accept(
-        request.terms(PersonNumber::new(1)),
-        &Context { now: NOW, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+        request.terms(PersonNumber::new(1), None),
+        &Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 },
     )
     .unwrap();
     let mut message = Message::begin(&events[0], NOW).unwrap();
@@ -151,7 +154,7 @@ fn commands() -> Vec<(String, Command)> {
             "reschedule past expiry".to_owned(),
             Command::Reschedule { scheduled_for: Some(NOW.plus(Duration::from_hours(2))) },
         ),
-        ("withhold".to_owned(), Command::Withhold),
+        ("reconsider".to_owned(), Command::Reconsider),
         ("retry".to_owned(), Command::Retry { id: MessageId::from_bytes([2; 16]) }),
     ];
     for (status, word, _) in PROVIDER_STATUSES {
@@ -217,7 +220,11 @@ fn table(rules: &Rules, standing: Standing, now: Timestamp, commands: &[(String,
             writeln!(
                 table,
                 "    {name:<34} {}",
-                told(&message, command, &Context { now, rules, standing, jitter: 0 })
+                told(
+                    &message,
+                    command,
+                    &Context { now, rules, recipient: &Recipient::standing(standing), jitter: 0 }
+                )
             )
             .unwrap();
         }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use dunlin_storage::{Batch, BatchError, CommitError, Entropy, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -63,7 +63,7 @@ pub(super) async fn fill(
     let mut next = 0;
     while next < count {
         let end = next.saturating_add(BATCH).min(count);
-        let context = Context { now: clock.wall(), rules: &rules, standing: Standing::Unknown, jitter: 0 };
+        let context = Context { now: clock.wall(), rules: &rules, recipient: &STRANGER, jitter: 0 };
         let accepted = store.commit(|batch| {
             let first = batch.next_number()?;
             (next..end).try_for_each(|number| accept(batch, number, schedule(number), &context))?;
@@ -126,9 +126,12 @@ fn accept(
         user_id: format!("customer-{:07}", schedule.recipient).parse().ok(),
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     };
     let person = batch.person(request.to)?;
-    let events = message::accept(request.terms(person), context).map_err(|no| refused(no.to_string()))?;
+    let events =
+        message::accept(request.terms(person, None), context).map_err(|no| refused(no.to_string()))?;
     let mut message = None::<Message>;
     for event in &events {
         match &mut message {

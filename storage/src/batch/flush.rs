@@ -57,6 +57,7 @@ impl Batch<'_> {
             }
         }
         self.write_moves(moves)?;
+        self.write_usages()?;
         self.write_names()?;
         for (lane, projection) in &self.lanes {
             let row = projection.put(*lane)?;

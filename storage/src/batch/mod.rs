@@ -16,6 +16,7 @@ use dunlin_workflows::actor::ActorName;
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{self, Message, Request, StateName};
+use dunlin_workflows::policy::Usage;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -57,6 +58,8 @@ pub struct Batch<'txn> {
     pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
+    /// What was sent lately to whom this batch sends something that counts.
+    pub(crate) usages: BTreeMap<PersonNumber, Usage>,
     /// Users whose data key is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
@@ -119,6 +122,7 @@ impl<'txn> Batch<'txn> {
             chains,
             actors: BTreeMap::new(),
             persons: BTreeMap::new(),
+            usages: BTreeMap::new(),
             users: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),
@@ -264,8 +268,9 @@ impl<'txn> Batch<'txn> {
         timer: Option<Timestamp>,
     ) -> Result<(), BatchError> {
         let Some(before) = self.load(number)? else { return Err(BatchError::UnknownMessage { number }) };
-        let previous = before.last_seq;
+        let (previous, person) = (before.last_seq, before.message.person);
         let last_seq = self.append(number, Some(previous), at, by.into(), events, &[])?;
+        self.count_usage(person, at, events)?;
         if let Some(touched) = self.messages.get_mut(&number) {
             touched.now.message.clone_from(after);
             touched.now.last_seq = last_seq;

@@ -62,6 +62,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) instance_names: Lazy<'txn, (u8, &'static [u8; 16]), u64>,
     pub(crate) instance_claims: Lazy<'txn, (u8, u64), u64>,
     pub(crate) instance_timers: Lazy<'txn, (i64, u8, u64), ()>,
+    pub(crate) usage: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) user_keys: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
@@ -100,6 +101,7 @@ impl<'txn> Tables<'txn> {
             instance_names: Lazy::new(transaction, table::INSTANCE_NAMES),
             instance_claims: Lazy::new(transaction, table::INSTANCE_CLAIMS),
             instance_timers: Lazy::new(transaction, table::INSTANCE_TIMERS),
+            usage: Lazy::new(transaction, table::USAGE),
             user_keys: Lazy::new(transaction, table::USER_KEYS),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
@@ -154,6 +156,7 @@ impl<'txn> Tables<'txn> {
         self.instance_names.open()?;
         self.instance_claims.open()?;
         self.instance_timers.open()?;
+        self.usage.open()?;
         self.user_keys.open()?;
         Ok(())
     }

@@ -7,10 +7,13 @@
 //!
 //! Whoever adds a kind implements [`Workflow`] and adds a line to `kinds!`.
 
+pub(crate) mod allowance;
 mod holder;
 mod keep;
 mod read;
+pub(crate) mod recurrence;
 pub(crate) mod user;
+pub(crate) mod verification;
 
 use std::fmt::Debug;
 
@@ -19,11 +22,14 @@ use dunlin_workflows::timestamp::Timestamp;
 
 use crate::record::RecordError;
 
+pub use allowance::Allowances;
 pub use holder::Holder;
 pub use keep::Told;
 pub(crate) use keep::row_of;
 pub use read::InstanceRecord;
+pub use recurrence::Recurrences;
 pub use user::Users;
+pub use verification::Verifications;
 
 /// How instances of one kind are decided on and persisted.
 pub trait Workflow: Debug {
@@ -237,6 +243,12 @@ macro_rules! kinds {
 kinds! {
     /// Somebody whom the caller's product knows by a user id.
     User = 4, "user", Users;
+    /// A text that comes again and again.
+    Recurrence = 6, "recurrence", Recurrences;
+    /// Somebody's proof that a number is theirs.
+    Verification = 7, "verification", Verifications;
+    /// How much may still be asked for.
+    Allowance = 8, "allowance", Allowances;
 }
 
 /// Wraps and unwraps the events of a kind: what every implementation of [`Workflow`] says the same way.
@@ -249,7 +261,6 @@ macro_rules! wrapped {
         }
 
         fn unwrap(event: &crate::instance::InstanceEvent) -> Option<&Self::Event> {
-            #[expect(irrefutable_let_patterns, reason = "with one kind only")]
             if let crate::instance::InstanceEvent::$kind(event) = event { Some(event) } else { None }
         }
     };

@@ -85,7 +85,7 @@ impl TryFrom<PreferencesV1> for Preferences {
 }
 
 /// The zone with this name. A newer version may know zones that this one does not.
-fn zone(name: &str) -> Result<Zone, RecordError> {
+pub(super) fn zone(name: &str) -> Result<Zone, RecordError> {
     name.parse().map_err(|_unknown| RecordError::Value { what: "time zone" })
 }
 

@@ -1,8 +1,9 @@
 //! The persisted form of an accepted wish: the only place where the body is kept, and that sealed.
 
 use dunlin_workflows::body::{Body, Encoding};
-use dunlin_workflows::id::{MessageId, PersonNumber};
-use dunlin_workflows::message::{Event, Metadata, Request, Terms, Text, UserId};
+use dunlin_workflows::id::{MessageId, PersonNumber, UserNumber};
+use dunlin_workflows::kind::KindName;
+use dunlin_workflows::message::{Event, Metadata, Request, TemplateVersion, Terms, Text, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
@@ -26,6 +27,17 @@ pub(crate) struct AcceptedV2 {
     segments: u16,
     /// A [`TextV1`], sealed.
     pub(super) sealed: Vec<u8>,
+}
+
+/// `message::Event::Accepted`, third form: with what only some messages have. Others are written in the second.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct AcceptedV3 {
+    user: Option<u64>,
+    kind: Option<String>,
+    /// Number and version of a template.
+    template: Option<(u64, u32)>,
+    pub(super) rest: AcceptedV2,
 }
 
 /// What is sealed in [`AcceptedV2`], first form. The number stands with the person.
@@ -74,6 +86,37 @@ impl AcceptedV2 {
     }
 }
 
+impl AcceptedV3 {
+    /// The persisted form of these terms; `None` when the second form says all of them.
+    pub(crate) fn new(terms: &Terms, sealed: &[u8]) -> Option<Self> {
+        let plain = terms.user.is_none() && terms.kind.is_none() && terms.template.is_none();
+        (!plain).then(|| Self {
+            user: terms.user.map(UserNumber::get),
+            kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
+            template: terms.template.map(|template| (template.number, template.version)),
+            rest: AcceptedV2::new(terms, sealed),
+        })
+    }
+}
+
+impl TryFrom<AcceptedV3> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: AcceptedV3) -> Result<Self, Self::Error> {
+        let mut event = Self::try_from(row.rest)?;
+        if let Self::Accepted { terms } = &mut event {
+            terms.user = row.user.map(UserNumber::new);
+            terms.kind = row.kind.map(|kind| kind_name(&kind)).transpose()?;
+            terms.template = row.template.map(|(number, version)| TemplateVersion { number, version });
+            // What the second form says is written in it.
+            if AcceptedV3::new(terms, &[]).is_none() {
+                return Err(RecordError::Value { what: "third form" });
+            }
+        }
+        Ok(event)
+    }
+}
+
 impl TryFrom<AcceptedV2> for Event {
     type Error = RecordError;
 
@@ -88,6 +131,9 @@ impl TryFrom<AcceptedV2> for Event {
             retry_of: row.retry_of.map(MessageId::from_bytes),
             encoding: word(row.encoding)?,
             segments: row.segments,
+            user: None,
+            kind: None,
+            template: None,
         };
         Ok(Self::Accepted { terms: Box::new(terms) })
     }
@@ -128,6 +174,8 @@ impl AcceptedV1 {
             user_id: text.user_id,
             metadata: text.metadata,
             retry_of: self.retry_of.map(MessageId::from_bytes),
+            kind: None,
+            template: None,
         };
         Ok((request, word(self.encoding)?, self.segments))
     }
@@ -147,6 +195,11 @@ fn text(
         user_id: user_id.map_err(|_not_a_user| RecordError::Value { what: "user id" })?,
         metadata: metadata.map_err(|_too_long| RecordError::Value { what: "metadata" })?,
     })
+}
+
+/// The name of a kind, checked again: persisted bytes are not trusted.
+pub(crate) fn kind_name(text: &str) -> Result<KindName, RecordError> {
+    text.parse().map_err(|_not_a_name| RecordError::Value { what: "kind" })
 }
 
 /// The number with these digits, checked again: persisted bytes are not trusted.

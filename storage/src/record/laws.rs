@@ -4,23 +4,33 @@ use bincode::config::legacy;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use proptest::prelude::*;
 
-use super::accepted::AcceptedV2;
+use super::accepted::{AcceptedV2, AcceptedV3};
 use super::codec::{put, take};
 use super::header::Header;
 use super::lane::CooledV1;
 use super::message::{
-    AttemptFailedV1, AttemptStartedV1, ContradictedV1, EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1,
-    PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1, SubmittedV1, SuppressedV1,
+    AttemptFailedV1, AttemptStartedV1, AttemptStartedV2, BypassedV1, ContradictedV1, EmptyV1, HeldV1,
+    LookupFoundNothingV1, OutcomeLostV1, PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1,
+    SubmittedV1, SuppressedV1,
 };
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
-use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, OrphanRowV1};
-use super::strategy::{consent_projection, lane_projection, projection, record, user};
+use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, OrphanRowV1};
+use super::strategy::{
+    allowance, consent_projection, lane_projection, projection, record, usage, user, verification,
+};
+use super::strategy_of_recurrences::recurrence;
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
+use crate::instance::allowance::{AllowanceV1, TakenV1};
+use crate::instance::recurrence::{
+    ArmedV1, ChangedV1, CreatedV1, EndedV1, RecurrenceV1, RemarkedV1 as WhyV1, TickedV1,
+};
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
-use crate::instance::{INSTANCE_KINDS, Users, Workflow as _};
+use crate::instance::verification::{CheckStartedV1, CodeSentV1, CodeStartedV1, VerificationV1, WordV1};
+use crate::instance::{Allowances, INSTANCE_KINDS, Recurrences, Users, Verifications, Workflow as _};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
+use crate::usage::UsageRowV1;
 
 /// Whether bincode's legacy configuration reads `payload` as the same value and writes the same bytes.
 fn agrees<T>(payload: &[u8]) -> bool
@@ -34,8 +44,12 @@ where
     ours == theirs && read == payload.len() && written == payload
 }
 
-fn payload_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
+fn payload_agrees(header: Header, payload: &[u8]) -> bool {
+    let Header { kind, record_type, type_version, .. } = header;
     match (kind, record_type) {
+        (1, 1) if type_version == 3 => agrees::<AcceptedV3>(payload),
+        (1, 4) if type_version == 2 => agrees::<AttemptStartedV2>(payload),
+        (1, 20) => agrees::<BypassedV1>(payload),
         (1, 1) => agrees::<AcceptedV2>(payload),
         (1, 2) => agrees::<HeldV1>(payload),
         (1, 4) => agrees::<AttemptStartedV1>(payload),
@@ -73,6 +87,19 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (6, 1) => agrees::<CreatedV1>(form),
+        (6, 2) => agrees::<ChangedV1>(form),
+        (6, 3) => agrees::<ArmedV1>(form),
+        (6, 4) => agrees::<TickedV1>(form),
+        (6, 7) => agrees::<EndedV1>(form),
+        (6, 9) => agrees::<WhyV1>(form),
+        (6, 5 | 6 | 8) => form.is_empty() && agrees::<EmptyV1>(form),
+        (7, 1) => agrees::<CodeStartedV1>(form),
+        (7, 2) => agrees::<CodeSentV1>(form),
+        (7, 3 | 4 | 6) => agrees::<WordV1>(form),
+        (7, 5) => agrees::<CheckStartedV1>(form),
+        (7, 7..=13) => form.is_empty() && agrees::<EmptyV1>(form),
+        (8, 1) => agrees::<TakenV1>(form),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     };
     same && agrees::<Vec<u8>>(front) && front == written
@@ -98,7 +125,7 @@ proptest! {
     fn every_payload_is_bincode_legacy_byte_for_byte(record in record()) {
         let bytes = record.encode().unwrap();
         let (header, payload) = Header::take(record.seq.get(), &bytes).unwrap();
-        prop_assert!(payload_agrees(header.kind, header.record_type, payload));
+        prop_assert!(payload_agrees(header, payload));
     }
 
     #[test]
@@ -106,7 +133,10 @@ proptest! {
         let bytes = row.put(MessageNumber::new(number)).unwrap();
         prop_assert!(bytes.len() <= 400, "{}", bytes.len());
         prop_assert_eq!(Projection::take(number, &bytes).unwrap(), row);
-        prop_assert!(agrees::<MessageRowV2>(&bytes[5..]));
+        match bytes[0] {
+            2 => prop_assert!(agrees::<MessageRowV2>(&bytes[5..])),
+            _third => prop_assert!(agrees::<MessageRowV3>(&bytes[5..])),
+        }
     }
 
     #[test]
@@ -124,11 +154,44 @@ proptest! {
     }
 
     #[test]
+    fn every_usage_reads_back_as_itself(usage in usage(), number: u64) {
+        let person = PersonNumber::new(number);
+        let bytes = crate::usage::put(person, &usage).unwrap();
+        prop_assert_eq!(crate::usage::take(person, &bytes).unwrap(), usage);
+        prop_assert!(agrees::<UsageRowV1>(&bytes[5..]));
+    }
+
+    #[test]
     fn every_user_reads_back_as_themselves(user in user()) {
         let mut bytes = Vec::new();
         let version = Users::put_state(&user, &mut bytes).unwrap();
         prop_assert_eq!(Users::take_state(version, &bytes).unwrap(), user);
         prop_assert!(agrees::<UserV1>(&bytes));
+    }
+
+    #[test]
+    fn every_verification_reads_back_as_itself(verification in verification()) {
+        let mut bytes = Vec::new();
+        let version = Verifications::put_state(&verification, &mut bytes).unwrap();
+        prop_assert_eq!(Verifications::take_state(version, &bytes).unwrap(), verification);
+        prop_assert!(agrees::<VerificationV1>(&bytes));
+    }
+
+    #[test]
+    fn every_allowance_reads_back_as_itself(allowance in allowance()) {
+        let mut bytes = Vec::new();
+        let version = Allowances::put_state(&allowance, &mut bytes).unwrap();
+        prop_assert_eq!(Allowances::take_state(version, &bytes).unwrap(), allowance);
+        prop_assert!(agrees::<AllowanceV1>(&bytes));
+    }
+
+    #[test]
+    fn every_recurrence_reads_back_as_itself(recurrence in recurrence()) {
+        let state = Some(recurrence);
+        let mut bytes = Vec::new();
+        let version = Recurrences::put_state(&state, &mut bytes).unwrap();
+        prop_assert_eq!(Recurrences::take_state(version, &bytes).unwrap(), state);
+        prop_assert!(agrees::<RecurrenceV1>(&bytes));
     }
 
     #[test]
@@ -150,7 +213,7 @@ proptest! {
 
     #[test]
     fn random_payload_with_a_right_checksum_never_panics(
-        record_type in 0_u8..21,
+        record_type in 0_u8..22,
         payload in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..200),
     ) {
         let bytes = forged(record_type, 1, &payload);
@@ -186,7 +249,7 @@ fn format_page_names_every_record_type() {
 
 #[test]
 fn types_and_versions_of_the_future_are_refused_with_the_remedy() {
-    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0)] {
+    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0), (1, 4), (4, 3)] {
         let error = Record::decode(JournalSeq::new(1), &forged(record_type, version, &[])).unwrap_err();
         assert!(error.to_string().ends_with("written by a newer dunlin: upgrade"), "{error}");
     }

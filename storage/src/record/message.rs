@@ -7,10 +7,11 @@ use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
 use dunlin_workflows::message::{Event, Verdict};
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::zone::LocalDay;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
-use super::accepted::AcceptedV2;
+use super::accepted::{AcceptedV2, AcceptedV3};
 use super::codec::{put, take};
 use super::failure::FailureV1;
 use super::tag::{Tagged, word};
@@ -37,6 +38,12 @@ forms! {
 
     /// `AttemptStarted`, first form.
     AttemptStartedV1 { attempt: u32 }
+
+    /// `AttemptStarted`, second form: one that counts, on this local day (days since 1970-01-01).
+    AttemptStartedV2 { attempt: u32, day: i32 }
+
+    /// `Bypassed`, first form.
+    BypassedV1 { hold: u8 }
 
     /// `Submitted`, first form.
     SubmittedV1 { attempt: u32, sid: [u8; 34], status: u8, via: u8 }
@@ -76,7 +83,7 @@ forms! {
 }
 
 /// Every record type of a message: number and name of its event.
-pub const MESSAGE_RECORD_TYPES: [(u8, &str); 19] = [
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 20] = [
     (1, "accepted"),
     (2, "held"),
     (3, "became_due"),
@@ -96,25 +103,42 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 19] = [
     (17, "unconfirmed"),
     (18, "remarked"),
     (19, "suppressed"),
+    (20, "bypassed"),
 ];
 
-/// Newest form of each event's payload; 1 unless it is listed here.
-const VERSIONS: [(u8, u8); 1] = [(1, 2)];
+/// Forms of each event's payload that are written and read, oldest first; the first alone unless it is listed here.
+const VERSIONS: [(u8, &[u8]); 2] = [(1, &[2, 3]), (4, &[1, 2])];
 
-fn newest(record_type: u8) -> u8 {
-    VERSIONS.into_iter().find(|(known, _)| *known == record_type).map_or(1, |(_, version)| version)
+fn versions(record_type: u8) -> &'static [u8] {
+    VERSIONS.into_iter().find(|(known, _)| *known == record_type).map_or(&[1], |(_, versions)| versions)
 }
 
 /// Appends the payload of `event`; gives its record type and type version. `sealed` is the text of an
 /// accepted message.
 pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
+    // What an older form says is written in it: the newer ones are for what they add.
+    let mut version = 1;
     let (record_type, written) = match event {
-        Event::Accepted { terms } => (1, put(&AcceptedV2::new(terms, sealed), out)),
+        Event::Accepted { terms } => {
+            if let Some(form) = AcceptedV3::new(terms, sealed) {
+                version = 3;
+                (1, put(&form, out))
+            } else {
+                version = 2;
+                (1, put(&AcceptedV2::new(terms, sealed), out))
+            }
+        }
         Event::Held { hold, until } => {
             (2, put(&HeldV1 { hold: hold.tag(), until_ms: until.as_millis() }, out))
         }
         Event::BecameDue => (3, put(&EmptyV1 {}, out)),
-        Event::AttemptStarted { attempt } => (4, put(&AttemptStartedV1 { attempt: attempt.get() }, out)),
+        Event::AttemptStarted { attempt, counted: None } => {
+            (4, put(&AttemptStartedV1 { attempt: attempt.get() }, out))
+        }
+        Event::AttemptStarted { attempt, counted: Some(day) } => {
+            version = 2;
+            (4, put(&AttemptStartedV2 { attempt: attempt.get(), day: day.days() }, out))
+        }
         Event::Submitted { attempt, sid, status, via } => {
             let (attempt, sid) = (attempt.get(), *sid.as_bytes());
             (5, put(&SubmittedV1 { attempt, sid, status: status.tag(), via: via.tag() }, out))
@@ -152,8 +176,9 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
         Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
         Event::Remarked { reason } => (18, put(&RemarkedV1 { reason: reason.as_str().to_owned() }, out)),
         Event::Suppressed { ban } => (19, put(&SuppressedV1::from(*ban), out)),
+        Event::Bypassed { hold } => (20, put(&BypassedV1 { hold: hold.tag() }, out)),
     };
-    written.map(|()| (record_type, newest(record_type)))
+    written.map(|()| (record_type, version))
 }
 
 /// Reads the event that a payload of this type and version holds, and the sealed text in it.
@@ -168,10 +193,15 @@ pub(super) fn take_event(
     if (record_type, version) == (1, 1) {
         return Err(RecordError::InClear { name, version });
     }
-    if version != newest(record_type) {
+    if !versions(record_type).contains(&version) {
         return Err(RecordError::UnknownVersion { name, version });
     }
     let event = match record_type {
+        1 if version == 3 => {
+            let mut row = take::<AcceptedV3>(payload)?;
+            let sealed = std::mem::take(&mut row.rest.sealed);
+            return Ok((row.try_into()?, sealed));
+        }
         1 => {
             let mut row = take::<AcceptedV2>(payload)?;
             let sealed = std::mem::take(&mut row.sealed);
@@ -179,8 +209,14 @@ pub(super) fn take_event(
         }
         2 => take::<HeldV1>(payload)?.try_into(),
         3 => take(payload).map(|EmptyV1 {}| Event::BecameDue),
-        4 => take(payload)
-            .map(|row: AttemptStartedV1| Event::AttemptStarted { attempt: Attempt::new(row.attempt) }),
+        4 if version == 2 => take(payload).map(|row: AttemptStartedV2| Event::AttemptStarted {
+            attempt: Attempt::new(row.attempt),
+            counted: Some(LocalDay::from_days(row.day)),
+        }),
+        4 => take(payload).map(|row: AttemptStartedV1| Event::AttemptStarted {
+            attempt: Attempt::new(row.attempt),
+            counted: None,
+        }),
         5 => take::<SubmittedV1>(payload)?.try_into(),
         6 => take::<AttemptFailedV1>(payload)?.try_into(),
         7 => take::<OutcomeLostV1>(payload).map(Event::from),
@@ -196,6 +232,7 @@ pub(super) fn take_event(
         17 => take(payload).map(|EmptyV1 {}| Event::Unconfirmed),
         18 => take::<RemarkedV1>(payload)?.try_into(),
         19 => take::<SuppressedV1>(payload)?.try_into().map(|ban| Event::Suppressed { ban }),
+        20 => take::<BypassedV1>(payload).and_then(|row| word(row.hold)).map(|hold| Event::Bypassed { hold }),
         number => Err(RecordError::Unknown { what: "message record type", number }),
     };
     event.map(|event| (event, Vec::new()))
@@ -281,15 +318,24 @@ impl TryFrom<RemarkedV1> for Event {
     }
 }
 
-/// The rule that forbids what is sent to somebody who opted out.
-pub(super) const OPTED_OUT: u8 = 1;
+/// The rules that forbid a text.
+const OPTED_OUT: u8 = 1;
+const TOGGLED_OFF: u8 = 2;
+const NOT_VERIFIED: u8 = 3;
+const COUNTRY: u8 = 4;
+const DAILY_LIMIT: u8 = 5;
 
 impl From<Ban> for SuppressedV1 {
+    /// What a rule does not have is zero; the limit of a daily limit stands in `since_ms`, a toggle in `how`.
     fn from(ban: Ban) -> Self {
         match ban {
             Ban::OptedOut { since, how } => {
                 Self { rule: OPTED_OUT, since_ms: since.as_millis(), how: how.tag() }
             }
+            Ban::ToggledOff { toggle } => Self { rule: TOGGLED_OFF, since_ms: 0, how: toggle.tag() },
+            Ban::NotVerified => Self { rule: NOT_VERIFIED, since_ms: 0, how: 0 },
+            Ban::Country => Self { rule: COUNTRY, since_ms: 0, how: 0 },
+            Ban::DailyLimit { limit } => Self { rule: DAILY_LIMIT, since_ms: i64::from(limit), how: 0 },
         }
     }
 }
@@ -302,6 +348,15 @@ impl TryFrom<SuppressedV1> for Ban {
             OPTED_OUT => {
                 Ok(Self::OptedOut { since: Timestamp::from_millis(row.since_ms), how: word(row.how)? })
             }
+            TOGGLED_OFF if row.since_ms == 0 => Ok(Self::ToggledOff { toggle: word(row.how)? }),
+            NOT_VERIFIED if (row.since_ms, row.how) == (0, 0) => Ok(Self::NotVerified),
+            COUNTRY if (row.since_ms, row.how) == (0, 0) => Ok(Self::Country),
+            DAILY_LIMIT if row.how == 0 => {
+                let limit =
+                    u16::try_from(row.since_ms).map_err(|_too_large| RecordError::Value { what: "limit" })?;
+                Ok(Self::DailyLimit { limit })
+            }
+            TOGGLED_OFF | NOT_VERIFIED | COUNTRY | DAILY_LIMIT => Err(RecordError::Value { what: "ban" }),
             tag => Err(RecordError::UnknownTag { what: "rule", tag }),
         }
     }

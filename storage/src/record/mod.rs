@@ -17,6 +17,8 @@ pub(crate) mod person;
 pub(crate) mod row;
 #[cfg(test)]
 pub(crate) mod strategy;
+#[cfg(test)]
+mod strategy_of_recurrences;
 pub(crate) mod tag;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};

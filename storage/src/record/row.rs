@@ -1,12 +1,13 @@
 //! The persisted forms of table rows outside the journal.
 
-use dunlin_workflows::id::{Attempt, MessageId, PersonNumber};
+use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, UserNumber};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{Failure, Message, State, StateName};
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
+use super::accepted::kind_name;
 use super::envelope::{put_row, take_row};
 use super::failure::FailureV1;
 use super::message::{SuppressedV1, provider_sid};
@@ -37,16 +38,49 @@ pub(crate) struct MessageRowV2 {
     timer_ms: Option<i64>,
 }
 
+/// A row of `messages`, third form: with what only some messages have. Others are written in the second.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct MessageRowV3 {
+    user: Option<u64>,
+    kind: Option<String>,
+    rest: MessageRowV2,
+}
+
+impl MessageRowV3 {
+    /// The third form; `None` when the second says all.
+    pub(crate) fn new(projection: &Projection) -> Option<Self> {
+        let message = &projection.message;
+        let plain = message.user.is_none() && message.kind.is_none();
+        (!plain).then(|| Self {
+            user: message.user.map(UserNumber::get),
+            kind: message.kind.as_ref().map(|kind| kind.as_str().to_owned()),
+            rest: projection.into(),
+        })
+    }
+}
+
+impl TryFrom<MessageRowV3> for Projection {
+    type Error = RecordError;
+
+    fn try_from(row: MessageRowV3) -> Result<Self, Self::Error> {
+        let mut projection = Self::try_from(row.rest)?;
+        projection.message.user = row.user.map(UserNumber::new);
+        projection.message.kind = row.kind.map(|kind| kind_name(&kind)).transpose()?;
+        Ok(projection)
+    }
+}
+
 /// A state with its data, first form. What a state does not have is zero.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct StateV1 {
     name: u8,
-    /// Held: the hold. Submitted and unconfirmed: the provider's status. Suppressed: how it is known.
+    /// Held: the hold. Submitted and unconfirmed: the provider's status. Suppressed: how it is known, or the toggle.
     word: u8,
     /// Unknown: lookups. Submitted and sent: polls. Suppressed: the rule.
     count: u8,
-    /// Due, submitting, unknown, submitted, suppressed: since when. Sent: since when it is submitted.
+    /// Due, submitting, unknown, submitted, suppressed: since when; suppressed by a limit: the limit. Sent: since when it is submitted.
     since_ms: i64,
     /// Held: until when. Unknown: when the attempt started.
     other_ms: i64,
@@ -85,6 +119,8 @@ impl TryFrom<MessageRowV2> for Projection {
             person: PersonNumber::new(row.person),
             priority: word(row.priority)?,
             segments: row.segments,
+            user: None,
+            kind: None,
             on_unknown: word(row.on_unknown)?,
             accepted_at: Timestamp::from_millis(row.accepted_at_ms),
             scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis),

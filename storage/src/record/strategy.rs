@@ -1,20 +1,23 @@
 //! Every value that a record can hold, for property tests.
 
 use dunlin_workflows::actor::Reason;
+use dunlin_workflows::allowance::{self, Allowance, REMEMBERED};
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
-use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
+use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
+use dunlin_workflows::kind::KindName;
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
     Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
-    State, Terms, Verdict, Via,
+    State, TemplateVersion, Terms, Verdict, Via,
 };
-use dunlin_workflows::policy::Ban;
+use dunlin_workflows::policy::{Ban, Usage};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggles, User};
-use dunlin_workflows::zone::{Hours, LocalTime};
+use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggle, Toggles, User};
+use dunlin_workflows::verification::{self, CodeDigest, REFUSALS, VIAS, Verification, VerificationSid};
+use dunlin_workflows::zone::{Hours, LocalDay, LocalTime};
 use dunlin_workflows::{lane, message};
 use proptest::option;
 use proptest::prelude::*;
@@ -25,6 +28,7 @@ use crate::consent::ConsentProjection;
 use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
+use crate::record::strategy_of_recurrences::recurrence_event;
 use crate::record::{Event, PersonEvent, Record};
 
 fn at() -> impl Strategy<Value = Timestamp> {
@@ -90,9 +94,13 @@ fn terms() -> impl Strategy<Value = Terms> {
     let who = (id(), any::<u64>().prop_map(PersonNumber::new), option::of(id()));
     let how = (priority(), option::of(at()), option::of(at()), on_unknown());
     let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
-    (who, how, judged).prop_map(
-        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged)| {
+    let template =
+        (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
+    let extra = (owner(), kind(), option::of(template));
+    (who, how, judged, extra).prop_map(
+        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged, extra)| {
             let (encoding, segments) = judged;
+            let (user, kind, template) = extra;
             Terms {
                 id,
                 person,
@@ -103,6 +111,9 @@ fn terms() -> impl Strategy<Value = Terms> {
                 retry_of,
                 encoding,
                 segments,
+                user,
+                kind,
+                template,
             }
         },
     )
@@ -121,7 +132,36 @@ fn how() -> impl Strategy<Value = How> {
 }
 
 fn ban() -> impl Strategy<Value = Ban> {
-    (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how })
+    prop_oneof![
+        (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how }),
+        select(Toggle::all().collect::<Vec<_>>()).prop_map(|toggle| Ban::ToggledOff { toggle }),
+        Just(Ban::NotVerified),
+        Just(Ban::Country),
+        any::<u16>().prop_map(|limit| Ban::DailyLimit { limit }),
+    ]
+}
+
+fn owner() -> impl Strategy<Value = Option<UserNumber>> {
+    option::of(any::<u64>().prop_map(UserNumber::new))
+}
+
+fn kind() -> impl Strategy<Value = Option<KindName>> {
+    option::of("[a-z0-9_]{1,20}".prop_map(|name| name.parse().unwrap()))
+}
+
+fn day() -> impl Strategy<Value = LocalDay> {
+    any::<i32>().prop_map(LocalDay::from_days)
+}
+
+/// Every row about what was sent to a person.
+pub(crate) fn usage() -> impl Strategy<Value = Usage> {
+    prop::collection::vec((day(), at()), 0..20).prop_map(|counted| {
+        let mut usage = Usage::default();
+        for (day, at) in counted {
+            usage.count(day, at);
+        }
+        usage
+    })
 }
 
 fn reason() -> impl Strategy<Value = Option<Reason>> {
@@ -177,7 +217,8 @@ pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
         terms().prop_map(|terms| E::Accepted { terms: Box::new(terms) }),
         (hold(), at()).prop_map(|(hold, until)| E::Held { hold, until }),
         Just(E::BecameDue),
-        attempt().prop_map(|attempt| E::AttemptStarted { attempt }),
+        (attempt(), option::of(day())).prop_map(|(attempt, counted)| E::AttemptStarted { attempt, counted }),
+        hold().prop_map(|hold| E::Bypassed { hold }),
         (attempt(), sid(), status(), via()).prop_map(|(attempt, sid, status, via)| E::Submitted {
             attempt,
             sid,
@@ -239,8 +280,7 @@ fn preferences() -> impl Strategy<Value = Preferences> {
     )
 }
 
-/// Every event of an instance.
-pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
+fn user_event() -> impl Strategy<Value = InstanceEvent> {
     use user::Event as E;
     let person = || any::<u64>().prop_map(PersonNumber::new);
     prop_oneof![
@@ -252,6 +292,92 @@ pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
         reason().prop_map(|reason| E::Erased { reason }),
     ]
     .prop_map(InstanceEvent::User)
+    .boxed()
+    .prop_union(recurrence_event().prop_map(InstanceEvent::Recurrence).boxed())
+}
+
+fn verification_sid() -> impl Strategy<Value = VerificationSid> {
+    "VE[0-9a-fA-F]{32}".prop_map(|text| text.parse().unwrap())
+}
+
+fn digest() -> impl Strategy<Value = CodeDigest> {
+    any::<[u8; 16]>().prop_map(CodeDigest::from_bytes)
+}
+
+fn verification_event() -> impl Strategy<Value = InstanceEvent> {
+    use verification::Event as E;
+    let person = any::<u64>().prop_map(PersonNumber::new);
+    let user = option::of(any::<u64>().prop_map(UserNumber::new));
+    let via = select(VIAS.map(|(via, _)| via).to_vec());
+    let bare = vec![
+        E::Approved,
+        E::Preempted,
+        E::ChecksSpent,
+        E::CheckFailed,
+        E::CheckLost,
+        E::LookupStarted,
+        E::Expired,
+    ];
+    prop_oneof![
+        (person, user, via, at(), option::of(digest())).prop_map(
+            |(person, user, via, expires_at, digest)| {
+                E::Started { person, user, via, expires_at, digest }
+            }
+        ),
+        verification_sid().prop_map(|sid| E::CodeSent { sid }),
+        select(REFUSALS.to_vec()).prop_map(|(refusal, _)| E::SendRefused { refusal }),
+        any::<bool>().prop_map(|again| E::SendLost { again }),
+        digest().prop_map(|digest| E::CheckStarted { digest }),
+        any::<bool>().prop_map(|is_last| E::CodeRefused { is_last }),
+        select(bare),
+    ]
+    .prop_map(InstanceEvent::Verification)
+}
+
+/// Every event of an instance.
+pub(crate) fn instance_event() -> impl Strategy<Value = InstanceEvent> {
+    let taken = at().prop_map(|keep_from| InstanceEvent::Allowance(allowance::Event::Taken { keep_from }));
+    prop_oneof![user_event(), verification_event(), taken]
+}
+
+/// What is known of a verification.
+pub(crate) fn verification() -> impl Strategy<Value = Verification> {
+    let standing = prop_oneof![
+        select(vec![
+            verification::Standing::Nothing,
+            verification::Standing::Pending,
+            verification::Standing::Approved,
+            verification::Standing::Expired,
+            verification::Standing::Spent,
+        ]),
+        (at(), any::<u8>()).prop_map(|(since, lost)| verification::Standing::Starting { since, lost }),
+        at().prop_map(|since| verification::Standing::Checking { since }),
+        (at(), any::<u8>()).prop_map(|(since, lookups)| verification::Standing::Doubtful { since, lookups }),
+        select(REFUSALS.to_vec()).prop_map(|(refusal, _)| verification::Standing::Failed { refusal }),
+    ];
+    let who = (option::of(any::<u64>()), option::of(any::<u64>()), select(VIAS.to_vec()));
+    let code = (option::of(verification_sid()), option::of(digest()));
+    (who, at(), at(), any::<[u8; 2]>(), code, standing).prop_map(
+        |((person, user, (via, _)), expires_at, sent_at, [sends, checks], (sid, digest), standing)| {
+            Verification {
+                person: person.map(PersonNumber::new),
+                user: user.map(UserNumber::new),
+                via,
+                expires_at,
+                sent_at,
+                sends,
+                checks,
+                sid,
+                digest,
+                standing,
+            }
+        },
+    )
+}
+
+/// What is known of an allowance.
+pub(crate) fn allowance() -> impl Strategy<Value = Allowance> {
+    prop::collection::vec(at(), 0..REMEMBERED).prop_map(|taken| Allowance { taken })
 }
 
 /// What is known of a user.
@@ -324,17 +450,20 @@ fn state() -> impl Strategy<Value = State> {
 
 /// Every row of a message.
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
-    let fixed = (any::<u64>().prop_map(PersonNumber::new), priority(), any::<u16>(), on_unknown(), at());
+    let person = any::<u64>().prop_map(PersonNumber::new);
+    let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), owner(), kind());
     let times = (option::of(at()), option::of(at()), at(), option::of(at()));
     let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
     (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
-        let (person, priority, segments, on_unknown, accepted_at) = fixed;
+        let (person, priority, segments, on_unknown, accepted_at, user, kind) = fixed;
         let (scheduled_for, expires_at, changed_at, timer) = times;
         let (attempt, counted, sid, failure, retried_as) = sending;
         let message = Message {
             person,
             priority,
             segments,
+            user,
+            kind,
             on_unknown,
             accepted_at,
             scheduled_for,

@@ -4,7 +4,10 @@ use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{Finding, How};
 use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
 use dunlin_workflows::provider_error::FailureClass;
+use dunlin_workflows::recurrence::{End, Missed, Skip};
 use dunlin_workflows::source::Source;
+use dunlin_workflows::user::Toggle;
+use dunlin_workflows::verification;
 
 use super::RecordError;
 
@@ -69,6 +72,21 @@ tags!(Hold, "hold", {
     ProviderLane = 3,
     SendingDisabled = 4,
     OutcomeUnknown = 5,
+    QuietHours = 6,
+    LegalHours = 7,
+    DailyLimit = 8,
+    RateLimit = 9,
+    ZoneUnknown = 10,
+    KindUnknown = 11,
+});
+
+tags!(Toggle, "toggle", {
+    TaskReminders = 1,
+    DailyBrief = 2,
+    UrgentAlerts = 3,
+    EventReminders = 4,
+    MorningKickoff = 5,
+    EveningRecap = 6,
 });
 
 tags!(Via, "way of learning", { Response = 1, Callback = 2, Lookup = 3, Poll = 4 });
@@ -118,6 +136,12 @@ tags!(StateName, "state", {
     Suppressed = 14,
 });
 
+tags!(Missed, "policy for missed ticks", { Once = 1, Skip = 2 });
+
+tags!(Skip, "reason for no text", { Late = 1, NoNumber = 2, Refused = 3, Restored = 4 });
+
+tags!(End, "end of a recurrence", { Over = 1, Erased = 2 });
+
 tags!(How, "way of knowing consent", {
     Keyword = 1,
     Provider = 2,
@@ -128,6 +152,10 @@ tags!(How, "way of knowing consent", {
 });
 
 tags!(Finding, "finding of a review", { OptOut = 1, NotOne = 2 });
+
+tags!(verification::Via, "way of a code", { Message = 1, Service = 2, Notice = 3 });
+
+tags!(verification::Refusal, "why no code was sent", { Unreachable = 1, Blocked = 2, Limited = 3, Unavailable = 4 });
 
 #[cfg(test)]
 mod tests {
@@ -163,7 +191,8 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(5);
+        every::<Hold>(11);
+        every::<Toggle>(6);
         every::<Via>(4);
         every::<Counts>(2);
         every::<ProviderStatus>(11);
@@ -171,5 +200,7 @@ mod tests {
         every::<StateName>(14);
         every::<How>(6);
         every::<Finding>(2);
+        every::<verification::Via>(3);
+        every::<verification::Refusal>(4);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{self, IllegalEvent, Message};
+use dunlin_workflows::policy::Usage;
 use dunlin_workflows::timestamp::Timestamp;
 
 use super::instances::FoldedInstance;
@@ -80,6 +81,8 @@ pub struct Fold {
     pub messages: BTreeMap<MessageNumber, Folded>,
     /// Every lane of which something was recorded.
     pub lanes: BTreeMap<LaneNumber, LaneProjection>,
+    /// What was sent lately to everybody of whom anything counts.
+    pub usages: BTreeMap<PersonNumber, Usage>,
     /// Every instance of a small workflow.
     pub instances: BTreeMap<(InstanceKind, u64), FoldedInstance>,
     /// Everybody of whose consent something was recorded.
@@ -203,6 +206,9 @@ impl Fold {
     ) -> Result<(), IllegalEvent> {
         if let Some(folded) = self.messages.get_mut(&number) {
             folded.last_seq = record.seq;
+            if let message::Event::AttemptStarted { counted: Some(day), .. } = event {
+                self.usages.entry(folded.message.person).or_default().count(*day, record.at);
+            }
             return folded.message.apply(event, record.at);
         }
         let message = Message::begin(event, record.at)?;

@@ -104,7 +104,7 @@ pub enum Problem {
         /// In which fields they differ.
         fields: String,
     },
-    /// A table says something else of a person's consent than the records.
+    /// A table says something else of a person than the records.
     #[error("table {table}: it differs from the records of person {}", person.get())]
     DifferentConsent {
         /// The table.
@@ -244,6 +244,8 @@ pub(super) fn compare(number: MessageNumber, folded: &Folded, row: Option<&Proje
         ("person", ours.person == theirs.person),
         ("priority", ours.priority == theirs.priority),
         ("segments", ours.segments == theirs.segments),
+        ("user", ours.user == theirs.user),
+        ("kind", ours.kind == theirs.kind),
         ("on_unknown", ours.on_unknown == theirs.on_unknown),
         ("accepted_at", ours.accepted_at == theirs.accepted_at),
         ("scheduled_for", ours.scheduled_for == theirs.scheduled_for),

@@ -24,7 +24,7 @@ use crate::journal::JournalSeq;
 use crate::projection::{self, Projection};
 use crate::reader::Reader;
 use crate::record::{Event, PersonEvent, Record};
-use crate::table;
+use crate::{table, usage};
 
 /// Verifies everything in a snapshot, and that its journal continues the one that had the head `expect`.
 /// `progress` hears (records folded, records in all) now and then.
@@ -101,6 +101,7 @@ pub fn verify(
     count_persons(reader, &persons, &mut report)?;
     consents.check(reader, &fold, &mut report)?;
     instances::check(reader, &fold, &mut report)?;
+    compare_usages(reader, &fold, &mut report)?;
     compare_lanes(reader, &fold, &mut report)?;
     indexes::check(reader, &mut report)?;
     Ok(report)
@@ -252,6 +253,7 @@ impl<P> Walk<'_, P> {
             message::Event::Held { .. }
             | message::Event::BecameDue
             | message::Event::AttemptStarted { .. }
+            | message::Event::Bypassed { .. }
             | message::Event::AttemptFailed { .. }
             | message::Event::OutcomeLost { .. }
             | message::Event::LookupFoundNothing { .. }
@@ -286,6 +288,20 @@ impl<P> Walk<'_, P> {
             Unread
         })
     }
+}
+
+fn compare_usages(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> Result<(), ReadError> {
+    let usages = reader.open(table::USAGE)?;
+    for (person, folded) in &fold.usages {
+        let row = usages.get(person.get()).map_err(Fault::from)?;
+        let row = row.and_then(|bytes| usage::take(*person, bytes.value()).ok());
+        if row.as_ref() != Some(folded) {
+            report.add(Problem::DifferentConsent { table: "usage", person: *person });
+        }
+    }
+    let expected = u64::try_from(fold.usages.len()).unwrap_or(u64::MAX);
+    indexes::count(report, "usage", expected, &usages)?;
+    Ok(())
 }
 
 fn compare_lanes(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> Result<(), ReadError> {

@@ -193,7 +193,7 @@ fn person_of(store: &Store, to: PhoneNumber) -> PersonNumber {
 }
 
 fn accepted_by(request: &Request, person: PersonNumber) -> Event {
-    Event::Accepted { terms: Box::new(request.terms(person)) }
+    Event::Accepted { terms: Box::new(request.terms(person, None)) }
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn sizes_name_every_table() {
     let store = told();
     let sizes = store.reader().unwrap().sizes().unwrap();
     let page = include_str!("../../FORMAT.md");
-    assert_eq!(sizes.len(), 33);
+    assert_eq!(sizes.len(), 34);
     for size in &sizes {
         assert!(page.contains(&format!("| `{}` | ", size.name)), "{} is not described", size.name);
     }

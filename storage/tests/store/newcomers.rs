@@ -21,7 +21,7 @@ fn accept(batch: &mut Batch<'_>, to: u64) -> Result<PersonNumber, BatchError> {
     let n = u8::try_from(batch.next_number()?.get()).unwrap();
     let request = Request { to: recipient(to), ..request(n) };
     let person = batch.person(request.to)?;
-    let events = [Event::Accepted { terms: Box::new(request.terms(person)) }, Event::BecameDue];
+    let events = [Event::Accepted { terms: Box::new(request.terms(person, None)) }, Event::BecameDue];
     let mut message = Message::begin(&events[0], at(1)).unwrap();
     message.apply(&events[1], at(1)).unwrap();
     batch.create(at(1), Source::Api, &request, &events, &message, timer(&message))?;

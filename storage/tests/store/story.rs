@@ -56,6 +56,8 @@ pub(crate) fn request(n: u8) -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 
@@ -67,7 +69,9 @@ pub(crate) fn person(to: PhoneNumber) -> PersonNumber {
 /// The acceptance of a request, judged the same whatever is in it.
 pub(crate) fn accepted(request: &Request) -> Event {
     let encoding = if request.id == id(2) { Encoding::Ucs2 } else { Encoding::Gsm7 };
-    Event::Accepted { terms: Box::new(Terms { encoding, segments: 1, ..request.terms(person(request.to)) }) }
+    Event::Accepted {
+        terms: Box::new(Terms { encoding, segments: 1, ..request.terms(person(request.to), None) }),
+    }
 }
 
 /// What was asked for as message `n` of the history.
@@ -95,7 +99,7 @@ fn failure(cause: Cause, class: FailureClass, detail: &str) -> Failure {
 }
 
 fn started(n: u32) -> Event {
-    Event::AttemptStarted { attempt: Attempt::new(n) }
+    Event::AttemptStarted { attempt: Attempt::new(n), counted: None }
 }
 
 fn submitted(attempt: u32, n: u8, via: Via) -> Event {

@@ -29,6 +29,8 @@ impl Message {
             person: terms.person,
             priority: terms.priority,
             segments: terms.segments,
+            user: terms.user,
+            kind: terms.kind.clone(),
             on_unknown: terms.on_unknown,
             accepted_at: at,
             scheduled_for: terms.scheduled_for,
@@ -53,10 +55,13 @@ impl Message {
         }
         self.changed_at = at;
         match event {
-            Event::Accepted { .. } | Event::Contradicted { .. } | Event::Remarked { .. } => {}
+            Event::Accepted { .. }
+            | Event::Contradicted { .. }
+            | Event::Remarked { .. }
+            | Event::Bypassed { .. } => {}
             Event::Held { hold, until } => self.state = State::Held { hold: *hold, until: *until },
             Event::BecameDue => self.state = State::Due { since: at },
-            Event::AttemptStarted { attempt } => self.start(*attempt, at),
+            Event::AttemptStarted { attempt, .. } => self.start(*attempt, at),
             Event::Submitted { sid, status, .. } => {
                 self.sid = Some(*sid);
                 self.state = State::Submitted { status: *status, since: at, polls: 0 };
@@ -189,7 +194,9 @@ impl Message {
             Event::Held { hold: Hold::OutcomeUnknown, .. } => state == StateName::Unknown,
             Event::Held { .. } => unsent,
             Event::BecameDue => unsent || parked,
-            Event::AttemptStarted { attempt } => state == StateName::Due && *attempt == self.attempt.next(),
+            Event::AttemptStarted { attempt, .. } => {
+                state == StateName::Due && *attempt == self.attempt.next()
+            }
             // Also when it was given up, and a late report shows that it was taken after all.
             Event::Submitted { attempt, .. } => {
                 self.is_adoptable() && *attempt != Attempt::NONE && *attempt <= self.attempt
@@ -203,6 +210,7 @@ impl Message {
             Event::Polled { .. } | Event::Unconfirmed => with_provider,
             Event::Rescheduled { .. } | Event::Canceled | Event::Expired | Event::Suppressed { .. } => unsent,
             Event::GivenUp => parked,
+            Event::Bypassed { .. } => state == StateName::Due,
             Event::Remarked { .. } => true,
             Event::RetriedAs { .. } => state.is_final() && self.retried_as.is_none(),
             Event::Contradicted { .. } => self.attempt != Attempt::NONE,

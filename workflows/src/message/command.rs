@@ -1,9 +1,8 @@
 //! What may be asked of a message, and how the answer can be no.
 
-use crate::consent::Standing;
 use crate::id::{Attempt, MessageId, ProviderSid};
 use crate::message::{Cause, ProviderStatus, StateName, Via};
-use crate::policy::Ban;
+use crate::policy::{Ban, Recipient};
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
 use std::time::Duration;
@@ -50,8 +49,8 @@ pub enum Command {
         /// Not before this instant; `None` means at once.
         scheduled_for: Option<Timestamp>,
     },
-    /// The recipient opted out: ask the gate at once.
-    Withhold,
+    /// Something about the recipient changed: ask the gate at once.
+    Reconsider,
     /// Try again now, or as a new message when this one is finalized.
     Retry {
         /// Name of the new message, should one be needed.
@@ -105,8 +104,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The rules in force.
     pub rules: &'a Rules,
-    /// Whether the recipient agrees, as durable or in the same transaction.
-    pub standing: Standing,
+    /// What is known of the recipient, as durable or in the same transaction.
+    pub recipient: &'a Recipient,
     /// Randomness for spreading delays, drawn by the caller.
     pub jitter: u32,
 }

@@ -5,7 +5,7 @@ use crate::message::command::{Command, Context, Rejection, Report};
 use crate::message::conclude::{conclude, resolve};
 use crate::message::report::{adopt, poll, report};
 use crate::message::{Event, Hold, Message, ProviderStatus, State, Terms};
-use crate::policy::{self, Case, Ruling};
+use crate::policy::{self, Ban, Case, Ruling};
 use crate::rules::Sending;
 use crate::timestamp::Timestamp;
 
@@ -18,7 +18,7 @@ pub fn accept(terms: Terms, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
         return Err(Rejection::AlreadyExpired);
     }
     expiry_follows(terms.expires_at, terms.scheduled_for)?;
-    let verdict = judge(terms.scheduled_for, terms.expires_at, context);
+    let verdict = verdict(&Case::wish(&terms, context.recipient, context.rules, context.now));
     Ok(vec![Event::Accepted { terms: Box::new(terms) }, verdict])
 }
 
@@ -37,19 +37,14 @@ pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Re
         Command::Poll { answer } => Ok(poll(message, answer.as_ref(), context)),
         Command::Cancel => cancel(message),
         Command::Reschedule { scheduled_for } => reschedule(message, *scheduled_for, context),
-        Command::Withhold => Ok(withhold(message, context)),
+        Command::Reconsider => Ok(reconsider(message, context)),
         Command::Retry { id } => retry(message, *id, context),
     }
 }
 
 /// The verdict on a message that is not committed, by the one gate.
-pub(super) fn judge(
-    scheduled_for: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    context: &Context<'_>,
-) -> Event {
-    let Context { now, standing, .. } = *context;
-    match policy::judge(&Case { now, sending: context.rules.sending, standing, scheduled_for, expires_at }) {
+fn verdict(case: &Case<'_>) -> Event {
+    match policy::judge(case) {
         Ruling::Send => Event::BecameDue,
         Ruling::Hold { hold, until } => Event::Held { hold, until },
         Ruling::Expire => Event::Expired,
@@ -57,8 +52,12 @@ pub(super) fn judge(
     }
 }
 
+fn case<'a>(message: &'a Message, context: &Context<'a>) -> Case<'a> {
+    Case::of(message, context.recipient, context.rules, context.now)
+}
+
 fn judged(message: &Message, context: &Context<'_>) -> Event {
-    judge(message.scheduled_for, message.expires_at, context)
+    verdict(&case(message, context))
 }
 
 fn expiry_follows(expires_at: Option<Timestamp>, scheduled_for: Option<Timestamp>) -> Result<(), Rejection> {
@@ -70,7 +69,7 @@ fn expiry_follows(expires_at: Option<Timestamp>, scheduled_for: Option<Timestamp
 
 fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
     let expired = message.expires_at.is_some_and(|at| at <= context.now);
-    let forbidden = policy::forbidden(context.standing);
+    let forbidden = policy::forbidden(context.recipient.standing);
     match message.state {
         State::Accepted => vec![judged(message, context)],
         State::Held { hold: Hold::OutcomeUnknown, until } if until <= context.now => vec![Event::GivenUp],
@@ -103,9 +102,22 @@ fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
     }
 }
 
-/// Asks the gate about a message that waits. What is on the wire can't be recalled, and says so.
-fn withhold(message: &Message, context: &Context<'_>) -> Vec<Event> {
-    let Some(ban) = policy::forbidden(context.standing) else { return vec![] };
+/// Asks the gate about a message that waits. Somebody who does not opt out changes only what waits for them:
+/// whatever else is due is asked about when it goes.
+fn reconsider(message: &Message, context: &Context<'_>) -> Vec<Event> {
+    if let Some(ban) = policy::forbidden(context.recipient.standing) {
+        return withhold(message, ban);
+    }
+    let State::Held { hold, until } = message.state else { return vec![] };
+    if !hold.is_about_recipient() {
+        return vec![];
+    }
+    let verdict = judged(message, context);
+    if verdict == (Event::Held { hold, until }) { vec![] } else { vec![verdict] }
+}
+
+/// What is on the wire can't be recalled, and says so.
+fn withhold(message: &Message, ban: Ban) -> Vec<Event> {
     match message.state {
         State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
             TOO_LATE.parse().map(|reason| Event::Remarked { reason }).into_iter().collect()
@@ -130,9 +142,14 @@ const TOO_LATE: &str = "the recipient opted out; this attempt may be on its way 
 fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     match message.state {
         State::Due { .. } => {
-            let verdict = judged(message, context);
-            let goes = verdict == Event::BecameDue;
-            Ok(vec![if goes { Event::AttemptStarted { attempt: message.attempt.next() } } else { verdict }])
+            let case = case(message, context);
+            let verdict = verdict(&case);
+            if verdict != Event::BecameDue {
+                return Ok(vec![verdict]);
+            }
+            let bypassed = policy::bypasses(&case).then_some(Event::Bypassed { hold: Hold::QuietHours });
+            let (attempt, counted) = (message.attempt.next(), policy::counts(&case));
+            Ok(bypassed.into_iter().chain([Event::AttemptStarted { attempt, counted }]).collect())
         }
         State::Accepted
         | State::Held { .. }
@@ -275,7 +292,7 @@ fn reschedule(
         State::Held { hold: Hold::OutcomeUnknown, .. } => Err(committed),
         State::Accepted | State::Held { .. } | State::Due { .. } => {
             expiry_follows(message.expires_at, scheduled_for)?;
-            let verdict = judge(scheduled_for, message.expires_at, context);
+            let verdict = verdict(&Case { scheduled_for, ..case(message, context) });
             Ok(vec![Event::Rescheduled { scheduled_for }, verdict])
         }
         State::Submitting { .. }
@@ -295,7 +312,7 @@ fn reschedule(
 fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     let expired = message.expires_at.is_some_and(|at| at <= context.now);
     let nothing = Rejection::NothingToRetry { state: message.state.name() };
-    let forbidden = policy::forbidden(context.standing).map(|ban| Rejection::Forbidden { ban });
+    let forbidden = policy::forbidden(context.recipient.standing).map(|ban| Rejection::Forbidden { ban });
     match message.state {
         State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, .. } => {
             if let Some(forbidden) = forbidden {
@@ -306,7 +323,7 @@ fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<
                 Ok(vec![Event::BecameDue])
             }
         }
-        State::Held { hold: Hold::Scheduled | Hold::SendingDisabled, .. } => Err(nothing),
+        State::Held { .. } => Err(nothing),
         State::Due { .. } => Ok(vec![]),
         State::Undelivered | State::Failed | State::Canceled | State::Expired | State::Suppressed { .. } => {
             match (message.retried_as, forbidden) {

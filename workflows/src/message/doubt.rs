@@ -11,7 +11,7 @@ pub fn doubt(message: &Message, why: &str, now: Timestamp) -> Option<(Vec<Event>
         return None;
     }
     let attempt = message.attempt.next();
-    let started = Event::AttemptStarted { attempt };
+    let started = Event::AttemptStarted { attempt, counted: None };
     let is_due = message.state.name() == StateName::Due;
     let started = if is_due { vec![started] } else { vec![Event::BecameDue, started] };
     Some((started, Event::OutcomeLost { attempt, detail: why.into() }))
@@ -19,9 +19,16 @@ pub fn doubt(message: &Message, why: &str, now: Timestamp) -> Option<(Vec<Event>
 
 fn may_be_sent(message: &Message, now: Timestamp) -> bool {
     match message.state {
-        State::Held { hold: Hold::Scheduled, until } => until <= now,
+        State::Held {
+            hold: Hold::Scheduled | Hold::QuietHours | Hold::LegalHours | Hold::DailyLimit | Hold::RateLimit,
+            until,
+        } => until <= now,
         State::Held { hold: Hold::OutcomeUnknown, .. } => false,
-        State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::SendingDisabled, .. }
+        State::Held {
+            hold:
+                Hold::Backoff | Hold::ProviderLane | Hold::SendingDisabled | Hold::ZoneUnknown | Hold::KindUnknown,
+            ..
+        }
         | State::Accepted
         | State::Due { .. } => true,
         State::Submitting { .. }

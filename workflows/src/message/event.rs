@@ -6,6 +6,7 @@ use crate::message::{Failure, Hold, ProviderStatus, Terms};
 use crate::policy::Ban;
 use crate::provider_error::FailureClass;
 use crate::timestamp::Timestamp;
+use crate::zone::LocalDay;
 
 /// One thing that happened to one message. When it happened stands in the record around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,13 @@ pub enum Event {
     AttemptStarted {
         /// Which attempt.
         attempt: Attempt,
+        /// The local day on which it counts against the recipient's limits; `None` when nothing counts it.
+        counted: Option<LocalDay>,
+    },
+    /// It goes although a rule about the recipient's hours would have held it.
+    Bypassed {
+        /// What it would have been held for.
+        hold: Hold,
     },
     /// The provider took the attempt.
     Submitted {
@@ -182,6 +190,7 @@ impl Event {
             Self::Held { .. } => "held",
             Self::BecameDue => "became_due",
             Self::AttemptStarted { .. } => "attempt_started",
+            Self::Bypassed { .. } => "bypassed",
             Self::Submitted { .. } => "submitted",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::OutcomeLost { .. } => "outcome_lost",

@@ -41,7 +41,7 @@ pub use next::{Next, next, timer};
 pub use provider_status::{PROVIDER_STATUSES, ProviderStatus, UnknownProviderStatus};
 pub use public_status::{PUBLIC_STATUSES, PublicStatus};
 pub use request::{
-    Metadata, MetadataError, OnUnknown, OnUnknownError, PRIORITIES, Priority, PriorityError, Request, Terms,
-    Text, UserId, UserIdError,
+    Metadata, MetadataError, OnUnknown, OnUnknownError, PRIORITIES, Priority, PriorityError, Request,
+    TemplateVersion, Terms, Text, UserId, UserIdError,
 };
 pub use state::{HOLDS, Hold, Message, STATES, State, StateName};

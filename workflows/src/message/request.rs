@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::body::{Body, Encoding};
-use crate::id::{MessageId, PersonNumber};
+use crate::id::{MessageId, PersonNumber, UserNumber};
+use crate::kind::KindName;
 use crate::phone_number::PhoneNumber;
 use crate::timestamp::Timestamp;
 
@@ -31,6 +32,19 @@ pub struct Request {
     pub metadata: Option<Metadata>,
     /// The finalized message that this one tries again.
     pub retry_of: Option<MessageId>,
+    /// What it is about.
+    pub kind: Option<KindName>,
+    /// The version of a template that rendered the body.
+    pub template: Option<TemplateVersion>,
+}
+
+/// One version of one template, by its number inside the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateVersion {
+    /// The template.
+    pub number: u64,
+    /// Which version of it, from 1.
+    pub version: u32,
 }
 
 /// What of a request is no secret: all that decisions need. Journaled, and kept after an erasure.
@@ -54,6 +68,12 @@ pub struct Terms {
     pub encoding: Encoding,
     /// Billed parts, as judged on acceptance.
     pub segments: u16,
+    /// The user whose message it is, inside the store.
+    pub user: Option<UserNumber>,
+    /// What it is about.
+    pub kind: Option<KindName>,
+    /// The version of a template that rendered the body.
+    pub template: Option<TemplateVersion>,
 }
 
 /// What of a request identifies a person or is written to them. Sealed at rest, and gone once the
@@ -84,6 +104,8 @@ impl Request {
             user_id: text.user_id,
             metadata: text.metadata,
             retry_of: terms.retry_of,
+            kind: terms.kind.clone(),
+            template: terms.template,
         }
     }
 
@@ -97,8 +119,8 @@ impl Request {
         }
     }
 
-    /// What of it is no secret, for the recipient known as `person`.
-    pub fn terms(&self, person: PersonNumber) -> Terms {
+    /// What of it is no secret, for the recipient known as `person` and the user known as `user`.
+    pub fn terms(&self, person: PersonNumber, user: Option<UserNumber>) -> Terms {
         Terms {
             id: self.id,
             person,
@@ -109,6 +131,9 @@ impl Request {
             retry_of: self.retry_of,
             encoding: self.body.encoding(),
             segments: self.body.segment_count(),
+            user,
+            kind: self.kind.clone(),
+            template: self.template,
         }
     }
 }

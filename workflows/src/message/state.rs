@@ -1,6 +1,7 @@
 //! Where a message is in its life.
 
-use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
+use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid, UserNumber};
+use crate::kind::KindName;
 use crate::message::{Failure, OnUnknown, Priority, ProviderStatus};
 use crate::policy::Ban;
 use crate::timestamp::Timestamp;
@@ -14,6 +15,10 @@ pub struct Message {
     pub priority: Priority,
     /// Billed parts of the body.
     pub segments: u16,
+    /// The user whose message it is.
+    pub user: Option<UserNumber>,
+    /// What it is about.
+    pub kind: Option<KindName>,
     /// What to do when an outcome can't be learned.
     pub on_unknown: OnUnknown,
     /// When the wish became durable.
@@ -121,26 +126,55 @@ pub enum Hold {
     SendingDisabled,
     /// A person: it is not known whether the newest attempt was taken, and no search found it.
     OutcomeUnknown,
+    /// The end of the recipient's quiet hours.
+    QuietHours,
+    /// The hours that the law leaves.
+    LegalHours,
+    /// The recipient's next local day.
+    DailyLimit,
+    /// Fewer texts to the recipient in the last minute or hour.
+    RateLimit,
+    /// Somebody who says where the recipient is: without that, nobody knows what hour it is there.
+    ZoneUnknown,
+    /// Somebody who says what its kind is.
+    KindUnknown,
 }
 
 /// Every hold with the word for it.
-pub const HOLDS: [(Hold, &str); 5] = [
+pub const HOLDS: [(Hold, &str); 11] = [
     (Hold::Scheduled, "scheduled"),
     (Hold::Backoff, "backoff"),
     (Hold::ProviderLane, "provider_lane"),
     (Hold::SendingDisabled, "sending_disabled"),
     (Hold::OutcomeUnknown, "outcome_unknown"),
+    (Hold::QuietHours, "quiet_hours_user"),
+    (Hold::LegalHours, "quiet_hours_legal"),
+    (Hold::DailyLimit, "daily_limit_user"),
+    (Hold::RateLimit, "rate_limit_recipient"),
+    (Hold::ZoneUnknown, "quiet_hours_unknown_tz"),
+    (Hold::KindUnknown, "kind_unknown"),
 ];
 
 impl Hold {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
+        HOLDS.into_iter().find(|(hold, _)| *hold == self).map_or("", |(_, word)| word)
+    }
+
+    /// Whether it depends on the recipient, who may change it.
+    pub fn is_about_recipient(self) -> bool {
         match self {
-            Self::Scheduled => "scheduled",
-            Self::Backoff => "backoff",
-            Self::ProviderLane => "provider_lane",
-            Self::SendingDisabled => "sending_disabled",
-            Self::OutcomeUnknown => "outcome_unknown",
+            Self::QuietHours
+            | Self::LegalHours
+            | Self::DailyLimit
+            | Self::RateLimit
+            | Self::ZoneUnknown
+            | Self::KindUnknown => true,
+            Self::Scheduled
+            | Self::Backoff
+            | Self::ProviderLane
+            | Self::SendingDisabled
+            | Self::OutcomeUnknown => false,
         }
     }
 }

@@ -140,6 +140,12 @@ impl PhoneNumber {
         self.0
     }
 
+    /// The country or territory that it belongs to; `None` when it belongs to none, such as a satellite's.
+    pub fn region(self) -> Option<Region> {
+        let number = PHONE_NUMBER_UTIL.parse(self.to_string().as_str(), None).ok()?;
+        PHONE_NUMBER_UTIL.get_region_for_number(&number).map(Region::of)
+    }
+
     /// The number with everything but its first two and last two digits hidden: `+45******78`.
     pub fn masked(self) -> String {
         mask_text(&self.to_string())

@@ -15,6 +15,11 @@ pub struct Region(rlibphonenumber::Region);
 pub struct RegionError(String);
 
 impl Region {
+    /// The region that the numbering-plan library names.
+    pub(super) const fn of(plan: rlibphonenumber::Region) -> Self {
+        Self(plan)
+    }
+
     /// The same region in the words of the numbering-plan library.
     pub(super) const fn plan(self) -> rlibphonenumber::Region {
         self.0

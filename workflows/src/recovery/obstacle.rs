@@ -2,6 +2,7 @@
 
 use crate::id::MessageId;
 use crate::message::{self, Command, Context, Message, Rejection};
+use crate::policy::{self, Ban, Case, Ruling};
 use crate::provider_error::FailureClass;
 use crate::recovery::Reason;
 use crate::timestamp::Timestamp;
@@ -72,6 +73,14 @@ pub fn obstacle(
     }
     if expires_at.or(message.expires_at).is_some_and(|at| at <= context.now) {
         return Some(Obstacle::TooLate);
+    }
+    // As it would be judged today: what only waits for an hour, or for another day, is no obstacle.
+    let (now, rules) = (context.now, context.rules);
+    let case = Case::of(message, context.recipient, rules, now);
+    match policy::judge(&Case { scheduled_for: None, expires_at: None, ..case }) {
+        Ruling::Suppress(Ban::DailyLimit { limit }) if limit > 0 => {}
+        Ruling::Suppress(_) => return Some(Obstacle::Forbidden),
+        Ruling::Send | Ruling::Hold { .. } | Ruling::Expire => {}
     }
     if named { None } else { only_by_name(reason.class(message)) }
 }

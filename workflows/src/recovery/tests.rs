@@ -8,6 +8,7 @@ use crate::message::{
     Cause, Context, Event, Failure, Message, OnUnknown, Priority, ProviderStatus, Request, Via,
 };
 use crate::phone_number::PhoneNumber;
+use crate::policy::Recipient;
 use crate::provider_error::FailureClass;
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
@@ -26,14 +27,16 @@ fn message(cause: Cause) -> Message {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     };
-    let terms = Box::new(request.terms(PersonNumber::new(1)));
+    let terms = Box::new(request.terms(PersonNumber::new(1), None));
     let mut message = Message::begin(&Event::Accepted { terms }, NOW).unwrap();
     let failure = Failure::classified(cause, "told so").0;
     let sid = "SM00000000000000000000000000000001".parse().unwrap();
     for event in [
         Event::BecameDue,
-        Event::AttemptStarted { attempt: message.attempt.next() },
+        Event::AttemptStarted { attempt: message.attempt.next(), counted: None },
         Event::Submitted {
             attempt: message.attempt.next(),
             sid,
@@ -48,7 +51,8 @@ fn message(cause: Cause) -> Message {
 }
 
 fn in_the_way(message: &Message, named: bool, standing: Standing) -> Option<Obstacle> {
-    let context = Context { now: NOW, rules: &Rules::default(), standing, jitter: 0 };
+    let known = Recipient::standing(standing);
+    let context = Context { now: NOW, rules: &Rules::default(), recipient: &known, jitter: 0 };
     obstacle(message, Reason::of(message).unwrap(), named, None, &context)
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub(super) switched_off: Vec<(Timestamp, Timestamp)>,
     /// What forbade it in the end, if anything did.
     pub(super) ban: Option<Ban>,
+    /// Whether the gate held or dropped it for something about its recipient other than an opt-out.
+    pub(super) recipient_mattered: bool,
     /// When a timer was due that had not fired: the process was away, or late. From, and until.
     pub(super) asleep: Vec<(Timestamp, Timestamp)>,
     /// By attempt, also the one that was never started.
@@ -86,6 +88,7 @@ impl Facts {
                 asked: Vec::new(),
                 switched_off: Vec::new(),
                 ban: None,
+                recipient_mattered: false,
                 asleep: Vec::new(),
                 tries: BTreeMap::new(),
                 outcome: course.outcome(),
@@ -172,9 +175,7 @@ impl Reading<'_> {
         if let Some(command) = self.asked_for(before, event, at) {
             self.facts.asked.push((at, command));
         }
-        if let Event::Suppressed { ban } = event {
-            self.facts.ban = Some(*ban);
-        }
+        self.note_recipient(event);
         if let Event::AttemptStarted { .. } = event {
             self.started_at = at;
         }
@@ -187,6 +188,16 @@ impl Reading<'_> {
         }
         self.rescheduled = matches!(event, Event::Rescheduled { .. });
         self.asked = matches!(event, Event::Polled { .. });
+    }
+
+    fn note_recipient(&mut self, event: &Event) {
+        if let Event::Suppressed { ban } = event {
+            self.facts.ban = Some(*ban);
+            self.facts.recipient_mattered |= !matches!(ban, Ban::OptedOut { .. });
+        }
+        if let Event::Held { hold, .. } = event {
+            self.facts.recipient_mattered |= hold.is_about_recipient();
+        }
     }
 
     /// A due message that goes on got its slot, or lost the claim to it.
@@ -214,6 +225,7 @@ impl Reading<'_> {
             | Event::GivenUp
             | Event::RetriedAs { .. }
             | Event::Remarked { .. }
+            | Event::Bypassed { .. }
             | Event::Contradicted { .. } => return,
         };
         self.facts.tries.entry(before.attempt.next()).or_default().waits.push(wait);
@@ -248,7 +260,7 @@ impl Reading<'_> {
     fn asked_for(&self, before: &Message, event: &Event, at: Timestamp) -> Option<Command> {
         match event {
             Event::Canceled => Some(Command::Cancel),
-            Event::Suppressed { .. } => Some(Command::Withhold),
+            Event::Suppressed { .. } => Some(Command::Reconsider),
             Event::Rescheduled { scheduled_for } => {
                 Some(Command::Reschedule { scheduled_for: *scheduled_for })
             }
@@ -288,6 +300,7 @@ impl Reading<'_> {
             | Event::GivenUp
             | Event::RetriedAs { .. }
             | Event::Remarked { .. }
+            | Event::Bypassed { .. }
             | Event::Contradicted { .. } => None,
         }
     }
@@ -325,6 +338,7 @@ impl Reading<'_> {
             | Event::GivenUp
             | Event::RetriedAs { .. }
             | Event::Remarked { .. }
+            | Event::Bypassed { .. }
             | Event::Contradicted { .. } => None,
         }
     }

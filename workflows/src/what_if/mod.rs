@@ -86,6 +86,9 @@ pub enum Why {
         /// Which.
         attempt: Attempt,
     },
+    /// The gate held or dropped it for something about its recipient, whose wishes then nobody knows.
+    #[error("it was held or dropped for something about its recipient, which is not recorded with it")]
+    RecipientMattered,
     /// The wish would not have been accepted, so nobody knows what its sender would have done.
     #[error("it would not have been accepted: {rejection}")]
     NotAccepted {

@@ -3,13 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::message::{Command, Context, Event, Hold, Message, Next, State, StateName, accept, decide, next};
+use crate::kind::Kinds;
+use crate::message::{
+    Command, Context, Event, Hold, Message, Next, State, StateName, Terms, accept, decide, next,
+};
+use crate::policy::{Limits, Recipient};
 use crate::rules::{Rules, Sending};
 use crate::timestamp::Timestamp;
 use crate::what_if::course::Course;
 use crate::what_if::facts::{Answer, Facts, Wait};
 use crate::what_if::pace::Pace;
 use crate::what_if::{Change, Redecided, Why};
+use crate::zone::LegalHours;
 
 /// The other rules, once with sending on and once with it off.
 #[derive(Debug)]
@@ -21,7 +26,14 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn of(change: &Change) -> Self {
-        let with = |sending| Rules { sending, ..change.rules.clone() };
+        // What is about recipients is not re-decided: it is not recorded with the message.
+        let limits = Limits { legal_hours: LegalHours::Off, ..Limits::default() };
+        let with = |sending| Rules {
+            sending,
+            limits: limits.clone(),
+            kinds: Kinds::default(),
+            ..change.rules.clone()
+        };
         Self { on: with(Sending::Enabled), off: with(Sending::Disabled), expires_after: change.expires_after }
     }
 }
@@ -187,15 +199,15 @@ impl<'a> Rerun<'a> {
     fn carry_out(&mut self, command: &Command, jitter: u32) -> bool {
         let Ok(course) = &mut self.course else { return false };
         let rules = if self.facts.switched_on(self.now) { &self.books.on } else { &self.books.off };
-        let standing = self.facts.standing(self.now);
-        let context = Context { now: self.now, rules, standing, jitter };
+        let recipient = Recipient::standing(self.facts.standing(self.now));
+        let context = Context { now: self.now, rules, recipient: &recipient, jitter };
         let events = decide(&course.message, command, &context).unwrap_or_default();
         for event in &events {
             if let Err(illegal) = course.follow(event, self.now) {
                 self.course = Err((Why::Illegal { illegal }, self.now));
                 return true;
             }
-            if let Event::AttemptStarted { attempt } = event {
+            if let Event::AttemptStarted { attempt, .. } = event {
                 self.dues = 0;
                 self.answers = self.facts.answers_to(*attempt, self.now);
                 if attempt.get() > self.facts.outcome.attempts {
@@ -243,12 +255,16 @@ impl<'a> Rerun<'a> {
 /// The message as accepted under other rules.
 fn accepted(facts: &Facts, books: &Books) -> Result<Course, Why> {
     let at = facts.accepted_at;
-    let mut terms = facts.terms.clone();
+    if facts.recipient_mattered {
+        return Err(Why::RecipientMattered);
+    }
+    let mut terms = Terms { kind: None, ..facts.terms.clone() };
     if let Some(deadline) = books.expires_after {
         terms.expires_at = Some(terms.scheduled_for.unwrap_or(at).max(at).plus(deadline));
     }
     let rules = if facts.switched_on(at) { &books.on } else { &books.off };
-    let events = accept(terms, &Context { now: at, rules, standing: facts.standing(at), jitter: 0 })
+    let recipient = Recipient::standing(facts.standing(at));
+    let events = accept(terms, &Context { now: at, rules, recipient: &recipient, jitter: 0 })
         .map_err(|rejection| Why::NotAccepted { rejection })?;
     Course::of(&events, at).map_err(|illegal| Why::Illegal { illegal })
 }

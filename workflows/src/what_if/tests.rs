@@ -6,13 +6,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::body::Body;
-use crate::consent::Standing;
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{
     Cause, Command, Context, Event, Message, Next, OnUnknown, Outcome as Answered, Priority, ProviderStatus,
     Report, Request, State, StateName, Via, accept, decide, next,
 };
 use crate::phone_number::PhoneNumber;
+use crate::policy::STRANGER;
 use crate::rules::{Redeliver, RetryRules, Rules, Sending};
 use crate::timestamp::Timestamp;
 use crate::what_if::{Change, Comparison, Outcome, Redecided, Why, redecide};
@@ -31,13 +31,13 @@ struct Told {
 impl Told {
     fn accept(rules: Rules, request: &Request) -> Self {
         let mut told = Self { rules, now: BEGIN, jitter: 0, message: None, life: Vec::new() };
-        let events = accept(request.terms(PersonNumber::new(1)), &told.context()).unwrap();
+        let events = accept(request.terms(PersonNumber::new(1), None), &told.context()).unwrap();
         told.fold(events);
         told
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, standing: Standing::Unknown, jitter: self.jitter }
+        Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter: self.jitter }
     }
 
     fn fold(&mut self, events: Vec<Event>) {
@@ -87,6 +87,8 @@ fn request() -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 

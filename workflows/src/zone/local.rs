@@ -1,4 +1,4 @@
-//! What the wall shows: a time of day, and a day.
+//! What the wall shows: a time of day, a day, and both.
 
 use std::fmt;
 use std::str::FromStr;
@@ -124,6 +124,49 @@ impl fmt::Display for LocalDay {
 }
 
 impl fmt::Debug for LocalDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A day and a time as the wall shows them, in milliseconds since 1970-01-01T00:00 on the wall. Which instant
+/// that is, a zone tells.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wall(i64);
+
+impl Wall {
+    /// The wall that shows `ms` milliseconds after 1970-01-01T00:00.
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00 on the wall.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The beginning of its minute.
+    #[must_use]
+    pub(crate) fn minute_begun(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(MINUTE_MS)))
+    }
+
+    /// A millisecond earlier.
+    #[must_use]
+    pub(crate) fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minute = self.0.rem_euclid(DAY_MS).div_euclid(MINUTE_MS);
+        let time = LocalTime(u16::try_from(minute).unwrap_or(0));
+        write!(f, "{}T{time}", LocalDay::of(self.0))
+    }
+}
+
+impl fmt::Debug for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }

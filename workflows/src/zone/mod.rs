@@ -22,7 +22,7 @@ use crate::timestamp::Timestamp;
 
 pub use hours::Hours;
 pub use legal_hours::{LEGAL_HOURS, LegalHours, LegalHoursError};
-pub use local::{LocalDay, LocalTime, LocalTimeError};
+pub use local::{LocalDay, LocalTime, LocalTimeError, Wall};
 
 /// Milliseconds in a minute.
 const MINUTE_MS: i64 = 60_000;
@@ -72,6 +72,20 @@ impl Zone {
     pub fn next_day(self, now: Timestamp) -> Timestamp {
         let midnight = self.wall_ms(now).div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS);
         self.first(now, |wall| midnight.saturating_sub(wall).max(0))
+    }
+
+    /// What the wall shows.
+    pub fn wall(self, at: Timestamp) -> Wall {
+        Wall::from_millis(self.wall_ms(at))
+    }
+
+    /// The first instant at which the wall shows this or something later: the end of the gap when the clock
+    /// skips it, its first time when it comes twice.
+    pub fn instant(self, wall: Wall) -> Timestamp {
+        let wall = wall.as_millis();
+        // No wall is more than 14 hours ahead of UTC.
+        let before = Timestamp::from_millis(wall).minus(Duration::from_hours(15));
+        self.first(before, |seen| wall.saturating_sub(seen).max(0))
     }
 
     /// What the wall shows, as milliseconds since 1970-01-01T00:00 on the wall.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{Attempt, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
     Command, Context, Event, Hold, Message, OnUnknown, Outcome, ProviderStatus, Rejection, Report, State,
     StateName, Via, accept, decide,
 };
+use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 
@@ -19,8 +19,7 @@ use crate::samples::{
 /// Carries out `command` and returns what happened.
 fn ask(message: &mut Message, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
     let rules = Rules::default();
-    let events =
-        decide(message, command, &Context { now, rules: &rules, standing: Standing::Unknown, jitter: 0 })?;
+    let events = decide(message, command, &Context { now, rules: &rules, recipient: &STRANGER, jitter: 0 })?;
     for event in &events {
         message.apply(event, now).unwrap();
     }
@@ -49,8 +48,8 @@ fn due(on_unknown: OnUnknown) -> Message {
     let mut request = wish();
     request.on_unknown = on_unknown;
     let events = accept(
-        request.terms(PersonNumber::new(1)),
-        &Context { now: T, rules: &rules, standing: Standing::Unknown, jitter: 0 },
+        request.terms(PersonNumber::new(1), None),
+        &Context { now: T, rules: &rules, recipient: &STRANGER, jitter: 0 },
     )
     .unwrap();
     let mut message = Message::begin(&events[0], T).unwrap();

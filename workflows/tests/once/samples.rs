@@ -61,6 +61,8 @@ pub(crate) fn wish() -> Request {
         user_id: None,
         metadata: None,
         retry_of: None,
+        kind: None,
+        template: None,
     }
 }
 
@@ -93,6 +95,8 @@ fn never_tried(state: State) -> Message {
         person: PersonNumber::new(1),
         priority: Priority::Normal,
         segments: 1,
+        user: None,
+        kind: None,
         on_unknown: OnUnknown::Hold,
         accepted_at: T,
         scheduled_for: None,

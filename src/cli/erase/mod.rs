@@ -1,12 +1,14 @@
-//! `dunlin erase`: makes a person's number and texts unreadable for good.
+//! `dunlin erase`: makes a person's number and texts unreadable for good, and a user's id.
+
+mod users;
 
 use clap::Args;
 use dunlin_storage::{By, Content, Event, Filter, JournalSeq, ReadError, Record, Store};
 use dunlin_workflows::actor::{ActorName, Reason};
-use dunlin_workflows::consent::Standing;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message::{self, Command, Context, Message, UserId, decide, timer};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::source::Source;
 use serde_json::json;
 
@@ -14,6 +16,7 @@ use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::offline::Offline;
 use crate::cli::output::{Form, Output};
 use crate::clock::{Clock as _, SystemClock};
+use users::Order;
 
 /// Messages that are looked at together.
 const PAGE: usize = 500;
@@ -30,7 +33,7 @@ pub(super) struct Erase {
     /// The person with this phone number
     #[arg(long, value_name = "NUMBER", conflicts_with = "user", required_unless_present = "user")]
     phone: Option<String>,
-    /// Every person to whom a text was sent for this user of yours
+    /// This user of yours, their number, and every person to whom a text was sent for them
     #[arg(long, value_name = "ID")]
     user: Option<UserId>,
     /// Who asks for it; goes on record
@@ -47,9 +50,14 @@ impl Erase {
         let store = offline.open()?;
         let persons = self.persons(&store, &offline)?;
         let mut withdrawn = 0_usize;
+        let order = Order { by: &self.by, reason: self.reason.as_ref(), at: SystemClock::start().wall() };
         for person in &persons {
+            users::part(&store, *person, &order)?;
             withdrawn =
                 withdrawn.saturating_add(erase(&store, *person, &self.by, self.reason.as_ref(), &offline)?);
+        }
+        if let Some(user) = &self.user {
+            users::erase(&store, user, &order)?;
         }
         store.close().map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
         offline.compact()?;
@@ -72,10 +80,15 @@ impl Erase {
                     .map_err(|error| Failure::new(Exit::Usage, format!("--phone: {error}")))?;
                 store.reader()?.person_of(to)?.into_iter().collect()
             }
-            (None, Some(user)) => persons_of(store, user)?,
+            (None, Some(user)) => {
+                let mut persons = persons_of(store, user)?;
+                persons.extend(users::number_of(store, user)?.filter(|own| !persons.contains(own)));
+                persons
+            }
             (None, None) => Vec::new(),
         };
-        if persons.is_empty() {
+        let user = self.user.as_ref().map(|user| users::is_known(store, user)).transpose()?;
+        if persons.is_empty() && user != Some(true) {
             return Err(Failure::new(Exit::NotFound, "nobody like that is in the store, or not any more"));
         }
         Ok(persons)
@@ -113,7 +126,7 @@ fn erase(
 ) -> Result<usize, Failure> {
     let open = open_messages(store, person)?;
     let now = SystemClock::start().wall();
-    let context = Context { now, rules: &offline.rules, standing: Standing::Unknown, jitter: 0 };
+    let context = Context { now, rules: &offline.rules, recipient: &STRANGER, jitter: 0 };
     let mut decided = Vec::new();
     for (number, message) in &open {
         let events = decide(message, &Command::Cancel, &context).map_err(|_committed| {

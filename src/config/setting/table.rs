@@ -1,131 +1,7 @@
-//! Every setting there is: its names, its default, its unit and what it means.
+//! The rows: names, default, form and meaning of every setting.
 
-use self::Fallback::{Depends, Text, Unset};
-
-/// Which setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Name {
-    /// The provider's account.
-    AccountSid,
-    /// The account's primary token.
-    AuthToken,
-    /// The account's second token, while tokens are being rotated.
-    AuthTokenSecondary,
-    /// A key to call the provider with instead of the token.
-    ApiKeySid,
-    /// That key's secret.
-    ApiKeySecret,
-    /// The pool of senders.
-    MessagingServiceSid,
-    /// The one sender.
-    From,
-    /// Where the provider reports to, as the provider writes it.
-    StatusCallbackUrl,
-    /// Where the provider is.
-    ApiBaseUrl,
-    /// Whether anything is sent at all.
-    SendingEnabled,
-    /// Where the store is.
-    Data,
-    /// The keys that seal numbers and texts.
-    Keys,
-    /// The service manager's credentials.
-    Credentials,
-    /// Where the head of the journal is noted.
-    HeadsFile,
-    /// Where backups go.
-    Backups,
-    /// Where the daemon listens.
-    Listen,
-    /// Where the world reaches the daemon.
-    PublicUrl,
-    /// What callers of the API must show.
-    ApiToken,
-    /// What the command line calls whoever uses it.
-    Actor,
-    /// Where the command line finds the daemon.
-    Url,
-    /// The country of numbers written without one.
-    DefaultRegion,
-    /// When a lost outcome is searched for.
-    UnknownLookups,
-    /// How long a lost outcome waits for a person.
-    UnknownHold,
-    /// When the provider is asked about a silent message.
-    PollAfter,
-    /// First delay between attempts.
-    RetryBase,
-    /// Longest delay between attempts.
-    RetryCap,
-    /// Most attempts.
-    RetryAttempts,
-    /// Whether to send again what the carrier failed to deliver.
-    Redeliver,
-    /// The sender's rate.
-    SenderRate,
-    /// Most requests on the wire.
-    ProviderConcurrency,
-    /// Longest time to reach the provider.
-    ProviderConnectTimeout,
-    /// Longest time for the provider's answer.
-    ProviderTimeout,
-    /// Most bytes in front of the writer.
-    QueueBytes,
-    /// How far ahead timers are in memory.
-    TimerHorizon,
-    /// How long idempotency keys are kept.
-    IdempotencyRetention,
-    /// How long callbacks without a message are kept.
-    OrphanRetention,
-    /// When records move to archives.
-    ArchiveAfter,
-    /// The store's cache.
-    CacheBytes,
-    /// How much of the disk stays free.
-    DiskFreeMin,
-    /// How long a stop waits for requests on the wire.
-    Drain,
-    /// What is logged.
-    Log,
-}
-
-/// Whether a value may be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secrecy {
-    /// Shown as it is.
-    Plain,
-    /// Shown masked; can also be read from the file that its name with `_FILE` points at.
-    Secret,
-}
-
-/// What holds when nothing is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// There is none.
-    Unset,
-    /// This text, read like any other value.
-    Text(&'static str),
-    /// It depends on other settings; this says how.
-    Depends(&'static str),
-}
-
-/// One row of [`SETTINGS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// Which setting.
-    pub name: Name,
-    /// The environment variables that set it. Where there are two they are twins: equal in
-    /// meaning, and refused when they differ.
-    pub variables: &'static [&'static str],
-    /// What holds when nothing is set.
-    pub default: Fallback,
-    /// Whether its value may be shown.
-    pub secrecy: Secrecy,
-    /// How a value is written.
-    pub form: &'static str,
-    /// What it means, in one sentence.
-    pub meaning: &'static str,
-}
+use super::Fallback::{self, Depends, Text, Unset};
+use super::{Name, Secrecy, Setting};
 
 /// A row with a plain value.
 const fn plain(
@@ -203,6 +79,67 @@ pub const SETTINGS: &[Setting] = &[
         "where the provider's API is; elsewhere only for tests",
     ),
     plain(
+        Name::VerifyServiceSid,
+        &["TWILIO_VERIFY_SERVICE_SID", "PRIVATE_TWILIO_VERIFY_SERVICE_SID"],
+        Unset,
+        "VA and 32 hexadecimal digits",
+        "the provider's service that sends and checks codes; without it codes are our own texts",
+    ),
+    plain(
+        Name::VerifyApiBaseUrl,
+        &["TWILIO_VERIFY_API_BASE_URL", "PRIVATE_TWILIO_VERIFY_API_BASE_URL"],
+        Depends("https://verify.twilio.com, or TWILIO_API_BASE_URL when that is elsewhere"),
+        "https URL, or http on loopback",
+        "where that service's API is; elsewhere only for tests",
+    ),
+    plain(
+        Name::VerifyBrand,
+        &["DUNLIN_VERIFY_BRAND"],
+        Unset,
+        "1 to 32 visible characters",
+        "whose code it is, in our own texts with codes",
+    ),
+    plain(
+        Name::VerifySite,
+        &["DUNLIN_VERIFY_SITE"],
+        Unset,
+        "a host such as example.com",
+        "the web site that codes are for; telephones fill them in there and nowhere else",
+    ),
+    plain(
+        Name::VerifyNumberHour,
+        &["DUNLIN_VERIFY_NUMBER_HOUR"],
+        Text("5"),
+        "1 to 100",
+        "most codes that are sent to one number in an hour",
+    ),
+    plain(
+        Name::VerifyNumberDay,
+        &["DUNLIN_VERIFY_NUMBER_DAY"],
+        Text("20"),
+        "1 to 100",
+        "most codes that are sent to one number in a day",
+    ),
+    plain(
+        Name::VerifyUserHour,
+        &["DUNLIN_VERIFY_USER_HOUR"],
+        Text("5"),
+        "1 to 100",
+        "most codes that are sent for one user in an hour",
+    ),
+    plain(
+        Name::VerifyAddressHour,
+        &["DUNLIN_VERIFY_ADDRESS_HOUR"],
+        Text("10"),
+        "1 to 100",
+        "most codes that are asked for from one IP address in an hour, when the caller tells it",
+    ),
+    secret(
+        Name::AuthHookSecrets,
+        &["DUNLIN_AUTH_HOOK_SECRETS"],
+        "what signs the Send SMS hook of Supabase Auth, v1,whsec_...; several with | while one is replaced",
+    ),
+    plain(
         Name::SendingEnabled,
         &["SMS_SENDING_ENABLED", "PRIVATE_SMS_SENDING_ENABLED"],
         Text("true"),
@@ -271,6 +208,76 @@ pub const SETTINGS: &[Setting] = &[
         Unset,
         "two letters, such as US",
         "the country of numbers written without +; without it such numbers are refused",
+    ),
+    plain(
+        Name::DefaultTimeZone,
+        &["DUNLIN_DEFAULT_TIME_ZONE"],
+        Unset,
+        "IANA name, such as America/New_York",
+        "where people are of whom nobody said it; without it, what needs a zone is held until one is known",
+    ),
+    plain(
+        Name::QuietHours,
+        &["DUNLIN_QUIET_HOURS"],
+        Text("off"),
+        "HH:MM-HH:MM, or off",
+        "local hours without texts for whoever has no preferences of their own",
+    ),
+    plain(
+        Name::LegalHours,
+        &["DUNLIN_LEGAL_HOURS"],
+        Text("tcpa"),
+        "tcpa (8:00 to 21:00), strict (9:00 to 20:00) or off",
+        "local hours that are left for kinds which are not essential",
+    ),
+    plain(
+        Name::DailyLimit,
+        &["DUNLIN_DAILY_LIMIT"],
+        Text("10"),
+        "0 to 1000, or off",
+        "most texts in a local day to a user who named no limit",
+    ),
+    plain(
+        Name::OverDailyLimit,
+        &["DUNLIN_OVER_DAILY_LIMIT"],
+        Text("hold"),
+        "hold or drop",
+        "whether a text over the daily limit waits for the next local day or is not sent",
+    ),
+    plain(
+        Name::RatePerMinute,
+        &["SMS_RATE_LIMIT_PER_MINUTE", "PRIVATE_SMS_RATE_LIMIT_PER_MINUTE"],
+        Text("off"),
+        "1 to 256, or off",
+        "most texts to one person in any minute; later ones are held",
+    ),
+    plain(
+        Name::RatePerHour,
+        &["SMS_RATE_LIMIT_PER_HOUR", "PRIVATE_SMS_RATE_LIMIT_PER_HOUR"],
+        Text("off"),
+        "1 to 256, or off",
+        "most texts to one person in any hour; later ones are held",
+    ),
+    plain(
+        Name::Countries,
+        &["DUNLIN_COUNTRIES"],
+        Text("all"),
+        "two-letter codes between commas, or all",
+        "countries that texts may go to",
+    ),
+    plain(
+        Name::VerifiedNumbers,
+        &["DUNLIN_VERIFIED_NUMBERS"],
+        Depends("required when live, not required in the sandbox"),
+        "required or not_required",
+        "whether only numbers are texted that their user has proven, but for kinds that are exempt",
+    ),
+    plain(
+        Name::KindsFile,
+        &["DUNLIN_KINDS"],
+        Unset,
+        "file of JSON",
+        "kinds of messages beside the built-in ones, or in their place",
     ),
     plain(
         Name::UnknownLookups,
@@ -407,43 +414,3 @@ pub const SETTINGS: &[Setting] = &[
         "what is logged to the standard error output",
     ),
 ];
-
-impl Setting {
-    /// The row of `name`.
-    pub fn of(name: Name) -> Option<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.name == name)
-    }
-
-    /// The name to use in sentences: the first variable.
-    pub fn variable(&self) -> &'static str {
-        self.variables.first().copied().unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_name_has_one_row_and_no_variable_is_shared() {
-        let names: BTreeSet<Name> = SETTINGS.iter().map(|setting| setting.name).collect();
-        assert_eq!(names.len(), SETTINGS.len());
-        let variables: Vec<&str> = SETTINGS.iter().flat_map(|setting| setting.variables).copied().collect();
-        let distinct: BTreeSet<&str> = variables.iter().copied().collect();
-        assert_eq!(distinct.len(), variables.len());
-        assert!(variables.iter().all(|variable| !variable.ends_with("_FILE")));
-    }
-
-    #[test]
-    fn both_families_of_provider_variables_are_complete() {
-        let of_the_provider = |setting: &&Setting| {
-            !setting.variable().starts_with("DUNLIN_") && setting.name != Name::Credentials
-        };
-        for setting in SETTINGS.iter().filter(of_the_provider) {
-            let [first, twin] = setting.variables else { panic!("{:?} has no twin", setting.name) };
-            assert_eq!(format!("PRIVATE_{first}"), *twin);
-        }
-    }
-}

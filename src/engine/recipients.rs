@@ -1,0 +1,49 @@
+//! Recipients within a turn: what the gate must know of whom a text goes to.
+
+use dunlin_storage::{By, InstanceKind, Users};
+use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::message::{Command, Message};
+use dunlin_workflows::policy::{Recipient, Usage};
+use dunlin_workflows::user::User;
+
+use crate::engine::turn::{Turn, TurnError};
+
+/// Most older messages that are looked through at once when something about their recipient changes. Whatever is
+/// older still meets the gate when its time comes: this only tells sooner.
+const RECONSIDERED_AT_ONCE: usize = 1000;
+
+impl Turn<'_, '_> {
+    /// What is known of a person, and of the user to whom a message to them belongs, as it stands in this turn.
+    pub(super) fn recipient(
+        &mut self,
+        person: PersonNumber,
+        user: Option<UserNumber>,
+    ) -> Result<Recipient, TurnError> {
+        let standing = self.batch.consent(person)?.standing;
+        let owner = self.batch.claimant(InstanceKind::User, person.get())?.map(UserNumber::new);
+        let user = match user.or(owner) {
+            Some(user) => self.batch.instance::<Users>(user.get())?,
+            None => None,
+        };
+        let limits = &self.rules.limits;
+        let preferences = user.and_then(|user| user.preferences);
+        let counts = preferences.is_some() || limits.per_minute.is_some() || limits.per_hour.is_some();
+        let usage = if counts { self.batch.usage(person)? } else { Usage::default() };
+        let region = if limits.countries.is_empty() { None } else { self.batch.region_of(person)? };
+        let is_verified = user.as_ref().and_then(User::verified) == Some(person);
+        Ok(Recipient { standing, preferences, is_verified, usage, region })
+    }
+
+    /// What is known of whom a message goes to.
+    pub(super) fn recipient_of(&mut self, message: &Message) -> Result<Recipient, TurnError> {
+        self.recipient(message.person, message.user)
+    }
+
+    /// Asks the gate again about what waits for somebody.
+    pub(super) fn reconsider(&mut self, person: PersonNumber, by: By) -> Result<(), TurnError> {
+        for number in self.batch.newest_to(person, RECONSIDERED_AT_ONCE)? {
+            self.obey(number, &Command::Reconsider, by, None)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! Recurrences within a turn: each tick and the message that it makes are recorded in one transaction, so no
+//! crash parts them.
+
+use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Told, Users};
+use dunlin_workflows::actor::{Origin, Reason};
+use dunlin_workflows::body::Body;
+use dunlin_workflows::id::UserNumber;
+use dunlin_workflows::message::{OnUnknown, Request, UserId};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::recurrence::{
+    self, Command, Context, Due, Event, Outcome, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId,
+    Rejection, Skip, Standing, Tick,
+};
+use dunlin_workflows::source::Source;
+use dunlin_workflows::zone::Zone;
+
+use crate::engine::turn::{Turn, TurnError};
+
+/// What somebody asks about a recurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecurrenceAsk {
+    /// Let there be one; a repeat of the same is answered with what there is.
+    Create {
+        /// Its public name.
+        id: RecurrenceId,
+        /// Who gets it.
+        to: Addressee,
+        /// When it comes.
+        plan: Box<Plan>,
+        /// What it says.
+        body: Body,
+    },
+    /// Something about one that there is.
+    Tell {
+        /// Its public name.
+        id: RecurrenceId,
+        /// What.
+        command: Command,
+        /// What it says since, when that changes.
+        body: Option<Body>,
+    },
+}
+
+/// Who gets a recurrence, as the world names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressee {
+    /// By user id.
+    User(UserId),
+    /// By phone number.
+    Number(PhoneNumber),
+}
+
+impl Turn<'_, '_> {
+    /// Carries out what somebody asks about a recurrence; gives what is known of it then.
+    pub(super) fn asked_of_recurrence(
+        &mut self,
+        ask: &RecurrenceAsk,
+        origin: &Origin,
+    ) -> Result<Recurrence, TurnError> {
+        let by = self.by(origin)?;
+        let reason = origin.reason.as_ref();
+        match ask {
+            RecurrenceAsk::Create { id, to, plan, body } => match self.recurrence_named(*id)? {
+                Some(number) => self.repeated(number, *id, to, plan, body),
+                None => self.create_recurrence(*id, to, plan, body, by, reason),
+            },
+            RecurrenceAsk::Tell { id, command, body } => {
+                let number = self.recurrence_named(*id)?.ok_or(Rejection::NotFound)?;
+                self.tell_recurrence(number, command, body.as_ref(), by, reason)
+            }
+        }
+    }
+
+    fn recurrence_named(&mut self, id: RecurrenceId) -> Result<Option<u64>, TurnError> {
+        Ok(self.batch.instance_named(InstanceKind::Recurrence, &id.to_string())?)
+    }
+
+    fn recurrence(&mut self, number: u64) -> Result<Option<Recurrence>, TurnError> {
+        Ok(self.batch.instance::<Recurrences>(number)?.flatten())
+    }
+
+    /// Whoever did not hear the answer asks again: there is one already, if it is the same.
+    fn repeated(
+        &mut self,
+        number: u64,
+        id: RecurrenceId,
+        to: &Addressee,
+        plan: &Plan,
+        body: &Body,
+    ) -> Result<Recurrence, TurnError> {
+        let known = self.recurrence(number)?.ok_or(Rejection::NotFound)?;
+        let same_recipient = match (to, known.recipient) {
+            (Addressee::User(id), Recipient::User { user, .. }) => self.batch.user(id)? == Some(user),
+            (Addressee::Number(to), Recipient::Person(person)) => self.batch.number_of(person)? == Some(*to),
+            (Addressee::User(_), Recipient::Person(_)) | (Addressee::Number(_), Recipient::User { .. }) => {
+                false
+            }
+        };
+        let is_there = known.standing != Standing::Deleted;
+        let same =
+            is_there && same_recipient && known.plan == *plan && self.says(&known)?.as_ref() == Some(body);
+        if same { Ok(known) } else { Err(Rejection::IdTaken { id }.into()) }
+    }
+
+    fn create_recurrence(
+        &mut self,
+        id: RecurrenceId,
+        to: &Addressee,
+        plan: &Plan,
+        body: &Body,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<Recurrence, TurnError> {
+        // Everything that can be refused is, before anything is recorded.
+        let known = match to {
+            Addressee::User(user) => self.batch.user(user)?,
+            Addressee::Number(_) => None,
+        };
+        let zone = known.map(|user| self.zone_of(user)).transpose()?.flatten();
+        let slot = known.map_or(Ok(0), |user| self.free_slot(user))?;
+        let context = Context { now: self.now, zone, position: 0, reason };
+        let create = |recipient| Command::Create { id, recipient, plan: plan.clone() };
+        let anybody = Recipient::User { user: UserNumber::new(0), slot };
+        recurrence::decide(None, &create(anybody), &context)?;
+        let recipient = match to {
+            Addressee::User(user) => Recipient::User { user: self.user(user, by)?, slot },
+            Addressee::Number(to) => Recipient::Person(self.person(*to, by)?),
+        };
+        let number = self.batch.next_instance(InstanceKind::Recurrence)?;
+        let made = self.tell_recurrence(number, &create(recipient), Some(body), by, reason)?;
+        self.batch.name_instance(InstanceKind::Recurrence, &id.to_string(), number)?;
+        Ok(made)
+    }
+
+    fn free_slot(&mut self, user: UserNumber) -> Result<u8, TurnError> {
+        for slot in 0..PER_USER_MAX {
+            if self.in_slot(user, slot)?.is_none() {
+                return Ok(slot);
+            }
+        }
+        Err(Rejection::TooMany.into())
+    }
+
+    fn in_slot(&mut self, user: UserNumber, slot: u8) -> Result<Option<u64>, TurnError> {
+        let Some(claim) = Recipient::slot(user, slot) else { return Ok(None) };
+        Ok(self.batch.claimant(InstanceKind::Recurrence, claim)?)
+    }
+
+    /// A user's zone changed: what recurs for them comes by the clock where they are now.
+    pub(super) fn user_moved(&mut self, user: UserNumber) -> Result<(), TurnError> {
+        for slot in 0..PER_USER_MAX {
+            if let Some(number) = self.in_slot(user, slot)? {
+                self.wake_recurrence(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn zone_of(&mut self, user: UserNumber) -> Result<Option<Zone>, TurnError> {
+        let known = self.batch.instance::<Users>(user.get())?;
+        Ok(known.and_then(|user| user.preferences).and_then(|preferences| preferences.zone))
+    }
+
+    /// A recurrence's timer fired, or its recipient moved: the tick that has come makes a message.
+    pub(super) fn wake_recurrence(&mut self, number: u64) -> Result<(), TurnError> {
+        let Some(known) = self.recurrence(number)? else { return Ok(()) };
+        let by = By::from(Source::Timer);
+        let zone = match known.recipient {
+            Recipient::User { user, .. } => self.zone_of(user)?,
+            Recipient::Person(_) => None,
+        };
+        let ticked = match recurrence::due(&known, zone, self.now) {
+            Due::Not => None,
+            Due::TooLate(wall) => Some((wall, Outcome::Skipped(Skip::Late))),
+            Due::Now(tick) => {
+                let Some(body) = self.says(&known)? else {
+                    self.tell_recurrence(number, &Command::Lose, None, by, None)?;
+                    return Ok(());
+                };
+                Some((tick.wall, self.text(&known, tick, body, by)?))
+            }
+        };
+        self.tell_recurrence(number, &Command::Wake { ticked }, None, by, None)?;
+        Ok(())
+    }
+
+    /// Makes the message of a tick, unless it is there.
+    fn text(&mut self, known: &Recurrence, tick: Tick, body: Body, by: By) -> Result<Outcome, TurnError> {
+        let id = known.id.message(tick.wall);
+        if self.batch.number_of_id(id)?.is_some() {
+            return Ok(Outcome::Texted(id));
+        }
+        let (person, user_id) = match known.recipient {
+            Recipient::Person(person) => (Some(person), None),
+            Recipient::User { user, .. } => {
+                let number = self.batch.instance::<Users>(user.get())?.and_then(|user| user.number);
+                (number.map(|number| number.person), self.batch.user_id(user)?)
+            }
+        };
+        let to = person.map(|person| self.batch.number_of(person)).transpose()?.flatten();
+        let Some(to) = to else { return Ok(Outcome::Skipped(Skip::NoNumber)) };
+        let request = Request {
+            id,
+            to,
+            body,
+            priority: known.plan.priority,
+            scheduled_for: None,
+            expires_at: Some(tick.at.plus(known.plan.grace.get())),
+            on_unknown: OnUnknown::default(),
+            user_id,
+            metadata: None,
+            retry_of: None,
+            kind: None,
+            template: None,
+        };
+        match self.accept(&request, by) {
+            Ok(_) => Ok(Outcome::Texted(id)),
+            Err(TurnError::Rejected(rejection)) => {
+                tracing::warn!(recurrence = %known.id, tick = %tick.wall, %rejection, "a tick became no message");
+                Ok(Outcome::Skipped(Skip::Refused))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What it says; `None` when nobody can read that any more.
+    fn says(&mut self, known: &Recurrence) -> Result<Option<Body>, TurnError> {
+        let secret = self.batch.secret_at(JournalSeq::new(known.text_at), known.recipient.into())?;
+        let text = secret.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| Body::parse(text).ok()))
+    }
+
+    /// Decides and records; gives what is known of it then.
+    fn tell_recurrence(
+        &mut self,
+        number: u64,
+        command: &Command,
+        body: Option<&Body>,
+        by: By,
+        reason: Option<&Reason>,
+    ) -> Result<Recurrence, TurnError> {
+        let mut known = self.recurrence(number)?;
+        let recipient = if let Command::Create { recipient, .. } = command {
+            Some(*recipient)
+        } else {
+            known.as_ref().map(|known| known.recipient)
+        };
+        let zone = match recipient {
+            Some(Recipient::User { user, .. }) => self.zone_of(user)?,
+            Some(Recipient::Person(_)) | None => None,
+        };
+        let position = self.batch.last_seq().next().get();
+        let context = Context { now: self.now, zone, position, reason };
+        for event in recurrence::decide(known.as_ref(), command, &context)? {
+            event.apply_to(&mut known, self.now);
+            let words = body.filter(|_| matches!(event, Event::Created { .. } | Event::Changed { .. }));
+            let secret = recipient
+                .zip(words)
+                .map(|(recipient, body)| (Holder::from(recipient), body.as_str().as_bytes()));
+            let told = Told::<Recurrences> { at: self.now, by, event: &event, after: &known, secret };
+            self.batch.record_instance(number, &told)?;
+        }
+        Ok(known.ok_or(Rejection::NotFound)?)
+    }
+}

@@ -1,0 +1,41 @@
+//! `POST /v1/preview`: what would become of a wish now, without anything being sent or kept.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State as Extract;
+use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::policy::{self, Case};
+use serde_json::{Value, json};
+
+use crate::http::accept::MESSAGE_MAX;
+use crate::http::problem::Problem;
+use crate::http::whole_body::JsonBody;
+use crate::http::wish::read;
+use crate::http::{App, decision, recipient};
+
+/// Judges a wish by the gate that would judge it.
+pub(super) async fn preview(
+    Extract(app): Extract<Arc<App>>,
+    JsonBody(body): JsonBody<MESSAGE_MAX>,
+) -> Result<Json<Value>, Problem> {
+    let request = read(&body, app.reading(), "")?;
+    let reader = app.reader()?;
+    let rules = &app.edge.rules;
+    let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), rules)?;
+    // Terms name the person by a number that nobody looks at here.
+    let terms = request.terms(PersonNumber::new(0), None);
+    let case = Case::wish(&terms, &known, rules, app.edge.clock.wall());
+    let ruling = policy::judge(&case);
+    Ok(Json(json!({
+        "action": ruling.action(),
+        "rule": ruling.rule(),
+        "until": decision::until(ruling),
+        "sentence": decision::sentence(ruling),
+        "evidence": decision::evidence(ruling, &case),
+        "lifted_by": ruling.lifted_by(),
+        "bypasses_quiet_hours": policy::bypasses(&case),
+        "segments": terms.segments,
+        "encoding": terms.encoding.to_string(),
+    })))
+}

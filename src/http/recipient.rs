@@ -1,0 +1,52 @@
+//! What the gate must know of whom a text goes to, from a snapshot.
+
+use dunlin_storage::{ReadError, Reader};
+use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::message::UserId;
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::Recipient;
+use dunlin_workflows::rules::Rules;
+use dunlin_workflows::user::User;
+
+/// What is known of a person, and of the user to whom a message to them belongs.
+pub(super) fn of_person(
+    reader: &Reader,
+    person: PersonNumber,
+    user: Option<UserNumber>,
+    rules: &Rules,
+) -> Result<Recipient, ReadError> {
+    let user = match user {
+        Some(user) => Some(user),
+        None => reader.owner_of(person)?,
+    };
+    let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
+    let region = if rules.limits.countries.is_empty() { None } else { reader.number_of(person)? };
+    Ok(Recipient {
+        standing: reader.consent(person)?.standing,
+        preferences: user.and_then(|user| user.preferences),
+        is_verified: user.as_ref().and_then(User::verified) == Some(person),
+        usage: reader.usage(person)?,
+        region: region.and_then(PhoneNumber::region),
+    })
+}
+
+/// What is known of whoever has this number, who may never have been met.
+pub(super) fn of_number(
+    reader: &Reader,
+    to: PhoneNumber,
+    user: Option<&UserId>,
+    rules: &Rules,
+) -> Result<Recipient, ReadError> {
+    let user = user.map(|user| reader.user_of(user)).transpose()?.flatten();
+    if let Some(person) = reader.person_of(to)? {
+        return of_person(reader, person, user, rules);
+    }
+    let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
+    Ok(Recipient {
+        standing: reader.consent_of(to)?.standing,
+        preferences: user.and_then(|user| user.preferences),
+        is_verified: false,
+        region: if rules.limits.countries.is_empty() { None } else { to.region() },
+        ..Recipient::default()
+    })
+}

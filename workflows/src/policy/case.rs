@@ -1,0 +1,92 @@
+//! What the gate looks at.
+
+use crate::id::Attempt;
+use crate::kind::{Kind, KindName};
+use crate::message::{Message, Priority, Terms};
+use crate::policy::Recipient;
+use crate::rules::Rules;
+use crate::timestamp::Timestamp;
+use crate::zone::{Hours, Zone};
+
+/// What the gate looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// What is known of the recipient.
+    pub recipient: &'a Recipient,
+    /// What the text is about; `None` when its wish did not say.
+    pub kind: Option<&'a KindName>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Not before this instant.
+    pub scheduled_for: Option<Timestamp>,
+    /// Not at or after this instant.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was counted: an attempt was made before.
+    pub is_counted: bool,
+}
+
+impl<'a> Case<'a> {
+    /// The case of a message that exists.
+    pub fn of(message: &'a Message, recipient: &'a Recipient, rules: &'a Rules, now: Timestamp) -> Self {
+        Self {
+            now,
+            rules,
+            recipient,
+            kind: message.kind.as_ref(),
+            priority: message.priority,
+            scheduled_for: message.scheduled_for,
+            expires_at: message.expires_at,
+            is_counted: message.attempt != Attempt::NONE,
+        }
+    }
+
+    /// The case of a wish.
+    pub fn wish(terms: &'a Terms, recipient: &'a Recipient, rules: &'a Rules, now: Timestamp) -> Self {
+        Self {
+            now,
+            rules,
+            recipient,
+            kind: terms.kind.as_ref(),
+            priority: terms.priority,
+            scheduled_for: terms.scheduled_for,
+            expires_at: terms.expires_at,
+            is_counted: false,
+        }
+    }
+
+    /// What holds for its kind; `None` when there is no such kind any more.
+    pub fn kind(&self) -> Option<&'a Kind> {
+        self.rules.kinds.get(self.kind)
+    }
+
+    /// Where the recipient is, as far as anybody said.
+    pub fn zone(&self) -> Option<Zone> {
+        self.recipient.preferences.and_then(|preferences| preferences.zone).or(self.rules.limits.zone)
+    }
+
+    /// The recipient's quiet hours, or the deployment's; `None` when there are none.
+    pub fn quiet_hours(&self) -> Option<Hours> {
+        let hours = match self.recipient.preferences {
+            Some(preferences) => preferences.quiet_hours,
+            None => self.rules.limits.quiet_hours,
+        };
+        hours.filter(|hours| hours.start != hours.end)
+    }
+
+    /// The hours in which the law forbids the text; `None` when it forbids none.
+    pub fn forbidden_hours(&self) -> Option<Hours> {
+        let essential = self.kind().is_some_and(|kind| kind.essential);
+        let hours = self.rules.limits.legal_hours.quiet();
+        (!essential && hours.start != hours.end).then_some(hours)
+    }
+
+    /// Most texts to the recipient in a local day; no limit when `None`.
+    pub fn daily_limit(&self) -> Option<u16> {
+        let preferences = self.recipient.preferences?;
+        preferences.daily_limit.or(self.rules.limits.daily)
+    }
+}

@@ -1,0 +1,62 @@
+//! The rules of a deployment about people: hours, limits, countries, proven numbers.
+
+use crate::phone_number::Region;
+use crate::zone::{Hours, LegalHours, Zone};
+
+/// What a deployment demands of every text to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Where people are of whom nobody said it; nothing that needs a zone goes to them when `None`.
+    pub zone: Option<Zone>,
+    /// Quiet hours of whoever said nothing about them.
+    pub quiet_hours: Option<Hours>,
+    /// Hours that the law leaves for texts that are not essential.
+    pub legal_hours: LegalHours,
+    /// Most texts in a local day for users who named no limit; no limit when `None`.
+    pub daily: Option<u16>,
+    /// What becomes of a text over the daily limit.
+    pub over_daily: OverDaily,
+    /// Most texts to one person in any minute, at most [`RECENT_MAX`](crate::policy::RECENT_MAX).
+    pub per_minute: Option<u16>,
+    /// Most texts to one person in any hour, at most [`RECENT_MAX`](crate::policy::RECENT_MAX).
+    pub per_hour: Option<u16>,
+    /// Where texts may go; anywhere when empty.
+    pub countries: Vec<Region>,
+    /// Whether only proven numbers are texted, but for kinds that are exempt.
+    pub verified: Verified,
+}
+
+/// What becomes of a text over the daily limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverDaily {
+    /// It waits for the next local day.
+    Hold,
+    /// It is not sent.
+    Drop,
+}
+
+/// Whether only proven numbers are texted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    /// Only those, but for kinds that are exempt.
+    Required,
+    /// Any.
+    NotRequired,
+}
+
+impl Default for Limits {
+    /// The hours of the law, and nothing else: what a deployment demands, it says.
+    fn default() -> Self {
+        Self {
+            zone: None,
+            quiet_hours: None,
+            legal_hours: LegalHours::Tcpa,
+            daily: Some(10),
+            over_daily: OverDaily::Hold,
+            per_minute: None,
+            per_hour: None,
+            countries: Vec::new(),
+            verified: Verified::NotRequired,
+        }
+    }
+}

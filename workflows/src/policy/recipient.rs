@@ -1,0 +1,37 @@
+//! What the gate knows of a recipient.
+
+use crate::consent::Standing;
+use crate::phone_number::Region;
+use crate::policy::Usage;
+use crate::user::Preferences;
+
+/// What the gate knows of a recipient, as durable or in the same transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recipient {
+    /// Whether they agree.
+    pub standing: Standing,
+    /// What the user prefers to whom the message or the number belongs; `None` when they said nothing.
+    pub preferences: Option<Preferences>,
+    /// Whether they have proven that the number is theirs.
+    pub is_verified: bool,
+    /// What was sent to them lately.
+    pub usage: Usage,
+    /// Where their number belongs; only looked up when the rules ask for it.
+    pub region: Option<Region>,
+}
+
+/// Somebody of whom nothing is known.
+pub static STRANGER: Recipient = Recipient {
+    standing: Standing::Unknown,
+    preferences: None,
+    is_verified: false,
+    usage: Usage::NONE,
+    region: None,
+};
+
+impl Recipient {
+    /// Somebody of whom nothing is known but whether they agree.
+    pub fn standing(standing: Standing) -> Self {
+        Self { standing, ..Self::default() }
+    }
+}

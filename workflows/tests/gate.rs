@@ -1,0 +1,286 @@
+//! What holds for every judgement of the gate, whoever the recipient is and whatever the hour.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails may panic"
+)]
+
+use std::time::Duration;
+
+use dunlin_workflows::consent::{How, Standing};
+use dunlin_workflows::kind::{BUILT_IN, Kind, KindName, Kinds};
+use dunlin_workflows::message::{Hold, Priority};
+use dunlin_workflows::policy::{
+    Ban, Case, Limits, OverDaily, Recipient, Ruling, Usage, Verified, bypasses, counts, judge,
+    passes_quiet_hours, valid_until,
+};
+use dunlin_workflows::rules::{Rules, Sending};
+use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::{Preferences, Toggle, Toggles};
+use dunlin_workflows::zone::{Hours, LegalHours, LocalTime, Zone};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const START_MS: i64 = 1_795_435_200_000;
+
+/// Everything that a case refers to.
+#[derive(Debug, Clone)]
+struct World {
+    now: Timestamp,
+    rules: Rules,
+    recipient: Recipient,
+    kind: Option<KindName>,
+    priority: Priority,
+    scheduled_for: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    is_counted: bool,
+}
+
+impl World {
+    fn case(&self) -> Case<'_> {
+        Case {
+            now: self.now,
+            rules: &self.rules,
+            recipient: &self.recipient,
+            kind: self.kind.as_ref(),
+            priority: self.priority,
+            scheduled_for: self.scheduled_for,
+            expires_at: self.expires_at,
+            is_counted: self.is_counted,
+        }
+    }
+}
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_millis(START_MS + minutes * 60_000)
+}
+
+fn zone() -> impl Strategy<Value = Option<Zone>> {
+    let names = ["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia"];
+    prop::option::weighted(0.8, select(names.to_vec()).prop_map(|name| name.parse().unwrap()))
+}
+
+fn hours() -> impl Strategy<Value = Hours> {
+    let time = || (0_u16..48).prop_map(|half| LocalTime::from_minute(half * 30).unwrap());
+    (time(), time()).prop_map(|(start, end)| Hours { start, end })
+}
+
+fn preferences() -> impl Strategy<Value = Preferences> {
+    (0_u16..64, prop::option::of(hours()), prop::option::of(0_u16..4), zone()).prop_map(
+        |(bits, quiet_hours, daily_limit, zone)| Preferences {
+            toggles: Toggles::from_bits(bits).unwrap(),
+            quiet_hours,
+            daily_limit,
+            zone,
+            ..Preferences::default()
+        },
+    )
+}
+
+fn recipient() -> impl Strategy<Value = Recipient> {
+    let standing = prop_oneof![
+        4 => Just(Standing::Unknown),
+        1 => Just(Standing::OptedOut { since: at(-9), how: How::Keyword }),
+        1 => Just(Standing::OptedIn { since: at(-9), how: How::Command }),
+    ];
+    let sent = prop::collection::vec(-2000_i64..0, 0..6);
+    (standing, prop::option::weighted(0.8, preferences()), any::<bool>(), sent, zone()).prop_map(
+        |(standing, preferences, is_verified, mut sent, elsewhere)| {
+            sent.sort_unstable();
+            let mut usage = Usage::default();
+            let zone =
+                preferences.and_then(|preferences| preferences.zone).or(elsewhere).unwrap_or(Zone::UTC);
+            for minutes in sent {
+                usage.count(zone.day(at(minutes)), at(minutes));
+            }
+            Recipient { standing, preferences, is_verified, usage, region: None }
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let legal = select(vec![LegalHours::Tcpa, LegalHours::Strict, LegalHours::Off]);
+    let over = select(vec![OverDaily::Hold, OverDaily::Drop]);
+    let verified = select(vec![Verified::Required, Verified::NotRequired]);
+    let rate = || prop::option::of(1_u16..4);
+    let daily = prop::option::of(0_u16..4);
+    (zone(), prop::option::of(hours()), legal, over, verified, daily, rate(), rate()).prop_map(
+        |(zone, quiet_hours, legal_hours, over_daily, verified, daily, per_minute, per_hour)| Limits {
+            zone,
+            quiet_hours,
+            legal_hours,
+            over_daily,
+            verified,
+            daily,
+            per_minute,
+            per_hour,
+            countries: Vec::new(),
+        },
+    )
+}
+
+/// The built-in kinds, and one that is not essential.
+fn kinds() -> Kinds {
+    let custom = Kinds::default().get(None).unwrap().clone();
+    let sale = Kind { essential: false, ..custom };
+    Kinds::with([("sale".parse().unwrap(), sale)].into())
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let names: Vec<&str> = BUILT_IN.iter().map(|row| row.name).chain(["sale", "gone"]).collect();
+    let kind = prop::option::weighted(0.8, select(names).prop_map(|name| name.parse().unwrap()));
+    let priority = select(vec![Priority::Urgent, Priority::Normal, Priority::Low]);
+    let minutes = || prop::option::weighted(0.3, (-600_i64..3000).prop_map(at));
+    let sending = prop::bool::weighted(0.9);
+    let asked = (kind, priority, minutes(), minutes(), prop::bool::weighted(0.2));
+    (0_i64..600_000, sending, limits(), recipient(), asked).prop_map(
+        |(now, sending, limits, recipient, asked)| {
+            let (kind, priority, scheduled_for, expires_at, is_counted) = asked;
+            let sending = if sending { Sending::Enabled } else { Sending::Disabled };
+            let rules = Rules { sending, limits, kinds: kinds(), ..Rules::default() };
+            let now = at(now % 1500);
+            World { now, rules, recipient, kind, priority, scheduled_for, expires_at, is_counted }
+        },
+    )
+}
+
+fn is_quiet(hours: Option<Hours>, zone: Option<Zone>, at: Timestamp) -> bool {
+    hours.zip(zone).is_some_and(|(hours, zone)| hours.quiet_until(at, zone).is_some())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn what_is_sent_breaks_no_rule(world in world()) {
+        let case = world.case();
+        if judge(&case) != Ruling::Send {
+            return Ok(());
+        }
+        let kind = case.kind().expect("a kind that is known");
+        let known = &world.recipient;
+        prop_assert!(!known.standing.is_out());
+        prop_assert!(world.scheduled_for.is_none_or(|at| at <= world.now));
+        prop_assert!(world.expires_at.is_none_or(|at| at > world.now));
+        prop_assert_eq!(world.rules.sending, Sending::Enabled);
+        prop_assert!(known.is_verified || !kind.needs_verified || world.rules.limits.verified == Verified::NotRequired);
+        if let (Some(toggle), Some(preferences)) = (kind.toggle, known.preferences) {
+            prop_assert!(preferences.toggles.has(toggle));
+        }
+        let quiet = is_quiet(case.quiet_hours(), case.zone(), world.now);
+        prop_assert!(!quiet || bypasses(&case));
+        prop_assert!(!is_quiet(case.forbidden_hours(), case.zone(), world.now));
+        let asks_for_a_zone = case.forbidden_hours().is_some()
+            || (case.quiet_hours().is_some() && world.priority != Priority::Urgent);
+        prop_assert!(!asks_for_a_zone || case.zone().is_some(), "an hour was guessed");
+        if let (Some(limit), Some(day)) = (case.daily_limit(), counts(&case)) {
+            prop_assert!(known.usage.on(day) < u32::from(limit));
+        }
+        if counts(&case).is_some() {
+            for (window, limit) in [(1, world.rules.limits.per_minute), (60, world.rules.limits.per_hour)] {
+                let since = world.now.minus(Duration::from_mins(window));
+                let sent = known.usage.recent().iter().filter(|at| **at > since).count();
+                prop_assert!(limit.is_none_or(|limit| sent < usize::from(limit)));
+            }
+        }
+        if let Some(until) = valid_until(&case) {
+            prop_assert!(until > world.now);
+            for part in 1..20 {
+                let then = world.now.plus(until.since(world.now) / 20 * part);
+                prop_assert!(passes_quiet_hours(&case) || !is_quiet(case.quiet_hours(), case.zone(), then), "it could go out in quiet hours");
+                prop_assert!(!is_quiet(case.forbidden_hours(), case.zone(), then));
+            }
+        }
+    }
+
+    #[test]
+    fn what_waits_is_looked_at_again_and_what_is_forbidden_says_why(world in world()) {
+        let case = world.case();
+        match judge(&case) {
+            Ruling::Hold { hold: Hold::SendingDisabled, until } => prop_assert_eq!(until, Timestamp::MAX),
+            Ruling::Hold { until, .. } => prop_assert!(until > world.now && until < Timestamp::MAX),
+            Ruling::Suppress(Ban::OptedOut { .. }) => prop_assert!(world.recipient.standing.is_out()),
+            Ruling::Suppress(Ban::NotVerified) => prop_assert!(!world.recipient.is_verified),
+            Ruling::Suppress(Ban::ToggledOff { toggle }) => {
+                prop_assert!(!world.recipient.preferences.unwrap().toggles.has(toggle));
+            }
+            Ruling::Suppress(Ban::DailyLimit { limit }) => prop_assert_eq!(Some(limit), case.daily_limit()),
+            Ruling::Suppress(Ban::Country) => prop_assert!(false, "no country was named"),
+            Ruling::Expire => prop_assert!(world.expires_at.unwrap() <= world.now),
+            Ruling::Send => {}
+        }
+    }
+
+    /// Being urgent passes quiet hours and nothing else.
+    #[test]
+    fn urgent_changes_nothing_but_quiet_hours(world in world()) {
+        let calm = World { priority: Priority::Normal, ..world.clone() };
+        let urgent = World { priority: Priority::Urgent, ..world };
+        match judge(&calm.case()) {
+            Ruling::Hold { hold: Hold::QuietHours | Hold::ZoneUnknown, .. } => {}
+            ruling => prop_assert_eq!(judge(&urgent.case()), ruling),
+        }
+        let wants = urgent.recipient.preferences.is_none_or(|known| known.toggles.has(Toggle::UrgentAlerts));
+        let kind = urgent.case().kind();
+        if bypasses(&urgent.case()) {
+            prop_assert!(kind.is_some_and(|kind| kind.may_bypass && (wants || !kind.counts)));
+        }
+    }
+
+    /// However often the gate is asked and whatever the clock does: never more than the limit on a local day.
+    #[test]
+    fn daily_limit_is_exact_under_a_clock_that_jumps(
+        limit in 0_u16..5,
+        zone in zone(),
+        jumps in prop::collection::vec(-300_i64..300, 1..120),
+    ) {
+        let zone = zone.unwrap_or(Zone::UTC);
+        let preferences = Preferences { daily_limit: Some(limit), zone: Some(zone), quiet_hours: None, ..Preferences::default() };
+        let rules = Rules::default();
+        let mut recipient = Recipient { preferences: Some(preferences), ..Recipient::default() };
+        let (mut minutes, mut sent) = (0, std::collections::BTreeMap::new());
+        for jump in jumps {
+            minutes = (minutes + jump).clamp(0, 2880);
+            let world = World {
+                now: at(minutes), rules: rules.clone(), recipient: recipient.clone(), kind: None,
+                priority: Priority::Urgent, scheduled_for: None, expires_at: None, is_counted: false,
+            };
+            if judge(&world.case()) == Ruling::Send {
+                let day = counts(&world.case()).unwrap();
+                recipient.usage.count(day, at(minutes));
+                *sent.entry(zone.day(at(minutes))).or_insert(0_u32) += 1;
+            }
+        }
+        prop_assert!(sent.values().all(|count| *count <= u32::from(limit)), "{:?}", sent);
+    }
+}
+
+#[test]
+fn text_that_was_attempted_before_is_not_held_by_what_it_counts_for() {
+    let mut usage = Usage::default();
+    usage.count(Zone::UTC.day(at(0)), at(0));
+    let preferences = Preferences {
+        daily_limit: Some(1),
+        zone: Some(Zone::UTC),
+        quiet_hours: None,
+        ..Preferences::default()
+    };
+    let recipient = Recipient { preferences: Some(preferences), usage, ..Recipient::default() };
+    let limits = Limits { per_minute: Some(1), ..Limits::default() };
+    let rules = Rules { limits, ..Rules::default() };
+    let world = |is_counted| World {
+        now: at(0),
+        rules: rules.clone(),
+        recipient: recipient.clone(),
+        kind: None,
+        priority: Priority::Normal,
+        scheduled_for: None,
+        expires_at: None,
+        is_counted,
+    };
+    assert_eq!(judge(&world(true).case()), Ruling::Send);
+    assert_eq!(counts(&world(true).case()), None, "it counts once");
+    assert!(matches!(judge(&world(false).case()), Ruling::Hold { hold: Hold::DailyLimit, .. }));
+}
