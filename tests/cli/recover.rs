@@ -38,7 +38,9 @@ fn daemon_killed_while_it_recovers_recovers_none_twice() {
         let daemon = stage.daemon();
         for n in 0..TEXTS {
             let to = format!("+15005552{n:03}");
-            let (code, _, talk) = daemon.ask(&["send", &to, &format!("text {n}")]);
+            // A request that was cut off before the carrier had it is looked up, and then sent again.
+            let send = ["send", &to, &format!("text {n}"), "--on-unknown", "resend"];
+            let (code, _, talk) = daemon.ask(&send);
             assert_eq!(code, 0, "{talk}");
         }
         until(|| count(&daemon) == TEXTS);

@@ -1,3 +1,5 @@
+//! What is chosen to be tried again, and what stands in the way.
+
 use std::time::Duration;
 
 use super::*;
