@@ -81,5 +81,6 @@ fn request(number: u64) -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }

@@ -69,6 +69,7 @@ fn request(n: u64) -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 

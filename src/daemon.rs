@@ -36,6 +36,7 @@ use crate::keys::KeysError;
 use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
+use crate::templates;
 use crate::timeline::written;
 use crate::trial_account::TrialAccount;
 use crate::twilio::{Credentials, Twilio, TwilioConfig, TwilioError, TwilioVerify};
@@ -143,6 +144,7 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
     let keeper =
         keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
     let mode = mode(&config);
+    begin_templates(keeper.duty()).await;
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
         room: Room::new(config.data.clone(), config.disk_free_min),
@@ -150,7 +152,7 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
         clock,
         ids,
         webhook: webhook(&account, public_url, callback_key),
-        api_token: config.api_token.clone(),
+        api_keys: config.api_keys.clone().with_token(config.api_token.as_ref()),
         default_region: config.default_region,
         rules: config.rules.clone(),
         hook_secrets: config.verification.hook_secrets.clone(),
@@ -191,6 +193,14 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
     note_head(&config, noting.as_ref(), "stop", head)?;
     tracing::info!(%head, "stopped");
     Ok(())
+}
+
+/// Puts the templates to start with into the store. What is missing is no reason not to send.
+async fn begin_templates(duty: &Duty) {
+    let Ok(on_duty) = duty.now() else { return };
+    if let Err(error) = templates::begin(&on_duty.engine, &on_duty.store).await {
+        tracing::warn!(%error, "some templates to start with are missing; the next start tries again");
+    }
 }
 
 /// Opens the store, creating its directory for this user alone.

@@ -260,6 +260,7 @@ mod tests {
             retry_of: None,
             kind: None,
             template: None,
+            may_bypass: false,
         };
         let on_duty = duty.now().map_err(|_away| AskError::Stopping)?;
         let wish = Wish { request, claim: None };

@@ -18,6 +18,7 @@ pub mod room;
 pub mod sandbox;
 pub mod shutdown;
 pub mod telemetry;
+pub mod templates;
 pub mod timeline;
 pub mod trial_account;
 pub mod twilio;

@@ -165,6 +165,7 @@ impl Tape<'_> {
             user: None,
             kind: None,
             template: None,
+            may_bypass: false,
         }
     }
 

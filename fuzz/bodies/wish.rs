@@ -3,15 +3,18 @@
 use dunlin::http::batch::rows;
 use dunlin::http::problem::Problem;
 use dunlin::http::wish::{Reading, read};
+use dunlin::http::wording::Shelf;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::{KindName, Kinds};
 use dunlin_workflows::message::{Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::template::{Template, TemplateKey};
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value};
 
 /// Fields that a wish may have.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 13] = [
     "id",
     "to",
     "body",
@@ -22,7 +25,24 @@ const FIELDS: [&str; 10] = [
     "on_unknown",
     "user_id",
     "metadata",
+    "template",
+    "vars",
+    "locale",
 ];
+
+/// Nobody wrote a template.
+#[derive(Debug)]
+struct Empty;
+
+impl Shelf for Empty {
+    fn template(&self, _key: &TemplateKey) -> Result<Option<(u64, Template)>, Problem> {
+        Ok(None)
+    }
+
+    fn zone(&self, _user: Option<&UserId>) -> Result<Option<Zone>, Problem> {
+        Ok(None)
+    }
+}
 
 /// The wall clock of whoever reads.
 const NOW: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -45,7 +65,8 @@ pub fn wish(input: &[u8]) {
 pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading<'_>, &str) -> Result<Request, Problem>) {
     let kinds = Kinds::default();
     let fresh = MessageId::from_bytes([7; 16]);
-    let reading = Reading { fresh, region: "US".parse().ok(), kinds: &kinds, now: NOW };
+    let region = "US".parse().ok();
+    let reading = Reading { fresh, region, kinds: &kinds, now: NOW, shelf: &Empty, may_mark_urgent: false };
     let request = match read(json, reading, "/messages/0") {
         Ok(request) => request,
         Err(problem) => return explained(&problem, "/messages/0"),

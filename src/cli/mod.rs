@@ -36,6 +36,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod show;
+mod templates;
 mod timeline;
 mod verify;
 
@@ -107,6 +108,9 @@ enum Command {
     /// Texts that come again and again
     #[command(subcommand)]
     Recurrences(recurrences::RecurrencesCommand),
+    /// Texts with variables
+    #[command(subcommand)]
+    Templates(templates::TemplatesCommand),
     /// What a user prefers, and which number is theirs
     #[command(subcommand)]
     Preferences(preferences::PreferencesCommand),
@@ -179,6 +183,7 @@ impl Command {
             Self::Explain(explain) => wait_for(explain.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
             Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
+            Self::Templates(templates) => wait_for(templates.run(output)),
             Self::Preferences(preferences) => wait_for(preferences.run(output)),
             Self::List(list) => wait_for(list.run(output)),
             Self::Audit(audit) => wait_for(audit.run(output)),

@@ -25,6 +25,7 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
 use crate::config::verification::Verification;
+use crate::http::api_key::ApiKeys;
 use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
@@ -47,6 +48,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// What callers of the API must show.
     pub api_token: Option<SecretString>,
+    /// Keys of the API, each with what it is for.
+    pub api_keys: ApiKeys,
     /// The country of numbers written without one.
     pub default_region: Option<Region>,
     /// Where texts go.
@@ -148,13 +151,7 @@ impl Config {
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
         });
-        let api_token = reader.values.text(Name::ApiToken).map(SecretString::from);
-        if listen.is_some_and(|listen| !listen.ip().is_loopback()) && api_token.is_none() {
-            reader.wrong(
-                Name::Listen,
-                "listening beyond loopback lets anyone send texts; set DUNLIN_API_TOKEN or listen on 127.0.0.1",
-            );
-        }
+        let (api_token, api_keys) = api_keys(reader, listen);
         if let (Some(Some(after)), Some(retention)) = (archive_after, idempotency_retention)
             && after < retention
         {
@@ -174,6 +171,7 @@ impl Config {
             listen: listen?,
             public_url,
             api_token,
+            api_keys,
             default_region,
             sender_rate: given_rate.unwrap_or(live.then_some(100)),
             destination,
@@ -193,6 +191,20 @@ impl Config {
             log: log?,
         })
     }
+}
+
+/// What callers show: a token for everything, and keys for less. Beyond this machine there must be one.
+fn api_keys(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> (Option<SecretString>, ApiKeys) {
+    let api_token = reader.values.text(Name::ApiToken).map(SecretString::from);
+    let api_keys = reader.read(Name::ApiKeys, str::parse::<ApiKeys>);
+    let open = api_token.is_none() && api_keys.as_ref().is_none_or(ApiKeys::is_empty);
+    if listen.is_some_and(|listen| !listen.ip().is_loopback()) && open {
+        reader.wrong(
+            Name::Listen,
+            "listening beyond loopback lets anyone send texts; set DUNLIN_API_TOKEN or DUNLIN_API_KEYS, or listen on 127.0.0.1",
+        );
+    }
+    (api_token, api_keys.unwrap_or_default())
 }
 
 /// Where the keys of the store in `data` may be.

@@ -9,6 +9,7 @@ use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
 use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
+use dunlin_workflows::template::Template;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
@@ -37,6 +38,7 @@ enum Ready {
     Relayed(oneshot::Sender<Result<Receipt, AskError>>, Result<Receipt, AskError>),
     Verified(oneshot::Sender<Result<Verified, AskError>>, Result<Verified, AskError>),
     Recurrence(oneshot::Sender<Result<Recurrence, AskError>>, Box<Result<Recurrence, AskError>>),
+    Template(oneshot::Sender<Result<Template, AskError>>, Box<Result<Template, AskError>>),
 }
 
 impl Answers {
@@ -98,6 +100,10 @@ impl Answers {
                 let known = turn.asked_of_recurrence(&ask, &origin);
                 self.ready.push(Ready::Recurrence(reply, Box::new(said(known)?)));
             }
+            Ask::Template { ask, origin, reply } => {
+                let known = turn.asked_of_template(&ask, &origin);
+                self.ready.push(Ready::Template(reply, Box::new(said(known)?)));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -136,6 +142,7 @@ impl Answers {
                 Ready::Relayed(reply, receipt) => reply.send(receipt).is_ok(),
                 Ready::Verified(reply, verified) => reply.send(verified).is_ok(),
                 Ready::Recurrence(reply, known) => reply.send(*known).is_ok(),
+                Ready::Template(reply, known) => reply.send(*known).is_ok(),
             };
             if !listened {
                 tracing::debug!("a caller left before its answer");
@@ -157,6 +164,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Wording) => Ok(Err(AskError::Wording)),
         Err(TurnError::SendingDisabled) => Ok(Err(AskError::SendingDisabled)),
         Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
+        Err(TurnError::Template(rejection)) => Ok(Err(AskError::Template(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),

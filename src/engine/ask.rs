@@ -10,12 +10,14 @@ use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Repor
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::recurrence::{self, Recurrence};
+use dunlin_workflows::template::{self, Template};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{self, User};
 use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
 pub use crate::engine::recurrences::{Addressee, RecurrenceAsk};
+pub use crate::engine::templates::{TemplateAsk, TemplateWish};
 pub use crate::engine::users::UserAsk;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
 
@@ -194,6 +196,15 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Recurrence, AskError>>,
     },
+    /// Asks about a template.
+    Template {
+        /// What.
+        ask: TemplateAsk,
+        /// On whose behalf.
+        origin: Origin,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Template, AskError>>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -288,6 +299,9 @@ pub enum AskError {
     /// The domain says no about a recurrence.
     #[error(transparent)]
     Recurrence(#[from] recurrence::Rejection),
+    /// The domain says no about a template.
+    #[error(transparent)]
+    Template(#[from] template::Rejection),
     /// There is no such message.
     #[error("there is no message with that id")]
     NotFound,

@@ -17,7 +17,7 @@ impl Turn<'_, '_> {
             match kind {
                 InstanceKind::Recurrence => self.wake_recurrence(number)?,
                 InstanceKind::Verification => self.wake_verification(number)?,
-                InstanceKind::User | InstanceKind::Allowance => {
+                InstanceKind::User | InstanceKind::Template | InstanceKind::Allowance => {
                     tracing::warn!(number, kind = kind.as_str(), "it has a timer, which nothing set");
                 }
             }

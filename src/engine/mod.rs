@@ -27,6 +27,7 @@ mod recipients;
 mod recurrences;
 mod scheduler;
 pub mod stepper;
+mod templates;
 pub mod timer_wheel;
 mod turn;
 mod users;
@@ -47,13 +48,14 @@ use dunlin_workflows::message::{Command, Report, State, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::template::Template;
 use dunlin_workflows::user::User;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engine::admission::Admission;
 use crate::engine::ask::{
-    Again, Ask, AskError, Claim, Receipt, RecurrenceAsk, Retried, Target, UserAsk, Whom, Wish,
+    Again, Ask, AskError, Claim, Receipt, RecurrenceAsk, Retried, Target, TemplateAsk, UserAsk, Whom, Wish,
 };
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
@@ -278,6 +280,15 @@ impl Engine {
     ) -> Result<Recurrence, AskError> {
         let origin = origin.into();
         self.ask(2048, |reply| Ask::Recurrence { ask, origin, reply }).await?
+    }
+
+    /// Asks about a template. Answered after it is durable, with what is known of it then.
+    ///
+    /// # Errors
+    /// [`AskError::Template`] when the domain says no, and as [`Engine::accept`].
+    pub async fn template(&self, ask: TemplateAsk, origin: impl Into<Origin>) -> Result<Template, AskError> {
+        let origin = origin.into();
+        self.ask(8192, |reply| Ask::Template { ask, origin, reply }).await?
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

@@ -212,6 +212,7 @@ impl Turn<'_, '_> {
             retry_of: None,
             kind: None,
             template: None,
+            may_bypass: false,
         };
         match self.accept(&request, by) {
             Ok(_) => Ok(Outcome::Texted(id)),

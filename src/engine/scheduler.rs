@@ -182,6 +182,7 @@ mod tests {
                         retry_of: None,
                         kind: None,
                         template: None,
+                        may_bypass: false,
                     };
                     let person = batch.person(request.to)?;
                     let events = message::accept(request.terms(person, None), &context).unwrap();

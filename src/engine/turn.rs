@@ -16,7 +16,7 @@ use dunlin_workflows::recurrence;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::{allowance, user, verification};
+use dunlin_workflows::{allowance, template, user, verification};
 
 use crate::engine::answer::Waiting;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
@@ -85,6 +85,8 @@ pub(super) enum TurnError {
     Wording,
     #[error(transparent)]
     Recurrence(#[from] recurrence::Rejection),
+    #[error(transparent)]
+    Template(#[from] template::Rejection),
     #[error(transparent)]
     Store(#[from] BatchError),
     #[error("there is no such message")]

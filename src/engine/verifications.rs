@@ -331,6 +331,7 @@ fn text(wish: &CodeWish, body: Body, expires_at: Timestamp) -> Request {
         user_id: wish.user.clone(),
         metadata: None,
         template: None,
+        may_bypass: false,
         retry_of: None,
     }
 }

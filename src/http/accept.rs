@@ -12,6 +12,7 @@ use dunlin_workflows::id::MessageId;
 use crate::engine::ask::{AskError, Wish};
 use crate::http::App;
 use crate::http::accepted_json::AcceptedJson;
+use crate::http::api_key::{Admitted, Scope};
 use crate::http::asker::Asker;
 use crate::http::paging;
 use crate::http::problem::Problem;
@@ -27,12 +28,13 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 pub(super) async fn one(
     Extract(app): Extract<Arc<App>>,
     Asker(asker): Asker,
+    admitted: Admitted,
     headers: HeaderMap,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
     app.room()?;
     let answering = app.in_flight.enter(&headers, "/v1/messages", &body)?;
-    let reading = app.reading();
+    let reading = app.reading(&admitted);
     let request = read(&body, reading, "")?;
     if request.id != reading.fresh && !archived(Arc::clone(&app), vec![request.id]).await?.is_empty() {
         return Err(exists(request.id));
@@ -80,12 +82,14 @@ pub(super) fn locate(headers: &mut HeaderMap, id: MessageId) {
 
 impl App {
     /// What wishes are read with.
-    pub(super) fn reading(&self) -> Reading<'_> {
+    pub(super) fn reading(&self, admitted: &Admitted) -> Reading<'_> {
         Reading {
             fresh: self.edge.ids.message_id(),
             region: self.edge.default_region,
             kinds: &self.edge.rules.kinds,
             now: self.edge.clock.wall(),
+            shelf: self,
+            may_mark_urgent: admitted.has(Scope::Urgent),
         }
     }
 }

@@ -9,6 +9,7 @@ use dunlin_workflows::actor::{ActorName, Origin, Reason};
 use dunlin_workflows::source::Source;
 
 use crate::http::App;
+use crate::http::api_key::Admitted;
 use crate::http::problem::{Code, Problem};
 
 /// The name that the holder of a key gives: a person, a service. Trusted as far as the key is.
@@ -24,6 +25,7 @@ impl FromRequestParts<Arc<App>> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let key = Admitted::from_request_parts(parts, app).await?;
         let header = |name: &HeaderName| {
             parts.headers.get(name).map(|value| {
                 value.to_str().map_err(|_not_ascii| {
@@ -36,8 +38,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         };
         let named = header(&ACTOR).transpose()?;
         let who = match named {
-            Some(name) => format!("{}/{name}", app.key_name),
-            None => app.key_name.clone(),
+            Some(name) => format!("{}/{name}", key.name()),
+            None => key.name().to_owned(),
         };
         let actor = who.parse::<ActorName>().map_err(|error| refuse(&ACTOR, &error))?;
         let reason = header(&REASON).transpose()?.map(str::parse::<Reason>).transpose();

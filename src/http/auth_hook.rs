@@ -140,6 +140,7 @@ fn refused(error: &AskError) -> Refusal {
         | AskError::Consent(_)
         | AskError::User(_)
         | AskError::Recurrence(_)
+        | AskError::Template(_)
         | AskError::Verification(_)
         | AskError::NotFound
         | AskError::IdTaken(_)

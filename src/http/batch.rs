@@ -13,6 +13,7 @@ use crate::engine::ask::Wish;
 use crate::http::App;
 use crate::http::accept::{archived, exists};
 use crate::http::accepted_json::AcceptedJson;
+use crate::http::api_key::Admitted;
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::problem::{Code, Problem};
@@ -67,6 +68,7 @@ enum Outcome {
 pub(super) async fn batch(
     Extract(app): Extract<Arc<App>>,
     Asker(asker): Asker,
+    admitted: Admitted,
     headers: HeaderMap,
     JsonBody(body): JsonBody<BATCH_MAX>,
 ) -> Result<Json<BatchAnswer>, Problem> {
@@ -78,7 +80,7 @@ pub(super) async fn batch(
     let mut data = Vec::with_capacity(rows.len());
     let mut given = Vec::new();
     for (index, row) in rows.into_iter().map(|row| row.get().as_bytes()).enumerate() {
-        let reading = app.reading();
+        let reading = app.reading(&admitted);
         match read(row, reading, &format!("/messages/{index}")) {
             Ok(request) => {
                 given.extend(Some(request.id).filter(|id| *id != reading.fresh));

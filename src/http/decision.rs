@@ -66,6 +66,7 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
             ];
             let may = case.kind().is_some_and(|kind| kind.may_bypass);
             fields.push(("kind_may_bypass".to_owned(), json!(may)));
+            fields.push(("template_or_key_may_bypass".to_owned(), json!(case.may_bypass)));
             fields
         }
         Hold::LegalHours => {

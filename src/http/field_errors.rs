@@ -30,6 +30,18 @@ impl<'a> FieldErrors<'a> {
         }
     }
 
+    /// One more, of what stands deeper: the names that lead there.
+    pub(super) fn add_at(&mut self, path: &[&str], code: &'static str, detail: String) {
+        let tokens = path.iter().map(|name| {
+            let shown: String = name.chars().take(SHOWN_MAX).collect();
+            format!("/{}", pointer_token(&shown))
+        });
+        let pointer = format!("{}{}", self.prefix, tokens.collect::<String>());
+        if self.found.iter().all(|error| error.pointer != pointer) {
+            self.found.push(FieldError { pointer, code, detail });
+        }
+    }
+
     /// Every field of `object` that is not one of `known`.
     pub(super) fn unknown(&mut self, object: &Map<String, Value>, known: &[&str]) {
         for name in object.keys().filter(|name| !known.contains(&name.as_str())) {

@@ -13,7 +13,7 @@ use crate::http::problem::{Code, Problem};
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 
-/// Whose keys they are: there is one API token, so one owner.
+/// Whose keys they are: those of a deployment, whichever of its API keys is shown.
 const OWNER: &[u8] = b"operator";
 
 /// Keys whose first request is being answered.

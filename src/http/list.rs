@@ -60,7 +60,7 @@ impl Wanted {
             looked_at = looked_at.saturating_add(page.messages.len());
             for (number, row) in &page.messages {
                 if let Some((terms, content)) = self.content_if_fits(reader, *number, row)? {
-                    data.push(MessageJson::new(&terms, &content, &row.message));
+                    data.push(MessageJson::new(reader, &terms, &content, &row.message)?);
                 }
             }
             filter.before = page.next;

@@ -1,14 +1,14 @@
 //! A message as callers see it. One shape for the API, the command line and exports.
 
-use dunlin_storage::Content;
+use dunlin_storage::{Content, ReadError, Reader, Templates};
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::VERIFICATION;
-use dunlin_workflows::message::{Failure, Message, State, Terms, Text};
+use dunlin_workflows::message::{Failure, Message, State, TemplateVersion, Terms, Text};
 use dunlin_workflows::provider_error;
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::http::instant;
 use crate::timeline::event_fields;
@@ -31,6 +31,9 @@ pub struct MessageJson {
     /// What it is about, when its wish said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
+    /// The template that rendered it: its key and version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<Value>,
     priority: &'static str,
     segments: u16,
     encoding: String,
@@ -68,9 +71,17 @@ pub struct ErrorJson {
 
 impl MessageJson {
     /// A message as callers see it.
-    pub fn new(terms: &Terms, content: &Content, message: &Message) -> Self {
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn new(
+        reader: &Reader,
+        terms: &Terms,
+        content: &Content,
+        message: &Message,
+    ) -> Result<Self, ReadError> {
         let text = if let Content::Open(text) = content { Some(text) } else { None };
-        Self {
+        Ok(Self {
             id: terms.id.to_string(),
             status: message.public_status().as_str(),
             state: message.state.name().as_str(),
@@ -79,6 +90,7 @@ impl MessageJson {
             to: text.map(|text| text.to.to_string()),
             body: text.map(|text| shown(terms, text)),
             kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
+            template: terms.template.map(|it| template(reader, it)).transpose()?,
             priority: terms.priority.as_str(),
             segments: message.segments,
             encoding: terms.encoding.to_string(),
@@ -97,7 +109,7 @@ impl MessageJson {
             accepted_at: instant::format(message.accepted_at),
             updated_at: instant::format(message.changed_at),
             archived: false,
-        }
+        })
     }
 
     /// The same, of a message in an archive.
@@ -105,6 +117,11 @@ impl MessageJson {
     pub fn archived(self) -> Self {
         Self { archived: true, ..self }
     }
+}
+
+fn template(reader: &Reader, used: TemplateVersion) -> Result<Value, ReadError> {
+    let known = reader.instance::<Templates>(used.number)?.flatten();
+    Ok(json!({"key": known.as_ref().map(|known| known.key.as_str()), "version": used.version}))
 }
 
 /// The text as callers see it: that of a code is its recipient's alone.

@@ -33,7 +33,7 @@ pub(super) async fn show(
     let located = name.find(&reader)?;
     let (row, _life) = reader.whole(located)?;
     let (terms, content) = reader.content_at(row.accepted_seq)?;
-    let told = MessageJson::new(&terms, &content, &row.message);
+    let told = MessageJson::new(&reader, &terms, &content, &row.message)?;
     Ok(Json(if located.is_archived { told.archived() } else { told }))
 }
 
@@ -127,7 +127,7 @@ async fn carry_out(
 fn message(reader: &Reader, number: MessageNumber) -> Result<MessageJson, Problem> {
     let row = reader.message(number)?.ok_or_else(not_found)?;
     let (terms, content) = reader.content(number)?.ok_or_else(not_found)?;
-    Ok(MessageJson::new(&terms, &content, &row.message))
+    Ok(MessageJson::new(reader, &terms, &content, &row.message)?)
 }
 
 /// What it means when the one field of a small body is missing.

@@ -6,14 +6,15 @@
 mod accept;
 mod accepted_json;
 mod answer;
+pub mod api_key;
 mod asker;
 mod audit;
 mod auth_hook;
 mod backups;
 pub mod batch;
-mod bearer;
 mod consent;
 mod decision;
+mod etag;
 mod explain;
 mod failures;
 mod field_errors;
@@ -36,10 +37,13 @@ mod recurrences;
 mod serve;
 pub mod standard_webhook;
 mod survey;
+mod template_json;
+mod templates;
 mod verification;
 mod webhook;
 mod whole_body;
 pub mod wish;
+pub mod wording;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -49,7 +53,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use dunlin_storage::Reader;
 use dunlin_workflows::phone_number::Region;
 use dunlin_workflows::rules::Rules;
@@ -63,7 +67,7 @@ use crate::clock::Clock;
 use crate::engine::ROOM_AFTER;
 use crate::engine::duty::{Away, Duty, OnDuty};
 use crate::http::answer::{finish, within};
-use crate::http::bearer::Bearer;
+use crate::http::api_key::ApiKeys;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
 use crate::http::standard_webhook::WebhookSecrets;
@@ -122,8 +126,8 @@ pub struct Edge {
     pub ids: Arc<dyn IdSource>,
     /// What webhooks are checked with.
     pub webhook: WebhookConfig,
-    /// Whoever shows it may use `/v1`; everybody on this machine may when there is none.
-    pub api_token: Option<SecretString>,
+    /// Whoever shows one may use what it is for; everybody on this machine may when there is none.
+    pub api_keys: ApiKeys,
     /// Where numbers without a country code belong.
     pub default_region: Option<Region>,
     /// What decisions depend on, to tell what comes next.
@@ -141,8 +145,6 @@ pub(crate) struct App {
     verifier: Verifier,
     in_flight: InFlight,
     pace: Pace,
-    /// What callers are called who give no name: the key that they show.
-    key_name: String,
 }
 
 impl App {
@@ -194,10 +196,8 @@ impl From<Away> for Problem {
 /// Every route.
 pub fn router(edge: Arc<Edge>) -> Router {
     let verifier = Verifier::new(&edge.webhook.auth_tokens);
-    let bearer = edge.api_token.as_ref().map(Bearer::new);
-    let key_name = bearer.as_ref().map_or_else(|| "local".to_owned(), Bearer::name);
-    let app =
-        Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default(), key_name });
+    let keys = edge.api_keys.clone();
+    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default() });
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
@@ -222,6 +222,12 @@ pub fn router(edge: Arc<Edge>) -> Router {
         )
         .route("/v1/recurrences/{id}/pause", post(recurrences::pause))
         .route("/v1/recurrences/{id}/resume", post(recurrences::resume))
+        .route("/v1/templates", get(templates::list))
+        .route("/v1/templates/{key}", get(templates::show).put(templates::put))
+        .route("/v1/templates/{key}/versions", get(templates::versions))
+        .route("/v1/templates/{key}/draft", delete(templates::discard))
+        .route("/v1/templates/{key}/preview", post(templates::preview))
+        .route("/v1/templates/{key}/{what}", post(templates::tell))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/verifications", post(verification::start))
         .route("/v1/verifications/{id}", get(verification::show))
@@ -229,8 +235,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/api/sms/verify", post(verification::seed_start))
         .route("/api/sms/verify/confirm", post(verification::seed_confirm))
         .route(backups::PATH, post(backups::take).get(backups::list));
-    if let Some(bearer) = bearer {
-        api = api.route_layer(from_fn_with_state(bearer, bearer::guard));
+    if !keys.is_empty() {
+        api = api.route_layer(from_fn_with_state(keys, api_key::guard));
     }
     api.route("/api/webhooks/twilio/status", post(webhook::status))
         .route("/api/webhooks/twilio/inbound", post(inbound::inbound))

@@ -20,7 +20,7 @@ use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::problem::{Code, Problem};
 use crate::http::whole_body::JsonBody;
-use crate::http::{App, instant, paging};
+use crate::http::{App, etag, instant, paging};
 use crate::timeline::instance_fields::of_preferences;
 
 /// Most texts in a local day that a user may allow, and most minutes of lead.
@@ -177,18 +177,6 @@ fn tagged(body: Json<Value>, version: u64) -> Response {
     response
 }
 
-/// The version in `If-Match`; `*` is any.
-fn seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(tag) = headers.get(IF_MATCH) else { return Ok(None) };
-    let refuse = || Problem::new(Code::BadRequest, "If-Match holds one version in quotes, as ETag gave it");
-    let tag = tag.to_str().map_err(|_not_ascii| refuse())?.trim();
-    if tag == "*" {
-        return Ok(None);
-    }
-    let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(refuse)?;
-    version.parse().map(Some).map_err(|_no_number| refuse())
-}
-
 /// What a body changes.
 fn changes(app: &App, object: &Map<String, Value>, headers: &HeaderMap) -> Result<UserAsk, Problem> {
     let mut wrong = FieldErrors::under("");
@@ -222,7 +210,7 @@ fn changes(app: &App, object: &Map<String, Value>, headers: &HeaderMap) -> Resul
     let region = app.edge.default_region;
     let number = clearable(object, "phone_number", &mut wrong, |text| PhoneNumber::parse(text, region));
     wrong.none()?;
-    Ok(UserAsk::Change { changes: Box::new(changes), number, seen: seen(headers)? })
+    Ok(UserAsk::Change { changes: Box::new(changes), number, seen: etag::seen(headers, &IF_MATCH)? })
 }
 
 fn switch(object: &Map<String, Value>, name: &str, wrong: &mut FieldErrors<'_>) -> Option<bool> {

@@ -9,6 +9,7 @@ use dunlin_workflows::policy::{self, Case};
 use serde_json::{Value, json};
 
 use crate::http::accept::MESSAGE_MAX;
+use crate::http::api_key::Admitted;
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::wish::read;
@@ -17,9 +18,10 @@ use crate::http::{App, decision, recipient};
 /// Judges a wish by the gate that would judge it.
 pub(super) async fn preview(
     Extract(app): Extract<Arc<App>>,
+    admitted: Admitted,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Json<Value>, Problem> {
-    let request = read(&body, app.reading(), "")?;
+    let request = read(&body, app.reading(&admitted), "")?;
     let reader = app.reader()?;
     let rules = &app.edge.rules;
     let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), rules)?;

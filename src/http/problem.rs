@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::message::Rejection;
 use dunlin_workflows::verification::{self, Refusal};
-use dunlin_workflows::{consent, recurrence, user};
+use dunlin_workflows::{consent, recurrence, template, user};
 use serde::Serialize;
 
 use crate::engine::ask::AskError;
@@ -19,11 +19,13 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::InvalidCursor, "invalid_cursor", 400, "The cursor is not one of ours"),
     (Code::InvalidFilter, "invalid_filter", 400, "A filter can't be read"),
     (Code::Unauthorized, "unauthorized", 401, "A valid API token is required"),
+    (Code::InsufficientScope, "insufficient_scope", 403, "The API key is not for this"),
     (Code::SignatureInvalid, "signature_invalid", 403, "The webhook's signature does not fit"),
     (Code::AccountMismatch, "account_mismatch", 403, "The webhook is about another account"),
     (Code::MessageNotFound, "message_not_found", 404, "There is no such message"),
     (Code::ReviewNotFound, "review_not_found", 404, "No such text waits to be read"),
     (Code::RecurrenceNotFound, "recurrence_not_found", 404, "There is no such recurrence"),
+    (Code::TemplateNotFound, "template_not_found", 404, "There is no such template"),
     (Code::UserNotFound, "user_not_found", 404, "Nothing is known of this user"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
@@ -40,6 +42,8 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::RecurrenceExists, "recurrence_exists", 409, "A recurrence with this id exists"),
     (Code::RecurrenceOver, "recurrence_over", 409, "Nothing comes of the recurrence any more"),
     (Code::TooManyRecurrences, "too_many_recurrences", 409, "The user has as many as one may have"),
+    (Code::NoDraft, "no_draft", 409, "There is nothing to publish"),
+    (Code::TooManyVersions, "too_many_versions", 409, "The template has as many versions as one may have"),
     (Code::BackupExists, "backup_exists", 409, "A backup with this name exists"),
     (Code::BackupRunning, "backup_running", 409, "Another backup is being taken"),
     (Code::Erased, "erased", 410, "The recipient was erased"),
@@ -80,11 +84,13 @@ pub enum Code {
     InvalidCursor,
     InvalidFilter,
     Unauthorized,
+    InsufficientScope,
     SignatureInvalid,
     AccountMismatch,
     MessageNotFound,
     ReviewNotFound,
     RecurrenceNotFound,
+    TemplateNotFound,
     UserNotFound,
     NotFound,
     MethodNotAllowed,
@@ -101,6 +107,8 @@ pub enum Code {
     RecurrenceExists,
     RecurrenceOver,
     TooManyRecurrences,
+    NoDraft,
+    TooManyVersions,
     BackupExists,
     BackupRunning,
     Erased,
@@ -271,6 +279,16 @@ fn refused_of_recurrence(rejection: &recurrence::Rejection) -> Code {
     }
 }
 
+fn refused_of_template(rejection: &template::Rejection) -> Code {
+    match rejection {
+        template::Rejection::NotFound(_) => Code::TemplateNotFound,
+        template::Rejection::Faulty(_) | template::Rejection::NoVersion { .. } => Code::Invalid,
+        template::Rejection::NoDraft(_) => Code::NoDraft,
+        template::Rejection::TooMany(_) => Code::TooManyVersions,
+        template::Rejection::Changed { .. } => Code::PreconditionFailed,
+    }
+}
+
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let detail = error.to_string();
@@ -284,6 +302,13 @@ impl From<AskError> for Problem {
             AskError::SendingDisabled => Self::new(Code::ProviderUnavailable, detail),
             AskError::Wording => Self::new(Code::Internal, detail),
             AskError::Recurrence(rejection) => Self::new(refused_of_recurrence(&rejection), detail),
+            AskError::Template(template::Rejection::Faulty(faults)) => Self::fields(
+                faults
+                    .into_iter()
+                    .map(|fault| FieldError { pointer: fault.pointer, code: "invalid", detail: fault.why })
+                    .collect(),
+            ),
+            AskError::Template(rejection) => Self::new(refused_of_template(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
             AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),

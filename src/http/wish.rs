@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::{KindName, KindNameError, Kinds};
-use dunlin_workflows::message::{Metadata, Request};
+use dunlin_workflows::message::{Metadata, Priority, Request};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Deserialize;
@@ -15,12 +14,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::instant;
 use crate::http::problem::{Code, Problem};
+use crate::http::wording::{Asked, Shelf};
 
 /// Fields that a wish may have.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 13] = [
     "id",
     "to",
     "body",
+    "template",
+    "vars",
+    "locale",
     "kind",
     "priority",
     "scheduled_for",
@@ -41,6 +44,10 @@ pub struct Reading<'a> {
     pub kinds: &'a Kinds,
     /// The wall clock.
     pub now: Timestamp,
+    /// Where templates are.
+    pub shelf: &'a dyn Shelf,
+    /// Whether whoever asks may let an urgent text pass quiet hours.
+    pub may_mark_urgent: bool,
 }
 
 /// The fields of a wish, still as text. Strings are borrowed from the body where they hold no escapes.
@@ -53,6 +60,12 @@ struct Fields<'a> {
     to: Option<Text<'a>>,
     #[serde(borrow)]
     body: Option<Text<'a>>,
+    #[serde(borrow)]
+    template: Option<Text<'a>>,
+    #[serde(borrow)]
+    vars: Option<&'a RawValue>,
+    #[serde(borrow)]
+    locale: Option<Text<'a>>,
     #[serde(borrow)]
     kind: Option<Text<'a>>,
     #[serde(borrow)]
@@ -99,7 +112,7 @@ pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, 
     // An array of ten would do for serde, but is no object.
     let is_object = json.trim_ascii_start().starts_with(b"{");
     let request = match serde_json::from_slice::<Fields<'_>>(json) {
-        Ok(fields) if is_object => build(&fields, reading, &mut wrong),
+        Ok(fields) if is_object => build(&fields, reading, &mut wrong)?,
         Ok(_) | Err(_) => salvage(json, reading, &mut wrong)?,
     };
     wrong.none()?;
@@ -107,11 +120,14 @@ pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, 
 }
 
 /// The request; `None` when a field is wrong.
-fn build(fields: &Fields<'_>, reading: Reading<'_>, wrong: &mut FieldErrors<'_>) -> Option<Request> {
+fn build(
+    fields: &Fields<'_>,
+    reading: Reading<'_>,
+    wrong: &mut FieldErrors<'_>,
+) -> Result<Option<Request>, Problem> {
     let id = wrong.parse("id", fields.id.as_ref().map(Text::as_str), str::parse::<MessageId>);
     let to = wrong
         .required("to", fields.to.as_ref().map(Text::as_str), |to| PhoneNumber::parse(to, reading.region));
-    let body = wrong.required("body", fields.body.as_ref().map(Text::as_str), Body::parse);
     let priority = wrong.parse("priority", fields.priority.as_ref().map(Text::as_str), str::parse);
     let scheduled_for =
         wrong.parse("scheduled_for", fields.scheduled_for.as_ref().map(Text::as_str), instant::read);
@@ -125,14 +141,26 @@ fn build(fields: &Fields<'_>, reading: Reading<'_>, wrong: &mut FieldErrors<'_>)
     }
     let metadata = wrong.parse("metadata", metadata, Metadata::new);
     let told = reading.kinds.get(kind.as_ref());
+    let asked = Asked {
+        body: fields.body.as_ref().map(Text::as_str),
+        template: fields.template.as_ref().map(Text::as_str),
+        vars: fields.vars.map(RawValue::get),
+        locale: fields.locale.as_ref().map(Text::as_str),
+        kind: told.filter(|_| kind.is_some()),
+        user_id: user_id.as_ref(),
+    };
+    let wording = asked.wording(reading.shelf, wrong)?;
+    let priority = priority.or(told.map(|kind| kind.priority)).unwrap_or_default();
     // What a kind says of time holds from the time that the text is for.
     let stale = told.and_then(|kind| kind.expires_after);
     let stale = stale.map(|after| scheduled_for.unwrap_or(reading.now).max(reading.now).plus(after));
-    Some(Request {
+    let (Some(to), Some(wording)) = (to, wording) else { return Ok(None) };
+    let may_bypass = priority == Priority::Urgent && (wording.may_bypass || reading.may_mark_urgent);
+    Ok(Some(Request {
         id: id.unwrap_or(reading.fresh),
-        to: to?,
-        body: body?,
-        priority: priority.or(told.map(|kind| kind.priority)).unwrap_or_default(),
+        to,
+        body: wording.body,
+        priority,
         scheduled_for,
         expires_at: expires_at.or(stale),
         on_unknown: on_unknown.unwrap_or_default(),
@@ -140,8 +168,9 @@ fn build(fields: &Fields<'_>, reading: Reading<'_>, wrong: &mut FieldErrors<'_>)
         metadata,
         retry_of: None,
         kind,
-        template: None,
-    })
+        template: wording.template,
+        may_bypass,
+    }))
 }
 
 /// Reads what does not have the shape of a wish, the slow way: notes unknown fields and fields of the
@@ -154,12 +183,15 @@ fn salvage(
     let mut object = object(json)?;
     wrong.unknown(&object, &FIELDS);
     let metadata = object.remove("metadata").and_then(|metadata| to_raw_value(&metadata).ok());
+    let vars = object.remove("vars").and_then(|vars| to_raw_value(&vars).ok());
     let mut fields = Fields::default();
     for (name, value) in &object {
         let field = match name.as_str() {
             "id" => &mut fields.id,
             "to" => &mut fields.to,
             "body" => &mut fields.body,
+            "template" => &mut fields.template,
+            "locale" => &mut fields.locale,
             "kind" => &mut fields.kind,
             "priority" => &mut fields.priority,
             "scheduled_for" => &mut fields.scheduled_for,
@@ -177,20 +209,54 @@ fn salvage(
         }
     }
     fields.metadata = metadata.as_deref().filter(|metadata| metadata.get() != "null");
-    build(&fields, reading, wrong);
+    fields.vars = vars.as_deref().filter(|vars| vars.get() != "null");
+    build(&fields, reading, wrong)?;
     Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
-    use dunlin_workflows::message::Priority;
+    use dunlin_workflows::message::UserId;
+    use dunlin_workflows::template::{BUILT_IN, Published, Template, TemplateKey};
+    use dunlin_workflows::zone::Zone;
 
     use super::*;
+
+    /// The built-in templates, as a store holds them.
+    #[derive(Debug)]
+    struct BuiltIns;
+
+    impl Shelf for BuiltIns {
+        fn template(&self, key: &TemplateKey) -> Result<Option<(u64, Template)>, Problem> {
+            let found = BUILT_IN.iter().zip(1..).find(|(built_in, _)| built_in.key == key.as_str());
+            Ok(found.map(|(built_in, number)| {
+                let at = Timestamp::from_millis(0);
+                let published = Published { version: 1, content: built_in.content() };
+                let template = Template {
+                    key: key.clone(),
+                    draft: None,
+                    published: Some(published),
+                    versions: vec![1],
+                    is_active: key.as_str() != "welcome_sms",
+                    revision: 2,
+                    created_at: at,
+                    changed_at: at,
+                };
+                (number, template)
+            }))
+        }
+
+        fn zone(&self, _user: Option<&UserId>) -> Result<Option<Zone>, Problem> {
+            Ok(None)
+        }
+    }
 
     fn check(json: &str) -> Result<Request, Value> {
         let kinds = Kinds::default();
         let now = Timestamp::from_millis(1_795_435_200_000);
-        let reading = Reading { fresh: MessageId::from_bytes([1; 16]), region: None, kinds: &kinds, now };
+        let fresh = MessageId::from_bytes([1; 16]);
+        let may_mark_urgent = false;
+        let reading = Reading { fresh, region: None, kinds: &kinds, now, shelf: &BuiltIns, may_mark_urgent };
         read(json.as_bytes(), reading, "").map_err(|problem| problem.to_json())
     }
 
@@ -211,6 +277,64 @@ mod tests {
         assert_eq!(check(own).unwrap().priority, Priority::High);
         let unknown = check(r#"{"to":"+4512345678","body":"hi","kind":"sale"}"#).unwrap_err();
         assert!(unknown["errors"][0]["detail"].as_str().unwrap().contains("task_reminder"), "{unknown}");
+    }
+
+    #[test]
+    fn template_of_a_wish_or_of_its_kind_is_rendered_and_pinned() {
+        let vars = r#""vars":{"task_name":"Report","due_time":"at 5","task_context":null}"#;
+        let named = check(&format!(r#"{{"to":"+4512345678","template":"task_reminder",{vars}}}"#)).unwrap();
+        let by_kind = check(&format!(r#"{{"to":"+4512345678","kind":"task_reminder",{vars}}}"#)).unwrap();
+        for request in [named, by_kind] {
+            assert_eq!(request.body.as_str(), "Reminder: Report is due at 5.");
+            assert_eq!(request.template.map(|template| template.version), Some(1));
+        }
+        let own = check(r#"{"to":"+4512345678","kind":"task_reminder","body":"Mine"}"#).unwrap();
+        assert_eq!((own.body.as_str(), own.template), ("Mine", None));
+    }
+
+    #[test]
+    fn urgent_passes_quiet_hours_only_where_template_or_key_may_say_so() {
+        let urgent = |key: &str| {
+            let vars = r#"{"task_name":"x","due_date":"now","due_time":"now"}"#.replace(
+                if key == "urgent_task" { r#","due_time":"now""# } else { r#","due_date":"now""# },
+                "",
+            );
+            let json =
+                format!(r#"{{"to":"+4512345678","template":"{key}","priority":"urgent","vars":{vars}}}"#);
+            check(&json).unwrap().may_bypass
+        };
+        assert!(urgent("urgent_task"));
+        assert!(!urgent("task_reminder"));
+        let calm =
+            r#"{"to":"+4512345678","template":"urgent_task","vars":{"task_name":"x","due_date":"now"}}"#;
+        assert!(!check(calm).unwrap().may_bypass, "nothing urgent, nothing to pass");
+    }
+
+    #[test]
+    fn what_a_template_lacks_is_said_before_anything_is_accepted() {
+        assert_eq!(
+            wrong(
+                r#"{"to":"+4512345678","template":"task_reminder","vars":{"task_name":[],"colour":"red"}}"#
+            ),
+            named(&[
+                ("/vars/task_name", "invalid"),
+                ("/vars/colour", "unknown"),
+                ("/vars/due_time", "template_variable_missing"),
+            ])
+        );
+        assert_eq!(
+            wrong(r#"{"to":"+4512345678","template":"nothing"}"#),
+            named(&[("/template", "template_not_found")])
+        );
+        assert_eq!(
+            wrong(r#"{"to":"+4512345678","template":"welcome_sms"}"#),
+            named(&[("/template", "template_inactive")])
+        );
+        assert_eq!(
+            wrong(r#"{"to":"+4512345678","template":"task_reminder","body":"x"}"#),
+            named(&[("/template", "invalid")])
+        );
+        assert_eq!(wrong(r#"{"to":"+4512345678","body":"x","vars":{}}"#), named(&[("/vars", "invalid")]));
     }
 
     /// The pointers and codes of everything that is wrong.
@@ -260,7 +384,7 @@ mod tests {
 
     #[test]
     fn what_is_not_one_object_is_not_read() {
-        let array = r#"[null,"+4512345678","x",null,null,null,null,null,null,null]"#;
+        let array = r#"[null,"+4512345678","x",null,null,null,null,null,null,null,null,null,null]"#;
         let twice = r#"{"to":"+4512345678","to":"+4512345679","body":"x"}"#;
         let half_a_pair = r#"{"to":"\ud800"}"#;
         for json in ["", "{", "[]", "null", "{}{}", half_a_pair, array, twice] {

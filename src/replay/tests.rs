@@ -159,6 +159,7 @@ fn request(id: u8, scheduled_for: Option<Timestamp>) -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 

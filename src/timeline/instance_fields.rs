@@ -5,6 +5,7 @@ use dunlin_storage::InstanceEvent;
 use dunlin_workflows::allowance;
 use dunlin_workflows::id::{PersonNumber, UserNumber};
 use dunlin_workflows::recurrence::{self, Outcome, Plan, Recipient, Skip};
+use dunlin_workflows::template::{self, Content, Variable, VariableKind, decimal};
 use dunlin_workflows::user::{self, Preferences, TOGGLES};
 use dunlin_workflows::verification;
 use dunlin_workflows::zone::{Wall, Zone};
@@ -20,6 +21,7 @@ pub fn of_instance(event: &InstanceEvent) -> Map<String, Value> {
         InstanceEvent::Verification(event) => of_verification(event),
         InstanceEvent::Allowance(allowance::Event::Taken { .. }) => Value::Null,
         InstanceEvent::Recurrence(event) => of_recurrence(event),
+        InstanceEvent::Template(event) => of_template(event),
     })
 }
 
@@ -86,6 +88,64 @@ fn of_recurrence(event: &recurrence::Event) -> Value {
         E::Paused | E::Resumed | E::Deleted => Value::Null,
         E::Remarked { reason } => json!({"reason_given": reason.as_str()}),
     }
+}
+
+fn of_template(event: &template::Event) -> Value {
+    use template::Event as E;
+    match event {
+        E::Created { key, draft } => {
+            let mut fields = of_content(draft);
+            fields.insert("key".to_owned(), json!(key.as_str()));
+            Value::Object(fields)
+        }
+        E::Drafted { draft } => Value::Object(of_content(draft)),
+        E::Published { published, .. } | E::RolledBack { published } => {
+            let mut fields = of_content(&published.content);
+            fields.insert("version".to_owned(), json!(published.version));
+            Value::Object(fields)
+        }
+        E::DraftDiscarded | E::Deactivated | E::Activated => Value::Null,
+        E::Remarked { reason } => json!({"reason_given": reason.as_str()}),
+    }
+}
+
+/// What a template says, by the names of the API.
+pub fn of_content(content: &Content) -> Map<String, Value> {
+    let locales: Map<String, Value> =
+        content.locales.iter().map(|(locale, text)| (locale.to_string(), json!(&**text))).collect();
+    let variables: Map<String, Value> =
+        content.variables.iter().map(|(name, variable)| (name.to_string(), of_variable(variable))).collect();
+    let fields = [
+        ("name", json!(&*content.name)),
+        ("description", json!(content.description.as_deref())),
+        ("text", json!(&*content.text)),
+        ("locales", Value::Object(locales)),
+        ("variables", Value::Object(variables)),
+        ("max_length", json!(content.length_max)),
+        ("may_be_urgent", json!(content.may_bypass)),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn of_variable(variable: &Variable) -> Value {
+    let mut fields = json!({"type": variable.kind.as_str(), "required": variable.is_required});
+    if let Value::Object(fields) = &mut fields {
+        if let Some(default) = &variable.default {
+            let default = match default {
+                template::Value::String(text) => json!(text),
+                template::Value::Integer(number) => json!(number),
+                template::Value::Number(millionths) => json!(decimal(*millionths).parse::<f64>().ok()),
+                template::Value::Boolean(value) => json!(value),
+                template::Value::Instant(at) => json!(written(*at)),
+            };
+            fields.insert("default".to_owned(), default);
+        }
+        if variable.kind == VariableKind::String {
+            fields.insert("max_length".to_owned(), json!(variable.length_max));
+            fields.insert("on_long".to_owned(), json!(variable.on_long.as_str()));
+        }
+    }
+    fields
 }
 
 /// What became of a tick, by the names of the API.

@@ -43,6 +43,7 @@ fn accepted(scheduled_for: Option<Timestamp>) -> Event {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     };
     Event::Accepted { terms: Box::new(request.terms(PersonNumber::new(1), None)) }
 }

@@ -61,8 +61,8 @@ pub use error::{BatchError, CommitError, Fault, OpenError, ReadError};
 pub use fault::FaultKind;
 pub use idempotency::{Idempotency, KeyHash};
 pub use instance::{
-    Allowances, Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Recurrences, Told,
-    Users, Verifications, Workflow,
+    Allowances, Holder, INSTANCE_KINDS, InstanceEvent, InstanceKind, InstanceRecord, Recurrences, Templates,
+    Told, Users, Verifications, Workflow,
 };
 pub use journal::{JournalSeq, LaneNumber};
 pub use list::{Filter, Page, SCANNED_MAX};

@@ -14,6 +14,7 @@ use dunlin::engine::duty::{Duty, OnDuty};
 use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
 use dunlin::engine::{Engine, EngineConfig};
+use dunlin::http::api_key::ApiKeys;
 use dunlin::http::standard_webhook::WebhookSecrets;
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
@@ -49,6 +50,14 @@ pub(crate) struct House {
     sandbox: Option<Sandbox>,
     public: String,
     _dir: TempDir,
+}
+
+/// Keys as the configuration holds them, or one token for everything.
+fn api_keys(given: Option<&str>) -> ApiKeys {
+    match given {
+        Some(keys) if keys.contains(':') => keys.parse().unwrap(),
+        token => ApiKeys::default().with_token(token.map(SecretString::from).as_ref()),
+    }
 }
 
 impl House {
@@ -149,7 +158,7 @@ impl House {
             clock,
             ids: Arc::new(SystemIds),
             webhook,
-            api_token: api_token.map(SecretString::from),
+            api_keys: api_keys(api_token),
             default_region: None,
             rules,
             hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),

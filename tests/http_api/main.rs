@@ -16,6 +16,7 @@ mod recoveries;
 mod recurrences;
 mod refusals;
 mod street;
+mod templates;
 mod verification;
 mod webhooks;
 

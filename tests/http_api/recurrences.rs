@@ -39,6 +39,16 @@ async fn repeated_request_makes_one_recurrence_and_another_under_its_id_is_refus
 }
 
 #[tokio::test]
+async fn reason_for_a_new_recurrence_goes_on_record_and_stops_nobody() {
+    let house = House::build(None);
+    let because = [("dunlin-reason", "they asked for it")];
+    let (status, _, made) = house.post("/v1/recurrences", &because, &mornings()).await;
+    assert_eq!((status, &made["body"]), (StatusCode::CREATED, &json!("Good morning")), "{made}");
+    let (_, _, audit) = house.get("/v1/audit").await;
+    assert!(audit.to_string().contains("they asked for it"), "{audit}");
+}
+
+#[tokio::test]
 async fn recurrence_is_changed_paused_resumed_and_deleted() {
     let house = House::build(None);
     create(&house, &mornings()).await;

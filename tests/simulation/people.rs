@@ -126,6 +126,7 @@ impl World {
             retry_of: None,
             kind: kind.map(|kind| kind.parse().unwrap()),
             template: None,
+            may_bypass: false,
         };
         let asked = Asked { to: wished.to, body: wished.body.clone() };
         self.oracle.asked(id, asked);

@@ -26,6 +26,7 @@ pub mod recurrence;
 pub mod rules;
 pub mod segment;
 pub mod source;
+pub mod template;
 pub mod timestamp;
 pub mod user;
 pub mod verification;

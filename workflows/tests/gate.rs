@@ -46,6 +46,7 @@ impl World {
             recipient: &self.recipient,
             kind: self.kind.as_ref(),
             priority: self.priority,
+            may_bypass: false,
             scheduled_for: self.scheduled_for,
             expires_at: self.expires_at,
             is_counted: self.is_counted,

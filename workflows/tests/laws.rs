@@ -49,6 +49,7 @@ fn request(scheduled: Option<i64>, expires: Option<i64>, on_unknown: OnUnknown) 
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 

@@ -43,6 +43,7 @@ fn message(state: State, on_unknown: OnUnknown) -> Message {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     };
     let rules = Rules::default();
     let events = accept(

@@ -128,6 +128,7 @@ fn accept(
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     };
     let person = batch.person(request.to)?;
     let events =

@@ -61,6 +61,8 @@ pub enum Name {
     PublicUrl,
     /// What callers of the API must show.
     ApiToken,
+    /// Keys of the API, each with what it is for.
+    ApiKeys,
     /// What the command line calls whoever uses it.
     Actor,
     /// Where the command line finds the daemon.

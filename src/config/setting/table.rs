@@ -188,6 +188,11 @@ pub const SETTINGS: &[Setting] = &[
         "where the provider reaches the daemon; signatures are checked against it",
     ),
     secret(Name::ApiToken, &["DUNLIN_API_TOKEN"], "what callers of /v1 show as a bearer token"),
+    secret(
+        Name::ApiKeys,
+        &["DUNLIN_API_KEYS"],
+        "keys for less, NAME:SCOPE+SCOPE:KEY one after the other; scopes: read, send, urgent, templates, admin",
+    ),
     plain(
         Name::Actor,
         &["DUNLIN_ACTOR"],

@@ -12,6 +12,7 @@ mod holder;
 mod keep;
 mod read;
 pub(crate) mod recurrence;
+pub(crate) mod template;
 pub(crate) mod user;
 pub(crate) mod verification;
 
@@ -28,6 +29,7 @@ pub use keep::Told;
 pub(crate) use keep::row_of;
 pub use read::InstanceRecord;
 pub use recurrence::Recurrences;
+pub use template::Templates;
 pub use user::Users;
 pub use verification::Verifications;
 
@@ -243,6 +245,8 @@ macro_rules! kinds {
 kinds! {
     /// Somebody whom the caller's product knows by a user id.
     User = 4, "user", Users;
+    /// A text with variables.
+    Template = 5, "template", Templates;
     /// A text that comes again and again.
     Recurrence = 6, "recurrence", Recurrences;
     /// Somebody's proof that a number is theirs.

@@ -40,6 +40,13 @@ pub(crate) struct AcceptedV3 {
     pub(super) rest: AcceptedV2,
 }
 
+/// `message::Event::Accepted`, fourth form: an urgent one may pass quiet hours. Others are written in the third or second.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct AcceptedV4 {
+    pub(super) rest: AcceptedV3,
+}
+
 /// What is sealed in [`AcceptedV2`], first form. The number stands with the person.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
@@ -90,12 +97,45 @@ impl AcceptedV3 {
     /// The persisted form of these terms; `None` when the second form says all of them.
     pub(crate) fn new(terms: &Terms, sealed: &[u8]) -> Option<Self> {
         let plain = terms.user.is_none() && terms.kind.is_none() && terms.template.is_none();
-        (!plain).then(|| Self {
+        (!plain).then(|| Self::of(terms, sealed))
+    }
+
+    fn of(terms: &Terms, sealed: &[u8]) -> Self {
+        Self {
             user: terms.user.map(UserNumber::get),
             kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
             template: terms.template.map(|template| (template.number, template.version)),
             rest: AcceptedV2::new(terms, sealed),
-        })
+        }
+    }
+
+    fn take(self) -> Result<Event, RecordError> {
+        let mut event = Event::try_from(self.rest)?;
+        if let Event::Accepted { terms } = &mut event {
+            terms.user = self.user.map(UserNumber::new);
+            terms.kind = self.kind.map(|kind| kind_name(&kind)).transpose()?;
+            terms.template = self.template.map(|(number, version)| TemplateVersion { number, version });
+        }
+        Ok(event)
+    }
+}
+
+impl AcceptedV4 {
+    /// The persisted form of these terms; `None` when an older form says all of them.
+    pub(crate) fn new(terms: &Terms, sealed: &[u8]) -> Option<Self> {
+        terms.may_bypass.then(|| Self { rest: AcceptedV3::of(terms, sealed) })
+    }
+}
+
+impl TryFrom<AcceptedV4> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: AcceptedV4) -> Result<Self, Self::Error> {
+        let mut event = row.rest.take()?;
+        if let Self::Accepted { terms } = &mut event {
+            terms.may_bypass = true;
+        }
+        Ok(event)
     }
 }
 
@@ -103,15 +143,10 @@ impl TryFrom<AcceptedV3> for Event {
     type Error = RecordError;
 
     fn try_from(row: AcceptedV3) -> Result<Self, Self::Error> {
-        let mut event = Self::try_from(row.rest)?;
-        if let Self::Accepted { terms } = &mut event {
-            terms.user = row.user.map(UserNumber::new);
-            terms.kind = row.kind.map(|kind| kind_name(&kind)).transpose()?;
-            terms.template = row.template.map(|(number, version)| TemplateVersion { number, version });
-            // What the second form says is written in it.
-            if AcceptedV3::new(terms, &[]).is_none() {
-                return Err(RecordError::Value { what: "third form" });
-            }
+        let event = row.take()?;
+        // What the second form says is written in it.
+        if matches!(&event, Self::Accepted { terms } if AcceptedV3::new(terms, &[]).is_none()) {
+            return Err(RecordError::Value { what: "third form" });
         }
         Ok(event)
     }
@@ -134,6 +169,7 @@ impl TryFrom<AcceptedV2> for Event {
             user: None,
             kind: None,
             template: None,
+            may_bypass: false,
         };
         Ok(Self::Accepted { terms: Box::new(terms) })
     }
@@ -176,6 +212,7 @@ impl AcceptedV1 {
             retry_of: self.retry_of.map(MessageId::from_bytes),
             kind: None,
             template: None,
+            may_bypass: false,
         };
         Ok((request, word(self.encoding)?, self.segments))
     }

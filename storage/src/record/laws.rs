@@ -4,7 +4,7 @@ use bincode::config::legacy;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use proptest::prelude::*;
 
-use super::accepted::{AcceptedV2, AcceptedV3};
+use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4};
 use super::codec::{put, take};
 use super::header::Header;
 use super::lane::CooledV1;
@@ -14,20 +14,24 @@ use super::message::{
     SubmittedV1, SuppressedV1,
 };
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
-use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, OrphanRowV1};
+use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4, OrphanRowV1};
 use super::strategy::{
     allowance, consent_projection, lane_projection, projection, record, usage, user, verification,
 };
 use super::strategy_of_recurrences::recurrence;
+use super::strategy_of_templates;
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
 use crate::instance::allowance::{AllowanceV1, TakenV1};
 use crate::instance::recurrence::{
     ArmedV1, ChangedV1, CreatedV1, EndedV1, RecurrenceV1, RemarkedV1 as WhyV1, TickedV1,
 };
+use crate::instance::template;
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
 use crate::instance::verification::{CheckStartedV1, CodeSentV1, CodeStartedV1, VerificationV1, WordV1};
-use crate::instance::{Allowances, INSTANCE_KINDS, Recurrences, Users, Verifications, Workflow as _};
+use crate::instance::{
+    Allowances, INSTANCE_KINDS, Recurrences, Templates, Users, Verifications, Workflow as _,
+};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::usage::UsageRowV1;
@@ -47,6 +51,7 @@ where
 fn payload_agrees(header: Header, payload: &[u8]) -> bool {
     let Header { kind, record_type, type_version, .. } = header;
     match (kind, record_type) {
+        (1, 1) if type_version == 4 => agrees::<AcceptedV4>(payload),
         (1, 1) if type_version == 3 => agrees::<AcceptedV3>(payload),
         (1, 4) if type_version == 2 => agrees::<AttemptStartedV2>(payload),
         (1, 20) => agrees::<BypassedV1>(payload),
@@ -87,6 +92,12 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
+        (5, 1) => agrees::<template::CreatedV1>(form),
+        (5, 2) => agrees::<template::DraftedV1>(form),
+        (5, 4) => agrees::<template::PublishedV1>(form),
+        (5, 5) => agrees::<template::RolledBackV1>(form),
+        (5, 8) => agrees::<template::RemarkedV1>(form),
+        (5, 3 | 6 | 7) => form.is_empty() && agrees::<EmptyV1>(form),
         (6, 1) => agrees::<CreatedV1>(form),
         (6, 2) => agrees::<ChangedV1>(form),
         (6, 3) => agrees::<ArmedV1>(form),
@@ -135,7 +146,8 @@ proptest! {
         prop_assert_eq!(Projection::take(number, &bytes).unwrap(), row);
         match bytes[0] {
             2 => prop_assert!(agrees::<MessageRowV2>(&bytes[5..])),
-            _third => prop_assert!(agrees::<MessageRowV3>(&bytes[5..])),
+            3 => prop_assert!(agrees::<MessageRowV3>(&bytes[5..])),
+            _fourth => prop_assert!(agrees::<MessageRowV4>(&bytes[5..])),
         }
     }
 
@@ -195,6 +207,15 @@ proptest! {
     }
 
     #[test]
+    fn every_template_reads_back_as_itself(template in strategy_of_templates::template()) {
+        let state = Some(template);
+        let mut bytes = Vec::new();
+        let version = Templates::put_state(&state, &mut bytes).unwrap();
+        prop_assert_eq!(Templates::take_state(version, &bytes).unwrap(), state);
+        prop_assert!(agrees::<template::TemplateV1>(&bytes));
+    }
+
+    #[test]
     fn small_rows_are_bincode_legacy_too(status: u8, code: Option<u32>, at_ms: i64, number: u64, hash: [u8; 16]) {
         let mut bytes = Vec::new();
         put(&OrphanRowV1 { status, code, at_ms }, &mut bytes).unwrap();
@@ -249,7 +270,7 @@ fn format_page_names_every_record_type() {
 
 #[test]
 fn types_and_versions_of_the_future_are_refused_with_the_remedy() {
-    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0), (1, 4), (4, 3)] {
+    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0), (1, 5), (4, 3)] {
         let error = Record::decode(JournalSeq::new(1), &forged(record_type, version, &[])).unwrap_err();
         assert!(error.to_string().ends_with("written by a newer dunlin: upgrade"), "{error}");
     }

@@ -11,7 +11,7 @@ use dunlin_workflows::zone::LocalDay;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
-use super::accepted::{AcceptedV2, AcceptedV3};
+use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4};
 use super::codec::{put, take};
 use super::failure::FailureV1;
 use super::tag::{Tagged, word};
@@ -107,7 +107,7 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 20] = [
 ];
 
 /// Forms of each event's payload that are written and read, oldest first; the first alone unless it is listed here.
-const VERSIONS: [(u8, &[u8]); 2] = [(1, &[2, 3]), (4, &[1, 2])];
+const VERSIONS: [(u8, &[u8]); 2] = [(1, &[2, 3, 4]), (4, &[1, 2])];
 
 fn versions(record_type: u8) -> &'static [u8] {
     VERSIONS.into_iter().find(|(known, _)| *known == record_type).map_or(&[1], |(_, versions)| versions)
@@ -120,7 +120,10 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
     let mut version = 1;
     let (record_type, written) = match event {
         Event::Accepted { terms } => {
-            if let Some(form) = AcceptedV3::new(terms, sealed) {
+            if let Some(form) = AcceptedV4::new(terms, sealed) {
+                version = 4;
+                (1, put(&form, out))
+            } else if let Some(form) = AcceptedV3::new(terms, sealed) {
                 version = 3;
                 (1, put(&form, out))
             } else {
@@ -197,6 +200,11 @@ pub(super) fn take_event(
         return Err(RecordError::UnknownVersion { name, version });
     }
     let event = match record_type {
+        1 if version == 4 => {
+            let mut row = take::<AcceptedV4>(payload)?;
+            let sealed = std::mem::take(&mut row.rest.rest.sealed);
+            return Ok((row.try_into()?, sealed));
+        }
         1 if version == 3 => {
             let mut row = take::<AcceptedV3>(payload)?;
             let sealed = std::mem::take(&mut row.rest.sealed);

@@ -19,6 +19,8 @@ pub(crate) mod row;
 pub(crate) mod strategy;
 #[cfg(test)]
 mod strategy_of_recurrences;
+#[cfg(test)]
+mod strategy_of_templates;
 pub(crate) mod tag;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};

@@ -2,7 +2,7 @@
 
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, UserNumber};
 use dunlin_workflows::lane::Lane;
-use dunlin_workflows::message::{Failure, Message, State, StateName};
+use dunlin_workflows::message::{Failure, Message, State, StateName, TemplateVersion};
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -47,16 +47,58 @@ pub(crate) struct MessageRowV3 {
     rest: MessageRowV2,
 }
 
+/// A row of `messages`, fourth form: of a message that a template rendered, or that may pass quiet hours.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct MessageRowV4 {
+    may_bypass: bool,
+    /// Number and version of a template.
+    template: Option<(u64, u32)>,
+    rest: MessageRowV3,
+}
+
 impl MessageRowV3 {
     /// The third form; `None` when the second says all.
     pub(crate) fn new(projection: &Projection) -> Option<Self> {
         let message = &projection.message;
         let plain = message.user.is_none() && message.kind.is_none();
-        (!plain).then(|| Self {
+        (!plain).then(|| projection.into())
+    }
+}
+
+impl From<&Projection> for MessageRowV3 {
+    fn from(projection: &Projection) -> Self {
+        let message = &projection.message;
+        Self {
             user: message.user.map(UserNumber::get),
             kind: message.kind.as_ref().map(|kind| kind.as_str().to_owned()),
             rest: projection.into(),
+        }
+    }
+}
+
+impl MessageRowV4 {
+    /// The fourth form; `None` when an older one says all.
+    pub(crate) fn new(projection: &Projection) -> Option<Self> {
+        let message = &projection.message;
+        let plain = !message.may_bypass && message.template.is_none();
+        (!plain).then(|| Self {
+            may_bypass: message.may_bypass,
+            template: message.template.map(|template| (template.number, template.version)),
+            rest: projection.into(),
         })
+    }
+}
+
+impl TryFrom<MessageRowV4> for Projection {
+    type Error = RecordError;
+
+    fn try_from(row: MessageRowV4) -> Result<Self, Self::Error> {
+        let mut projection = Self::try_from(row.rest)?;
+        projection.message.may_bypass = row.may_bypass;
+        projection.message.template =
+            row.template.map(|(number, version)| TemplateVersion { number, version });
+        Ok(projection)
     }
 }
 
@@ -121,6 +163,8 @@ impl TryFrom<MessageRowV2> for Projection {
             segments: row.segments,
             user: None,
             kind: None,
+            template: None,
+            may_bypass: false,
             on_unknown: word(row.on_unknown)?,
             accepted_at: Timestamp::from_millis(row.accepted_at_ms),
             scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis),

@@ -29,6 +29,7 @@ use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::record::strategy_of_recurrences::recurrence_event;
+use crate::record::strategy_of_templates::template_event;
 use crate::record::{Event, PersonEvent, Record};
 
 fn at() -> impl Strategy<Value = Timestamp> {
@@ -96,11 +97,11 @@ fn terms() -> impl Strategy<Value = Terms> {
     let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
     let template =
         (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
-    let extra = (owner(), kind(), option::of(template));
+    let extra = ((owner(), kind()), (option::of(template), any::<bool>()));
     (who, how, judged, extra).prop_map(
         |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged, extra)| {
             let (encoding, segments) = judged;
-            let (user, kind, template) = extra;
+            let ((user, kind), (template, may_bypass)) = extra;
             Terms {
                 id,
                 person,
@@ -114,6 +115,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                 user,
                 kind,
                 template,
+                may_bypass,
             }
         },
     )
@@ -294,6 +296,7 @@ fn user_event() -> impl Strategy<Value = InstanceEvent> {
     .prop_map(InstanceEvent::User)
     .boxed()
     .prop_union(recurrence_event().prop_map(InstanceEvent::Recurrence).boxed())
+    .or(template_event().prop_map(InstanceEvent::Template).boxed())
 }
 
 fn verification_sid() -> impl Strategy<Value = VerificationSid> {
@@ -451,11 +454,15 @@ fn state() -> impl Strategy<Value = State> {
 /// Every row of a message.
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
     let person = any::<u64>().prop_map(PersonNumber::new);
-    let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), owner(), kind());
+    let template =
+        (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
+    let about = (owner(), kind(), option::of(template), any::<bool>());
+    let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), about);
     let times = (option::of(at()), option::of(at()), at(), option::of(at()));
     let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
     (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
-        let (person, priority, segments, on_unknown, accepted_at, user, kind) = fixed;
+        let (person, priority, segments, on_unknown, accepted_at, about) = fixed;
+        let (user, kind, template, may_bypass) = about;
         let (scheduled_for, expires_at, changed_at, timer) = times;
         let (attempt, counted, sid, failure, retried_as) = sending;
         let message = Message {
@@ -464,6 +471,8 @@ pub(crate) fn projection() -> impl Strategy<Value = Projection> {
             segments,
             user,
             kind,
+            template,
+            may_bypass,
             on_unknown,
             accepted_at,
             scheduled_for,

@@ -6,6 +6,7 @@ use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatu
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::recurrence::{End, Missed, Skip};
 use dunlin_workflows::source::Source;
+use dunlin_workflows::template::{OnLong, VariableKind};
 use dunlin_workflows::user::Toggle;
 use dunlin_workflows::verification;
 
@@ -135,6 +136,10 @@ tags!(StateName, "state", {
     Unconfirmed = 13,
     Suppressed = 14,
 });
+
+tags!(VariableKind, "kind of a variable", { String = 1, Integer = 2, Number = 3, Boolean = 4, Instant = 5 });
+
+tags!(OnLong, "what becomes of long words", { Refuse = 1, Shorten = 2 });
 
 tags!(Missed, "policy for missed ticks", { Once = 1, Skip = 2 });
 

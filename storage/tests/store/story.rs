@@ -58,6 +58,7 @@ pub(crate) fn request(n: u8) -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 

@@ -31,6 +31,8 @@ impl Message {
             segments: terms.segments,
             user: terms.user,
             kind: terms.kind.clone(),
+            template: terms.template,
+            may_bypass: terms.may_bypass,
             on_unknown: terms.on_unknown,
             accepted_at: at,
             scheduled_for: terms.scheduled_for,

@@ -36,6 +36,8 @@ pub struct Request {
     pub kind: Option<KindName>,
     /// The version of a template that rendered the body.
     pub template: Option<TemplateVersion>,
+    /// Whether an urgent one may pass quiet hours, if its recipient wants urgent alerts: its template or whoever asks may say so.
+    pub may_bypass: bool,
 }
 
 /// One version of one template, by its number inside the store.
@@ -74,6 +76,8 @@ pub struct Terms {
     pub kind: Option<KindName>,
     /// The version of a template that rendered the body.
     pub template: Option<TemplateVersion>,
+    /// Whether an urgent one may pass quiet hours, if its recipient wants urgent alerts: its template or whoever asks may say so.
+    pub may_bypass: bool,
 }
 
 /// What of a request identifies a person or is written to them. Sealed at rest, and gone once the
@@ -106,6 +110,7 @@ impl Request {
             retry_of: terms.retry_of,
             kind: terms.kind.clone(),
             template: terms.template,
+            may_bypass: terms.may_bypass,
         }
     }
 
@@ -134,6 +139,7 @@ impl Request {
             user,
             kind: self.kind.clone(),
             template: self.template,
+            may_bypass: self.may_bypass,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid, UserNumber};
 use crate::kind::KindName;
-use crate::message::{Failure, OnUnknown, Priority, ProviderStatus};
+use crate::message::{Failure, OnUnknown, Priority, ProviderStatus, TemplateVersion};
 use crate::policy::Ban;
 use crate::timestamp::Timestamp;
 
@@ -19,6 +19,10 @@ pub struct Message {
     pub user: Option<UserNumber>,
     /// What it is about.
     pub kind: Option<KindName>,
+    /// The version of a template that rendered it.
+    pub template: Option<TemplateVersion>,
+    /// Whether an urgent one may pass quiet hours, whatever its kind.
+    pub may_bypass: bool,
     /// What to do when an outcome can't be learned.
     pub on_unknown: OnUnknown,
     /// When the wish became durable.

@@ -21,6 +21,8 @@ pub struct Case<'a> {
     pub kind: Option<&'a KindName>,
     /// How urgent it is.
     pub priority: Priority,
+    /// Whether an urgent one may pass quiet hours, whatever its kind.
+    pub may_bypass: bool,
     /// Not before this instant.
     pub scheduled_for: Option<Timestamp>,
     /// Not at or after this instant.
@@ -38,6 +40,7 @@ impl<'a> Case<'a> {
             recipient,
             kind: message.kind.as_ref(),
             priority: message.priority,
+            may_bypass: message.may_bypass,
             scheduled_for: message.scheduled_for,
             expires_at: message.expires_at,
             is_counted: message.attempt != Attempt::NONE,
@@ -52,6 +55,7 @@ impl<'a> Case<'a> {
             recipient,
             kind: terms.kind.as_ref(),
             priority: terms.priority,
+            may_bypass: terms.may_bypass,
             scheduled_for: terms.scheduled_for,
             expires_at: terms.expires_at,
             is_counted: false,

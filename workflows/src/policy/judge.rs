@@ -104,11 +104,12 @@ fn counted(case: &Case<'_>) -> Option<Ruling> {
     Some(Ruling::Hold { hold: Hold::RateLimit, until })
 }
 
-/// Whether a text passes quiet hours: it is urgent, of a kind that may, and its recipient wants urgent alerts.
+/// Whether a text passes quiet hours: it is urgent, its kind, its template or whoever asked for it may say so, and its
+/// recipient wants urgent alerts.
 pub fn passes_quiet_hours(case: &Case<'_>) -> bool {
     let wanted =
         case.recipient.preferences.is_none_or(|preferences| preferences.toggles.has(Toggle::UrgentAlerts));
-    let may = case.kind().is_some_and(|kind| kind.may_bypass);
+    let may = case.may_bypass || case.kind().is_some_and(|kind| kind.may_bypass);
     case.priority == Priority::Urgent && may && (wanted || is_exempt(case))
 }
 

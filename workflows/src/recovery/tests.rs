@@ -31,6 +31,7 @@ fn message(cause: Cause) -> Message {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     };
     let terms = Box::new(request.terms(PersonNumber::new(1), None));
     let mut message = Message::begin(&Event::Accepted { terms }, NOW).unwrap();

@@ -65,7 +65,9 @@ pub fn decide(
         }
     };
     if let Some(reason) = context.reason.filter(|_| !events.is_empty()) {
-        events.insert(0, Event::Remarked { reason: reason.clone() });
+        // Nothing can be said of a recurrence before it is there.
+        let after_creation = usize::from(matches!(events.first(), Some(Event::Created { .. })));
+        events.insert(after_creation, Event::Remarked { reason: reason.clone() });
     }
     Ok(events)
 }
@@ -80,7 +82,7 @@ fn create(
     if recurrence.is_some() {
         return Err(Rejection::IdTaken { id });
     }
-    let created = Event::Created { id, recipient, plan: plan.clone(), text_at: text_at(context) };
+    let created = Event::Created { id, recipient, plan: plan.clone(), text_at: context.position };
     Ok(vec![created, arm(plan, None, None, context)?])
 }
 
@@ -164,7 +166,7 @@ fn open(recurrence: &Recurrence) -> Result<&Recurrence, Rejection> {
     if standing.is_open() { Ok(recurrence) } else { Err(Rejection::Over { standing: standing.as_str() }) }
 }
 
-/// Where the record that holds the text will stand: first, but for the reason.
+/// Where the record that holds a new text will stand: first, but for the reason.
 fn text_at(context: &Context<'_>) -> u64 {
     context.position.saturating_add(u64::from(context.reason.is_some()))
 }

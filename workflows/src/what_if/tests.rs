@@ -89,6 +89,7 @@ fn request() -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn wish() -> Request {
         retry_of: None,
         kind: None,
         template: None,
+        may_bypass: false,
     }
 }
 
@@ -97,6 +98,8 @@ fn never_tried(state: State) -> Message {
         segments: 1,
         user: None,
         kind: None,
+        template: None,
+        may_bypass: false,
         on_unknown: OnUnknown::Hold,
         accepted_at: T,
         scheduled_for: None,
