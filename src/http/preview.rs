@@ -19,9 +19,10 @@ pub(super) async fn preview(
     Extract(app): Extract<Arc<App>>,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Json<Value>, Problem> {
-    let request = read(&body, app.reading(), "")?;
+    let wish = read(&body, app.reading(), "")?;
     let reader = app.reader()?;
     let rules = &app.edge.rules;
+    let request = recipient::addressed(&reader, wish, rules)?;
     let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), rules)?;
     // Terms name the person by a number that nobody looks at here.
     let terms = request.terms(PersonNumber::new(0), None);

@@ -11,14 +11,14 @@ use axum::{Json, RequestPartsExt as _};
 use dunlin_storage::{InstanceKind, Reader, Recurrences};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
-use dunlin_workflows::message::UserId;
+use dunlin_workflows::message::{Addressee, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::recurrence::{
     Command, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId, Standing,
 };
 use serde_json::{Value, json};
 
-use crate::engine::ask::{Addressee, RecurrenceAsk};
+use crate::engine::ask::RecurrenceAsk;
 use crate::http::App;
 use crate::http::accept::MESSAGE_MAX;
 use crate::http::asker::Asker;

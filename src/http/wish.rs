@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::{KindName, KindNameError, Kinds};
-use dunlin_workflows::message::{Metadata, Request};
+use dunlin_workflows::message::{Addressee, Metadata, Request, UserId};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Deserialize;
@@ -94,7 +94,7 @@ impl Reading<'_> {
 ///
 /// # Errors
 /// A [`Problem`] that names every field that is wrong, with its JSON pointer under `prefix`.
-pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, Problem> {
+pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request<Addressee>, Problem> {
     let mut wrong = FieldErrors::under(prefix);
     // An array of ten would do for serde, but is no object.
     let is_object = json.trim_ascii_start().starts_with(b"{");
@@ -107,10 +107,22 @@ pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, 
 }
 
 /// The request; `None` when a field is wrong.
-fn build(fields: &Fields<'_>, reading: Reading<'_>, wrong: &mut FieldErrors<'_>) -> Option<Request> {
+fn build(
+    fields: &Fields<'_>,
+    reading: Reading<'_>,
+    wrong: &mut FieldErrors<'_>,
+) -> Option<Request<Addressee>> {
     let id = wrong.parse("id", fields.id.as_ref().map(Text::as_str), str::parse::<MessageId>);
-    let to = wrong
-        .required("to", fields.to.as_ref().map(Text::as_str), |to| PhoneNumber::parse(to, reading.region));
+    let user_id: Option<UserId> =
+        wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
+    if fields.to.is_none() && fields.user_id.is_none() {
+        wrong.add("to", "required", "say who gets it: to, or user_id for the user's own number".to_owned());
+    }
+    let to = fields.to.as_ref().map(Text::as_str);
+    let to = match wrong.parse("to", to, |to| PhoneNumber::parse(to, reading.region)) {
+        Some(number) => Some(Addressee::Number(number)),
+        None => user_id.clone().map(Addressee::User),
+    };
     let body = wrong.required("body", fields.body.as_ref().map(Text::as_str), Body::parse);
     let priority = wrong.parse("priority", fields.priority.as_ref().map(Text::as_str), str::parse);
     let scheduled_for =
@@ -150,7 +162,7 @@ fn salvage(
     json: &[u8],
     reading: Reading<'_>,
     wrong: &mut FieldErrors<'_>,
-) -> Result<Option<Request>, Problem> {
+) -> Result<Option<Request<Addressee>>, Problem> {
     let mut object = object(json)?;
     wrong.unknown(&object, &FIELDS);
     let metadata = object.remove("metadata").and_then(|metadata| to_raw_value(&metadata).ok());
@@ -187,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    fn check(json: &str) -> Result<Request, Value> {
+    fn check(json: &str) -> Result<Request<Addressee>, Value> {
         let kinds = Kinds::default();
         let now = Timestamp::from_millis(1_795_435_200_000);
         let reading = Reading { fresh: MessageId::from_bytes([1; 16]), region: None, kinds: &kinds, now };
@@ -199,6 +211,17 @@ mod tests {
         let request = check(r#"{"to":"+4512345678","body":"hi \"there\"","user_id":null}"#).unwrap();
         assert_eq!(request.body.as_str(), "hi \"there\"");
         assert_eq!((request.id, request.user_id), (MessageId::from_bytes([1; 16]), None));
+    }
+
+    #[test]
+    fn who_names_no_number_means_that_of_the_user() {
+        let to = |json: &str| check(json).unwrap().to;
+        assert_eq!(to(r#"{"user_id":"ada","body":"hi"}"#), Addressee::User("ada".parse().unwrap()));
+        let number = PhoneNumber::parse("+4512345678", None).unwrap();
+        assert_eq!(to(r#"{"to":"+4512345678","user_id":"ada","body":"hi"}"#), Addressee::Number(number));
+        assert_eq!(wrong(r#"{"to":"12","user_id":"ada","body":"hi"}"#), named(&[("/to", "invalid")]));
+        assert_eq!(wrong(r#"{"user_id":"","body":"hi"}"#), named(&[("/user_id", "invalid")]));
+        assert_eq!(wrong(r#"{"body":"hi"}"#), named(&[("/to", "required")]));
     }
 
     #[test]

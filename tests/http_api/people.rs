@@ -236,6 +236,55 @@ async fn only_a_number_that_was_proven_is_texted_when_that_is_required() {
     );
 }
 
+/// Callers that keep users, not numbers, read the number first and wished for a text to it a moment later.
+#[tokio::test]
+async fn text_to_a_user_goes_to_the_number_that_is_theirs_when_it_is_accepted() {
+    const NEW: &str = "+15551234568";
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules::default()).await;
+    let wish = json!({"user_id": USER, "body": "Your report is due"});
+    let key = [("idempotency-key", "report-7")];
+    let (status, _, problem) = house.post("/v1/messages", &key, &wish).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("user_without_number")));
+    let preview = house.post("/v1/preview", &[], &wish).await;
+    assert_eq!((preview.0, &preview.2["code"]), (status, &problem["code"]));
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let (_, headers, first) = house.post("/v1/messages", &key, &wish).await;
+    let path = headers.get("location").unwrap().to_str().unwrap();
+    delivered(&house, path).await;
+    assert_eq!(house.get(path).await.2["to"], ADA);
+    prefer(&house, &json!({"phone_number": NEW})).await;
+    let (_, _, again) = house.post("/v1/messages", &key, &wish).await;
+    assert_eq!(again["id"], first["id"], "a repeat is the same text, whatever changed since");
+    let (next, _) = accept(&house, &wish).await;
+    assert_eq!(house.get(&next).await.2["to"], NEW);
+    delivered(&house, &next).await;
+    let stranger = json!({"user_id": "nobody", "body": "hello"});
+    let rows = json!({"messages": [stranger, wish]});
+    let (_, _, told) = house.post("/v1/messages/batch", &[], &rows).await;
+    assert_eq!((&told["accepted"], &told["refused"]), (&json!(1), &json!(1)), "{told}");
+    assert_eq!(told["data"][0]["error"]["code"], "user_without_number");
+    let unmet = house.get("/v1/users/nobody/preferences").await.0;
+    assert_eq!(unmet, StatusCode::NOT_FOUND, "who is refused is not met");
+    assert_eq!(house.carried(ADA).await, 1);
+}
+
+#[tokio::test]
+async fn text_to_a_user_goes_only_to_a_number_that_they_have_proven_when_that_is_required() {
+    let limits = Limits { verified: Verified::Required, ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let wish = json!({"user_id": USER, "body": "Your report is due"});
+    for path in ["/v1/messages", "/v1/preview"] {
+        let (status, _, problem) = house.post(path, &[], &wish).await;
+        let told = (status, problem["code"].as_str().unwrap());
+        assert_eq!(told, (StatusCode::UNPROCESSABLE_ENTITY, "number_not_verified"));
+    }
+    house.verify(USER, ADA).await.unwrap();
+    assert_eq!(house.post("/v1/preview", &[], &wish).await.2["action"], "send");
+    delivered(&house, &accept(&house, &wish).await.0).await;
+    assert_eq!(house.carried(ADA).await, 1);
+}
+
 #[tokio::test]
 async fn preferences_refuse_what_is_wrong_and_what_is_not_theirs_to_set() {
     let house = House::build(None);

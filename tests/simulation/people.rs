@@ -132,7 +132,7 @@ impl World {
         let key = u128::try_from(n).unwrap().to_be_bytes();
         let claim = wished.keyed.then_some(Claim { key, fingerprint: key });
         self.say(|| format!("wish {n} as {id}"));
-        Wish { request, claim }
+        Wish { request: request.into(), claim }
     }
 
     /// Nobody answered. Who has a key asks again; who has none may have been heard or not.

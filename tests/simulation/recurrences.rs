@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dunlin::clock::Clock;
 use dunlin::engine::EngineConfig;
-use dunlin::engine::ask::{Addressee, Ask, RecurrenceAsk, UserAsk};
+use dunlin::engine::ask::{Ask, RecurrenceAsk, UserAsk};
 use dunlin::engine::courier::Effects;
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::provider::{Search, Submission};
@@ -14,6 +14,7 @@ use dunlin::engine::verifications::Verifying;
 use dunlin_storage::{InstanceKind, Recurrences, Store, recovery};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::id::{Attempt, MessageNumber, ProviderSid};
+use dunlin_workflows::message::Addressee;
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::recurrence::{Outcome, Plan, Recurrence, RecurrenceId};
 use dunlin_workflows::rules::{Rules, Sending};
