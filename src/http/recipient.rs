@@ -44,7 +44,7 @@ pub(super) fn of_person(
         None => reader.owner_of(person)?,
     };
     let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
-    let region = if rules.limits.countries.is_empty() { None } else { reader.number_of(person)? };
+    let region = if rules.limits.ask_region() { reader.number_of(person)? } else { None };
     Ok(Recipient {
         standing: reader.consent(person)?.standing,
         preferences: user.and_then(|user| user.preferences),
@@ -70,7 +70,7 @@ pub(super) fn of_number(
         standing: reader.consent_of(to)?.standing,
         preferences: user.and_then(|user| user.preferences),
         is_verified: false,
-        region: if rules.limits.countries.is_empty() { None } else { to.region() },
+        region: if rules.limits.ask_region() { to.region() } else { None },
         ..Recipient::default()
     })
 }

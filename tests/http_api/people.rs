@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use dunlin::clock::{Clock, SystemClock};
-use dunlin_workflows::policy::{Limits, Verified};
+use dunlin_workflows::policy::{Limits, Verified, ZoneByRegion};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -191,6 +191,33 @@ async fn nobody_guesses_an_hour_without_a_zone() {
     )
     .await;
     delivered(&house, &held).await;
+}
+
+#[tokio::test]
+async fn number_says_the_zone_of_its_user_where_that_is_wanted_and_its_country_has_one() {
+    const DANISH: &str = "+4532123456";
+    let limits = Limits { zone_by_region: ZoneByRegion::On, ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    prefer(
+        &house,
+        &json!({"phone_number": DANISH, "quiet_hours_start": "22:00", "quiet_hours_end": "05:00"}),
+    )
+    .await;
+    let wish = json!({"to": DANISH, "user_id": USER, "body": "Your report is due"});
+    let (held, _) = accept(&house, &wish).await;
+    let why = house.get(&format!("{held}/explain")).await.2;
+    let told = json!({
+        "rule": "quiet_hours_user", "quiet_hours": "22:00-05:00", "kind_may_bypass": false,
+        "timezone": "Europe/Copenhagen", "timezone_from": "number_region", "number_region": "DK",
+    });
+    for (name, value) in told.as_object().unwrap() {
+        assert_eq!(&why["evidence"][name], value, "{why}");
+    }
+    assert_eq!(house.post("/v1/preview", &[], &wish).await.2["evidence"], why["evidence"]);
+    // The United States have many.
+    prefer(&house, &json!({"phone_number": ADA})).await;
+    let (_, accepted) = accept(&house, &reminder("normal", "custom")).await;
+    assert_eq!(accepted["decision"]["held_by"], "quiet_hours_unknown_tz");
 }
 
 #[tokio::test]
