@@ -200,7 +200,7 @@ impl Turn<'_, '_> {
             user_id,
             metadata: None,
             retry_of: None,
-            kind: None,
+            kind: known.plan.kind.clone(),
             template: None,
         };
         match self.accept(&request, by) {

@@ -78,16 +78,14 @@ impl Text<'_> {
     }
 }
 
-impl Reading<'_> {
-    /// The kind with this name, which must be one.
-    fn kind(&self, name: &str) -> Result<KindName, String> {
-        let kind: KindName = name.parse().map_err(|error: KindNameError| error.to_string())?;
-        if self.kinds.get(Some(&kind)).is_some() {
-            return Ok(kind);
-        }
-        let known: Vec<&str> = self.kinds.iter().map(|(name, _)| name.as_str()).collect();
-        Err(format!("there is no such kind; known: {}", known.join(", ")))
+/// The kind with this name, which must be one.
+pub(super) fn known_kind(kinds: &Kinds, name: &str) -> Result<KindName, String> {
+    let kind: KindName = name.parse().map_err(|error: KindNameError| error.to_string())?;
+    if kinds.get(Some(&kind)).is_some() {
+        return Ok(kind);
     }
+    let known: Vec<&str> = kinds.iter().map(|(name, _)| name.as_str()).collect();
+    Err(format!("there is no such kind; known: {}", known.join(", ")))
 }
 
 /// Reads one wish.
@@ -129,8 +127,8 @@ fn build(
         wrong.parse("scheduled_for", fields.scheduled_for.as_ref().map(Text::as_str), instant::read);
     let expires_at = wrong.parse("expires_at", fields.expires_at.as_ref().map(Text::as_str), instant::read);
     let on_unknown = wrong.parse("on_unknown", fields.on_unknown.as_ref().map(Text::as_str), str::parse);
-    let kind = wrong.parse("kind", fields.kind.as_ref().map(Text::as_str), |name| reading.kind(name));
-    let user_id = wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
+    let kind =
+        wrong.parse("kind", fields.kind.as_ref().map(Text::as_str), |name| known_kind(reading.kinds, name));
     let metadata = fields.metadata.map(RawValue::get);
     if metadata.is_some_and(|json| !json.starts_with('{')) {
         wrong.add("metadata", "invalid", "expected an object".to_owned());

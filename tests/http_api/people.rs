@@ -144,6 +144,28 @@ async fn urgent_passes_quiet_hours_only_with_the_kind_and_the_toggle_and_is_jour
     assert_eq!(accepted["decision"]["held_by"], "quiet_hours_user", "its recipient does not want it");
 }
 
+#[tokio::test]
+async fn text_that_recurs_is_judged_as_one_of_its_kind() {
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules::default()).await;
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let often = json!({"user_id": USER, "cron": "* * * * *", "body": "Daily brief", "kind": "daily_brief"});
+    let (_, _, made) = house.post("/v1/recurrences", &[], &often).await;
+    assert_eq!((&made["kind"], &made["priority"]), (&json!("daily_brief"), &json!("low")), "{made}");
+    clock.ahead(1);
+    let newest = |list: &Value| list["data"][0]["state"] != Value::Null;
+    let list = house.wait_for("/v1/messages", newest).await;
+    let brief = &list["data"][0];
+    assert_eq!((&brief["kind"], &brief["state"]), (&json!("daily_brief"), &json!("suppressed")), "{brief}");
+    assert_eq!(brief["suppressed_by"]["toggle"], "daily_brief_sms");
+    let path = format!("/v1/recurrences/{}", made["id"].as_str().unwrap());
+    let (_, _, changed) = house.send("PATCH", &path, &[], &json!({"kind": null})).await;
+    assert_eq!((&changed["kind"], &changed["priority"]), (&Value::Null, &json!("low")), "{changed}");
+    clock.ahead(1);
+    let list = house.wait_for("/v1/messages?state=delivered", newest).await;
+    assert_eq!(list["data"][0]["kind"], Value::Null, "{list}");
+}
+
 /// The old quota counted at scheduling and compared at sending, so that a full plan sent nothing.
 #[tokio::test]
 async fn whoever_has_exactly_as_many_reminders_as_their_limit_gets_them_all_and_no_more() {
