@@ -117,7 +117,7 @@ async fn main() {
             let engine = engine.clone();
             tokio::spawn(async move {
                 for n in (caller..lives).step_by(32) {
-                    let wish = Wish { request: request(n), claim: None };
+                    let wish = Wish { request: request(n).into(), claim: None };
                     engine.accept(vec![wish], Source::Api).await.expect("room")[0]
                         .as_ref()
                         .expect("accepted");

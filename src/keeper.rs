@@ -263,7 +263,7 @@ mod tests {
             may_bypass: false,
         };
         let on_duty = duty.now().map_err(|_away| AskError::Stopping)?;
-        let wish = Wish { request, claim: None };
+        let wish = Wish { request: request.into(), claim: None };
         Ok(on_duty.engine.accept(vec![wish], Source::Api).await?.swap_remove(0)?.id)
     }
 

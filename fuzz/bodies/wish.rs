@@ -6,7 +6,7 @@ use dunlin::http::wish::{Reading, read};
 use dunlin::http::wording::Shelf;
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::{KindName, Kinds};
-use dunlin_workflows::message::{Request, UserId};
+use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::template::{Template, TemplateKey};
 use dunlin_workflows::timestamp::Timestamp;
@@ -62,7 +62,7 @@ pub fn wish(input: &[u8]) {
 }
 
 /// Judges a reader of wishes by one body.
-pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading<'_>, &str) -> Result<Request, Problem>) {
+pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading<'_>, &str) -> Result<Request<Addressee>, Problem>) {
     let kinds = Kinds::default();
     let fresh = MessageId::from_bytes([7; 16]);
     let region = "US".parse().ok();
@@ -78,7 +78,11 @@ pub fn judge(json: &[u8], read: impl Fn(&[u8], Reading<'_>, &str) -> Result<Requ
     let text = |name: &str| there.get(name).and_then(Value::as_str);
     assert!(there.keys().all(|name| FIELDS.contains(&name.as_str())), "a field was ignored");
     assert_eq!(Some(request.body.as_str()), text("body"));
-    assert_eq!(PhoneNumber::parse(text("to").expect("a recipient"), reading.region), Ok(request.to));
+    let to = match text("to") {
+        Some(to) => Addressee::Number(PhoneNumber::parse(to, reading.region).expect("a number")),
+        None => Addressee::User(text("user_id").and_then(|user| user.parse().ok()).expect("a recipient")),
+    };
+    assert_eq!(to, request.to);
     assert_eq!(request.id, text("id").map_or(reading.fresh, |id| id.parse().expect("an id")));
     assert_eq!(request.kind.as_ref().map(KindName::as_str), text("kind"));
     let kind = kinds.get(request.kind.as_ref()).expect("a kind that is known");

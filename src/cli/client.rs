@@ -21,6 +21,17 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Longest time for what takes as long as the store is large.
 const PATIENCE: Duration = Duration::from_hours(1);
 
+/// Codes of refusals for what is known, not for how it was asked, whatever their status.
+const CONTRADICTIONS: [&str; 7] = [
+    "code_expired",
+    "code_incorrect",
+    "idempotency_key_reused",
+    "number_not_verified",
+    "number_unreachable",
+    "too_many_attempts",
+    "user_without_number",
+];
+
 /// A connection to one daemon.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -229,7 +240,8 @@ impl Answer {
                 Exit::Configuration
             }
             (StatusCode::NOT_FOUND, _) => Exit::NotFound,
-            (StatusCode::CONFLICT, _) | (_, Some("idempotency_key_reused")) => Exit::Conflict,
+            (StatusCode::CONFLICT, _) => Exit::Conflict,
+            (_, Some(code)) if CONTRADICTIONS.contains(&code) => Exit::Conflict,
             (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Exit::Usage,
             (
                 StatusCode::REQUEST_TIMEOUT
@@ -267,6 +279,8 @@ mod tests {
         assert_eq!(exit(404, json!({"detail": "no such"})), (Exit::NotFound, "no such".into()));
         assert_eq!(exit(409, json!({})).0, Exit::Conflict);
         assert_eq!(exit(422, json!({"code": "idempotency_key_reused"})).0, Exit::Conflict);
+        assert_eq!(exit(429, json!({"code": "too_many_attempts"})).0, Exit::Conflict);
+        assert_eq!(exit(429, json!({"code": "cooldown"})).0, Exit::Unreachable);
         assert_eq!(
             exit(503, Value::Null),
             (Exit::Unreachable, "the daemon answered 503 Service Unavailable".into())

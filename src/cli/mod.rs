@@ -39,6 +39,7 @@ mod show;
 mod templates;
 mod timeline;
 mod verify;
+mod verify_number;
 
 use std::process::ExitCode;
 
@@ -102,6 +103,8 @@ enum Command {
     Replay(replay::Replay),
     /// Check that a store is what its journal says
     Verify(verify::Verify),
+    /// Prove that a number is somebody's: text it a code, then check the code
+    VerifyNumber(verify_number::VerifyNumber),
     /// Whether somebody may be texted, and what they said about it
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
@@ -181,6 +184,7 @@ impl Command {
             Self::Send(send) => wait_for(send.run(output)),
             Self::Show(show) => wait_for(show.run(output)),
             Self::Explain(explain) => wait_for(explain.run(output)),
+            Self::VerifyNumber(verify) => wait_for(verify.run(output)),
             Self::Consent(consent) => wait_for(consent.run(output)),
             Self::Recurrences(recurrences) => wait_for(recurrences.run(output)),
             Self::Templates(templates) => wait_for(templates.run(output)),

@@ -80,6 +80,9 @@ struct Plan {
     /// urgent, high, normal or low
     #[arg(long)]
     priority: Option<String>,
+    /// What its texts are about: each is judged as one of that kind, whose priority counts unless another is given
+    #[arg(long)]
+    kind: Option<String>,
     /// Why; goes on record
     #[arg(long, value_name = "WORDS")]
     reason: Option<Reason>,
@@ -170,6 +173,7 @@ impl Plan {
             ("missed", text(&self.missed)),
             ("grace_seconds", grace),
             ("priority", text(&self.priority)),
+            ("kind", text(&self.kind)),
         ];
         given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
@@ -200,7 +204,9 @@ fn row(output: Output, value: &Value) -> Result<(), Failure> {
     }
     let to = [text(value, "to"), text(value, "user_id")].concat();
     let (id, status, cron) = (text(value, "id"), text(value, "status"), text(value, "cron"));
-    let zone = text(value, "comes_in_timezone");
-    output.line(format_args!("{id}  {status:<7}  {cron}  {zone}  {to}  {:?}", text(value, "body")))?;
+    let (zone, kind) = (text(value, "comes_in_timezone"), text(value, "kind"));
+    let kind = if kind.is_empty() { "custom" } else { kind };
+    output
+        .line(format_args!("{id}  {status:<7}  {cron}  {zone}  {to}  {kind}  {:?}", text(value, "body")))?;
     Ok(())
 }

@@ -24,9 +24,14 @@ const STDIN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Send a text.
 #[derive(Debug, Args)]
+#[command(
+    allow_missing_positional = true,
+    override_usage = "dunlin send [OPTIONS] <TO> <BODY>
+       dunlin send [OPTIONS] --user <USER> <BODY>"
+)]
 pub(super) struct Send {
-    /// The recipient, such as +15551234567
-    to: String,
+    /// The recipient, such as +15551234567; the number of --user when left out
+    to: Option<String>,
     /// The text; - reads it from the standard input
     body: String,
     /// Not before this instant: RFC 3339, or +DURATION from now
@@ -47,8 +52,8 @@ pub(super) struct Send {
     /// Idempotency key: the same key with the same text is sent once
     #[arg(long)]
     key: Option<String>,
-    /// Whose message it is in your product
-    #[arg(long)]
+    /// Whose message it is in your product; without TO it goes to their number
+    #[arg(long, visible_alias = "user", value_name = "USER")]
     user_id: Option<String>,
     /// Wait until its fate is known, 10 minutes unless said otherwise
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
@@ -77,7 +82,7 @@ impl Send {
         let instant = |given: Option<Instant>| given.map(|instant| written(instant.seen_at(now)));
         let body = if self.body == "-" { from_stdin()? } else { self.body.clone() };
         let fields = [
-            ("to", Some(self.to.clone())),
+            ("to", self.to.clone()),
             ("body", Some(body)),
             ("scheduled_for", instant(self.at)),
             ("expires_at", instant(self.expires_at)),

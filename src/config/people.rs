@@ -6,7 +6,7 @@ use std::path::Path;
 use dunlin_workflows::kind::{Kind, KindName, Kinds};
 use dunlin_workflows::message::Priority;
 use dunlin_workflows::phone_number::Region;
-use dunlin_workflows::policy::{Limits, OverDaily, RECENT_MAX, Verified};
+use dunlin_workflows::policy::{Limits, OverDaily, RECENT_MAX, Verified, ZoneByRegion};
 use dunlin_workflows::user::Toggle;
 use dunlin_workflows::zone::Hours;
 use serde::Deserialize;
@@ -26,6 +26,11 @@ const COUNTRIES_MAX: usize = 300;
 pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
     let zone = reader.values.text(Name::DefaultTimeZone).is_some();
     let zone_read = reader.read(Name::DefaultTimeZone, str::parse);
+    let zone_by_region = reader.read(Name::ZoneByRegion, |text| match text {
+        "on" => Ok(ZoneByRegion::On),
+        "off" => Ok(ZoneByRegion::Off),
+        other => Err(format!("\"{other}\" is neither on nor off")),
+    });
     let quiet_hours = reader.read(Name::QuietHours, hours_or_off);
     let legal_hours = reader.read(Name::LegalHours, str::parse);
     let daily = reader.read(Name::DailyLimit, |text| number_or_off(text, 0, DAILY_MAX));
@@ -52,6 +57,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
     }
     Some(Limits {
         zone: zone_read,
+        zone_by_region: zone_by_region?,
         quiet_hours: quiet_hours?,
         legal_hours: legal_hours?,
         daily: daily?,

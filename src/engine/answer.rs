@@ -54,7 +54,7 @@ impl Answers {
                 let by = turn.by(&origin)?;
                 let mut receipts = Vec::with_capacity(wishes.len());
                 for wish in wishes {
-                    receipts.push(said(accept(turn, &wish, by))?);
+                    receipts.push(said(accept(turn, wish, by))?);
                 }
                 self.ready.push(Ready::Accepted(reply, receipts));
             }
@@ -180,7 +180,7 @@ fn locate(turn: &mut Turn<'_, '_>, target: Target) -> Result<MessageNumber, Turn
     }
 }
 
-pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Receipt, TurnError> {
+pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: Wish, by: By) -> Result<Receipt, TurnError> {
     if let Some(claim) = wish.claim
         && let Some(claimed) = turn.batch.idempotency(&claim.key)?
     {
@@ -189,13 +189,14 @@ pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: &Wish, by: By) -> Result<Rec
         }
         return first_receipt(turn, claimed.first);
     }
-    let (number, message, encoding) = turn.accept(&wish.request, by)?;
+    let request = turn.addressed(wish.request)?;
+    let (number, message, encoding) = turn.accept(&request, by)?;
     if let Some(claim) = wish.claim {
         let answered = Idempotency { fingerprint: claim.fingerprint, first: number, count: 1, at: turn.now };
         turn.batch.set_idempotency(&claim.key, &answered)?;
     }
     Ok(Receipt {
-        id: wish.request.id,
+        id: request.id,
         state: message.state,
         status: message.public_status(),
         accepted_at: message.accepted_at,
@@ -266,7 +267,7 @@ fn anew(
         retry_of: Some(old.id),
         ..old
     };
-    let receipt = accept(turn, &Wish { request, claim: None }, by)?;
+    let receipt = accept(turn, Wish { request: request.into(), claim: None }, by)?;
     turn.asked(number, &Command::Retry { id: again.id }, origin)?;
     Ok(receipt)
 }

@@ -6,7 +6,9 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
-use dunlin_workflows::message::{Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId};
+use dunlin_workflows::message::{
+    Addressee, Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId,
+};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::recurrence::{self, Recurrence};
@@ -16,7 +18,7 @@ use dunlin_workflows::user::{self, User};
 use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
-pub use crate::engine::recurrences::{Addressee, RecurrenceAsk};
+pub use crate::engine::recurrences::RecurrenceAsk;
 pub use crate::engine::templates::{TemplateAsk, TemplateWish};
 pub use crate::engine::users::UserAsk;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
@@ -24,8 +26,8 @@ use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
 /// One wish, and what makes a repeat of it recognizable.
 #[derive(Debug)]
 pub struct Wish {
-    /// What is wanted.
-    pub request: Request,
+    /// What is wanted, and for whom.
+    pub request: Request<Addressee>,
     /// The caller's idempotency key, hashed together with its owner and route.
     pub claim: Option<Claim>,
 }

@@ -29,7 +29,7 @@ impl Turn<'_, '_> {
         let preferences = user.and_then(|user| user.preferences);
         let counts = preferences.is_some() || limits.per_minute.is_some() || limits.per_hour.is_some();
         let usage = if counts { self.batch.usage(person)? } else { Usage::default() };
-        let region = if limits.countries.is_empty() { None } else { self.batch.region_of(person)? };
+        let region = if limits.ask_region() { self.batch.region_of(person)? } else { None };
         let is_verified = user.as_ref().and_then(User::verified) == Some(person);
         Ok(Recipient { standing, preferences, is_verified, usage, region })
     }

@@ -5,8 +5,7 @@ use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Told, Us
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::UserNumber;
-use dunlin_workflows::message::{OnUnknown, Request, UserId};
-use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::message::{Addressee, OnUnknown, Request};
 use dunlin_workflows::recurrence::{
     self, Command, Context, Due, Event, Outcome, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId,
     Rejection, Skip, Standing, Tick,
@@ -39,15 +38,6 @@ pub enum RecurrenceAsk {
         /// What it says since, when that changes.
         body: Option<Body>,
     },
-}
-
-/// Who gets a recurrence, as the world names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Addressee {
-    /// By user id.
-    User(UserId),
-    /// By phone number.
-    Number(PhoneNumber),
 }
 
 impl Turn<'_, '_> {
@@ -210,7 +200,7 @@ impl Turn<'_, '_> {
             user_id,
             metadata: None,
             retry_of: None,
-            kind: None,
+            kind: known.plan.kind.clone(),
             template: None,
             may_bypass: false,
         };

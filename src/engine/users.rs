@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use dunlin_storage::{By, InstanceKind, Told, Users};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::{PersonNumber, UserNumber};
-use dunlin_workflows::message::UserId;
+use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::user::{self, Changes, Command, User};
+use dunlin_workflows::policy;
+use dunlin_workflows::user::{self, Changes, Command, Rejection, User};
 
 use crate::engine::turn::{Turn, TurnError};
 
@@ -82,6 +83,19 @@ impl Turn<'_, '_> {
         let owner = self.batch.claimant(InstanceKind::User, person.get())?;
         let is_taken = owner.is_some_and(|owner| owner != user.get());
         self.tell_user(user, &Command::Verify { person, is_taken }, by, None)
+    }
+
+    /// A wish with the number that it goes to: that of its user, as it stands in this turn, when it names none.
+    pub(super) fn addressed(&mut self, request: Request<Addressee>) -> Result<Request, TurnError> {
+        let to = match &request.to {
+            Addressee::Number(to) => *to,
+            Addressee::User(id) => {
+                let user = self.known_user(id)?;
+                let person = policy::number_of(user.as_ref(), request.kind.as_ref(), self.rules)?;
+                self.batch.number_of(person)?.ok_or(Rejection::NoNumber)?
+            }
+        };
+        Ok(request.addressed(to))
     }
 
     fn known_user(&mut self, id: &UserId) -> Result<Option<User>, TurnError> {

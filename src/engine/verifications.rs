@@ -147,7 +147,8 @@ impl Turn<'_, '_> {
         if is_new {
             self.agreed(wish.to, by)?;
         }
-        let receipt = accept(self, &Wish { request: text(wish, body, expires_at), claim: Some(claim) }, by)?;
+        let request = text(wish, body, expires_at).into();
+        let receipt = accept(self, Wish { request, claim: Some(claim) }, by)?;
         self.take(takings, by)?;
         Ok(receipt)
     }

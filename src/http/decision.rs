@@ -2,7 +2,7 @@
 
 use dunlin_workflows::kind::KindName;
 use dunlin_workflows::message::Hold;
-use dunlin_workflows::policy::{Ban, Case, Ruling};
+use dunlin_workflows::policy::{Ban, Case, Ruling, ZoneSource};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value, json};
@@ -57,13 +57,11 @@ pub(super) fn evidence(ruling: Ruling, case: &Case<'_>) -> Value {
 }
 
 fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
-    let zone = || ("timezone".to_owned(), json!(case.zone().map(Zone::name)));
     match hold {
         Hold::QuietHours => {
-            let mut fields = vec![
-                ("quiet_hours".to_owned(), json!(case.quiet_hours().map(|hours| hours.to_string()))),
-                zone(),
-            ];
+            let hours = case.quiet_hours().map(|hours| hours.to_string());
+            let mut fields = vec![("quiet_hours".to_owned(), json!(hours))];
+            fields.extend(of_zone(case));
             let may = case.kind().is_some_and(|kind| kind.may_bypass);
             fields.push(("kind_may_bypass".to_owned(), json!(may)));
             fields.push(("template_or_key_may_bypass".to_owned(), json!(case.may_bypass)));
@@ -71,7 +69,9 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
         }
         Hold::LegalHours => {
             let hours = case.forbidden_hours().map(|hours| hours.to_string());
-            vec![("forbidden_hours".to_owned(), json!(hours)), zone()]
+            let mut fields = vec![("forbidden_hours".to_owned(), json!(hours))];
+            fields.extend(of_zone(case));
+            fields
         }
         Hold::DailyLimit => of_day(case),
         Hold::RateLimit => {
@@ -93,9 +93,24 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
 
 fn of_day(case: &Case<'_>) -> Vec<(String, Value)> {
     let counted = case.zone().map(|zone| case.recipient.usage.on(zone.day(case.now)));
-    vec![
-        ("limit".to_owned(), json!(case.daily_limit())),
-        ("counted_today".to_owned(), json!(counted)),
-        ("timezone".to_owned(), json!(case.zone().map(Zone::name))),
+    let mut fields =
+        vec![("limit".to_owned(), json!(case.daily_limit())), ("counted_today".to_owned(), json!(counted))];
+    fields.extend(of_zone(case));
+    fields
+}
+
+/// Where the recipient is, and who said so.
+fn of_zone(case: &Case<'_>) -> [(String, Value); 3] {
+    let (zone, source) = case.whereabouts().unzip();
+    let (from, region) = match source {
+        Some(ZoneSource::Preferences) => (Some("preferences"), None),
+        Some(ZoneSource::Region(region)) => (Some("number_region"), Some(region.to_string())),
+        Some(ZoneSource::Deployment) => (Some("default"), None),
+        None => (None, None),
+    };
+    [
+        ("timezone".to_owned(), json!(zone.map(Zone::name))),
+        ("timezone_from".to_owned(), json!(from)),
+        ("number_region".to_owned(), json!(region)),
     ]
 }

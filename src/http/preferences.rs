@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use dunlin_storage::Reader;
 use dunlin_workflows::message::UserId;
 use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy;
 use dunlin_workflows::user::{Changes, TOGGLES, User};
 use dunlin_workflows::zone::{LocalTime, Zone};
 use serde_json::{Map, Value, json};
@@ -161,7 +162,9 @@ fn about_number(
     let standing = number.map(|person| reader.consent(person)).transpose()?.unwrap_or_default().standing;
     add("opted_out", json!(standing.is_out()));
     add("opted_out_at", json!(standing.since().filter(|_| standing.is_out()).map(instant::format)));
-    let zone = user.preferences.and_then(|preferences| preferences.zone).or(app.edge.rules.limits.zone);
+    let region = to.and_then(PhoneNumber::region);
+    let whereabouts = policy::whereabouts(user.preferences.as_ref(), region, &app.edge.rules.limits);
+    let zone = whereabouts.map(|(zone, _)| zone);
     let now = app.edge.clock.wall();
     let usage = number.map(|person| reader.usage(person)).transpose()?.unwrap_or_default();
     add("daily_sms_count", json!(zone.map(|zone| usage.on(zone.day(now)))));

@@ -21,9 +21,10 @@ pub(super) async fn preview(
     admitted: Admitted,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Json<Value>, Problem> {
-    let request = read(&body, app.reading(&admitted), "")?;
+    let wish = read(&body, app.reading(&admitted), "")?;
     let reader = app.reader()?;
     let rules = &app.edge.rules;
+    let request = recipient::addressed(&reader, wish, rules)?;
     let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), rules)?;
     // Terms name the person by a number that nobody looks at here.
     let terms = request.terms(PersonNumber::new(0), None);

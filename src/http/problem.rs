@@ -61,6 +61,8 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "The key was used for another request"),
     (Code::ReasonRequired, "reason_required", 422, "Say why"),
     (Code::NeverSendable, "never_sendable", 422, "The text could never be sent"),
+    (Code::UserWithoutNumber, "user_without_number", 422, "The user has no number to be texted at"),
+    (Code::NumberNotVerified, "number_not_verified", 422, "The user has not proven their number"),
     (Code::CodeIncorrect, "code_incorrect", 400, "The code is wrong"),
     (Code::CodeExpired, "code_expired", 410, "No code counts for this number"),
     (Code::TooManyAttempts, "too_many_attempts", 429, "Too many wrong codes"),
@@ -121,6 +123,8 @@ pub enum Code {
     IdempotencyKeyReused,
     ReasonRequired,
     NeverSendable,
+    UserWithoutNumber,
+    NumberNotVerified,
     CodeIncorrect,
     CodeExpired,
     TooManyAttempts,
@@ -265,6 +269,8 @@ fn refused_of_user(rejection: user::Rejection) -> Code {
         user::Rejection::Changed { .. } => Code::PreconditionFailed,
         user::Rejection::HalfQuiet => Code::Invalid,
         user::Rejection::Taken => Code::NumberNotVerifiable,
+        user::Rejection::NoNumber => Code::UserWithoutNumber,
+        user::Rejection::Unproven => Code::NumberNotVerified,
         user::Rejection::Erased => Code::Erased,
     }
 }

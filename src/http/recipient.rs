@@ -2,11 +2,35 @@
 
 use dunlin_storage::{ReadError, Reader};
 use dunlin_workflows::id::{PersonNumber, UserNumber};
-use dunlin_workflows::message::UserId;
+use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy::Recipient;
+use dunlin_workflows::policy::{self, Recipient};
 use dunlin_workflows::rules::Rules;
-use dunlin_workflows::user::User;
+use dunlin_workflows::user::{Rejection, User};
+
+use crate::engine::ask::AskError;
+use crate::http::problem::Problem;
+
+/// A wish with the number that it would go to now: that of its user, when it names none.
+///
+/// # Errors
+/// As accepting it would refuse it.
+pub(super) fn addressed(
+    reader: &Reader,
+    request: Request<Addressee>,
+    rules: &Rules,
+) -> Result<Request, Problem> {
+    let to = match &request.to {
+        Addressee::Number(to) => *to,
+        Addressee::User(id) => {
+            let user = reader.user_of(id)?.map(|user| reader.user_state(user)).transpose()?.flatten();
+            let person = policy::number_of(user.as_ref(), request.kind.as_ref(), rules);
+            let to = reader.number_of(person.map_err(AskError::User)?)?;
+            to.ok_or(AskError::User(Rejection::NoNumber))?
+        }
+    };
+    Ok(request.addressed(to))
+}
 
 /// What is known of a person, and of the user to whom a message to them belongs.
 pub(super) fn of_person(
@@ -20,7 +44,7 @@ pub(super) fn of_person(
         None => reader.owner_of(person)?,
     };
     let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
-    let region = if rules.limits.countries.is_empty() { None } else { reader.number_of(person)? };
+    let region = if rules.limits.ask_region() { reader.number_of(person)? } else { None };
     Ok(Recipient {
         standing: reader.consent(person)?.standing,
         preferences: user.and_then(|user| user.preferences),
@@ -46,7 +70,7 @@ pub(super) fn of_number(
         standing: reader.consent_of(to)?.standing,
         preferences: user.and_then(|user| user.preferences),
         is_verified: false,
-        region: if rules.limits.countries.is_empty() { None } else { to.region() },
+        region: if rules.limits.ask_region() { to.region() } else { None },
         ..Recipient::default()
     })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dunlin_storage::{JournalSeq, ReadError, Reader};
 use dunlin_workflows::body::Body;
+use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::UserId;
 use dunlin_workflows::recurrence::{Changes, Grace, Recipient, Recurrence, Standing};
 use dunlin_workflows::timestamp::Timestamp;
@@ -11,14 +12,15 @@ use serde_json::{Map, Value, json};
 
 use crate::http::field_errors::FieldErrors;
 use crate::http::instant;
+use crate::http::wish::known_kind;
 use crate::timeline::instance_fields;
 
 /// How many ticks to come are shown.
 const UPCOMING: usize = 5;
 
 /// Fields that may be given whenever something is asked about a recurrence.
-pub(super) const FIELDS: [&str; 8] =
-    ["body", "cron", "timezone", "starts_at", "ends_at", "missed", "grace_seconds", "priority"];
+pub(super) const FIELDS: [&str; 9] =
+    ["body", "cron", "timezone", "starts_at", "ends_at", "missed", "grace_seconds", "priority", "kind"];
 
 /// The fields of an object, each read with its kind.
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
@@ -64,7 +66,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What changes of a plan, and what it says since.
-    pub(super) fn changes(&self, wrong: &mut FieldErrors<'_>) -> (Changes, Option<Body>) {
+    pub(super) fn changes(&self, kinds: &Kinds, wrong: &mut FieldErrors<'_>) -> (Changes, Option<Body>) {
         let body = self.text("body", wrong);
         let body = wrong.parse("body", body, Body::parse);
         let mut text = |name| self.text(name, wrong);
@@ -79,6 +81,7 @@ impl<'a> Fields<'a> {
         self.clearable("timezone", wrong, str::parse, |zone| changes.zone = Some(zone));
         self.clearable("starts_at", wrong, instant::read, |at| changes.starts_at = Some(at));
         self.clearable("ends_at", wrong, instant::read, |at| changes.ends_at = Some(at));
+        self.clearable("kind", wrong, |name| known_kind(kinds, name), |kind| changes.kind = Some(kind));
         (changes, body)
     }
 }

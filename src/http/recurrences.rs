@@ -11,14 +11,14 @@ use axum::{Json, RequestPartsExt as _};
 use dunlin_storage::{InstanceKind, Reader, Recurrences};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
-use dunlin_workflows::message::UserId;
+use dunlin_workflows::message::{Addressee, Priority, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::recurrence::{
     Command, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId, Standing,
 };
 use serde_json::{Value, json};
 
-use crate::engine::ask::{Addressee, RecurrenceAsk};
+use crate::engine::ask::RecurrenceAsk;
 use crate::http::App;
 use crate::http::accept::MESSAGE_MAX;
 use crate::http::asker::Asker;
@@ -55,7 +55,8 @@ fn wanted(app: &App, body: &[u8]) -> Result<RecurrenceAsk, Problem> {
     if both_or_none {
         wrong.add("to", "required", "say who gets it: either to or user_id".to_owned());
     }
-    let (changes, body) = fields.changes(&mut wrong);
+    let kinds = &app.edge.rules.kinds;
+    let (changes, body) = fields.changes(kinds, &mut wrong);
     for (name, is_there) in [("cron", object.contains_key("cron")), ("body", object.contains_key("body"))] {
         if !is_there {
             wrong.add(name, "required", format!("{name} is required"));
@@ -67,7 +68,9 @@ fn wanted(app: &App, body: &[u8]) -> Result<RecurrenceAsk, Problem> {
         return Err(Problem::new(Code::Invalid, "cron and body must not be null"));
     };
     let id = id.unwrap_or_else(|| RecurrenceId::from_bytes(*app.edge.ids.message_id().as_bytes()));
-    let plan = Box::new(changes.of(&Plan::new(cron)));
+    let told = kinds.get(changes.kind.as_ref().and_then(Option::as_ref));
+    let priority = told.map_or_else(Priority::default, |kind| kind.priority);
+    let plan = Box::new(changes.of(&Plan { priority, ..Plan::new(cron) }));
     Ok(RecurrenceAsk::Create { id, to, plan, body })
 }
 
@@ -93,7 +96,7 @@ pub(super) async fn change(
     let object = object(&body)?;
     let mut wrong = FieldErrors::under("");
     wrong.unknown(&object, &FIELDS);
-    let (changes, body) = Fields(&object).changes(&mut wrong);
+    let (changes, body) = Fields(&object).changes(&app.edge.rules.kinds, &mut wrong);
     wrong.none()?;
     let command = Command::Change { changes: Box::new(changes), new_text: body.is_some() };
     tell(&app, id, command, body, asker).await

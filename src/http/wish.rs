@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::kind::{KindName, KindNameError, Kinds};
-use dunlin_workflows::message::{Metadata, Priority, Request};
+use dunlin_workflows::message::{Addressee, Metadata, Priority, Request, UserId};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::timestamp::Timestamp;
 use serde::Deserialize;
@@ -91,23 +91,21 @@ impl Text<'_> {
     }
 }
 
-impl Reading<'_> {
-    /// The kind with this name, which must be one.
-    fn kind(&self, name: &str) -> Result<KindName, String> {
-        let kind: KindName = name.parse().map_err(|error: KindNameError| error.to_string())?;
-        if self.kinds.get(Some(&kind)).is_some() {
-            return Ok(kind);
-        }
-        let known: Vec<&str> = self.kinds.iter().map(|(name, _)| name.as_str()).collect();
-        Err(format!("there is no such kind; known: {}", known.join(", ")))
+/// The kind with this name, which must be one.
+pub(super) fn known_kind(kinds: &Kinds, name: &str) -> Result<KindName, String> {
+    let kind: KindName = name.parse().map_err(|error: KindNameError| error.to_string())?;
+    if kinds.get(Some(&kind)).is_some() {
+        return Ok(kind);
     }
+    let known: Vec<&str> = kinds.iter().map(|(name, _)| name.as_str()).collect();
+    Err(format!("there is no such kind; known: {}", known.join(", ")))
 }
 
 /// Reads one wish.
 ///
 /// # Errors
 /// A [`Problem`] that names every field that is wrong, with its JSON pointer under `prefix`.
-pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request, Problem> {
+pub fn read(json: &[u8], reading: Reading<'_>, prefix: &str) -> Result<Request<Addressee>, Problem> {
     let mut wrong = FieldErrors::under(prefix);
     // An array of ten would do for serde, but is no object.
     let is_object = json.trim_ascii_start().starts_with(b"{");
@@ -124,17 +122,25 @@ fn build(
     fields: &Fields<'_>,
     reading: Reading<'_>,
     wrong: &mut FieldErrors<'_>,
-) -> Result<Option<Request>, Problem> {
+) -> Result<Option<Request<Addressee>>, Problem> {
     let id = wrong.parse("id", fields.id.as_ref().map(Text::as_str), str::parse::<MessageId>);
-    let to = wrong
-        .required("to", fields.to.as_ref().map(Text::as_str), |to| PhoneNumber::parse(to, reading.region));
+    let user_id: Option<UserId> =
+        wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
+    if fields.to.is_none() && fields.user_id.is_none() {
+        wrong.add("to", "required", "say who gets it: to, or user_id for the user's own number".to_owned());
+    }
+    let to = fields.to.as_ref().map(Text::as_str);
+    let to = match wrong.parse("to", to, |to| PhoneNumber::parse(to, reading.region)) {
+        Some(number) => Some(Addressee::Number(number)),
+        None => user_id.clone().map(Addressee::User),
+    };
     let priority = wrong.parse("priority", fields.priority.as_ref().map(Text::as_str), str::parse);
     let scheduled_for =
         wrong.parse("scheduled_for", fields.scheduled_for.as_ref().map(Text::as_str), instant::read);
     let expires_at = wrong.parse("expires_at", fields.expires_at.as_ref().map(Text::as_str), instant::read);
     let on_unknown = wrong.parse("on_unknown", fields.on_unknown.as_ref().map(Text::as_str), str::parse);
-    let kind = wrong.parse("kind", fields.kind.as_ref().map(Text::as_str), |name| reading.kind(name));
-    let user_id = wrong.parse("user_id", fields.user_id.as_ref().map(Text::as_str), str::parse);
+    let kind =
+        wrong.parse("kind", fields.kind.as_ref().map(Text::as_str), |name| known_kind(reading.kinds, name));
     let metadata = fields.metadata.map(RawValue::get);
     if metadata.is_some_and(|json| !json.starts_with('{')) {
         wrong.add("metadata", "invalid", "expected an object".to_owned());
@@ -179,7 +185,7 @@ fn salvage(
     json: &[u8],
     reading: Reading<'_>,
     wrong: &mut FieldErrors<'_>,
-) -> Result<Option<Request>, Problem> {
+) -> Result<Option<Request<Addressee>>, Problem> {
     let mut object = object(json)?;
     wrong.unknown(&object, &FIELDS);
     let metadata = object.remove("metadata").and_then(|metadata| to_raw_value(&metadata).ok());
@@ -216,7 +222,6 @@ fn salvage(
 
 #[cfg(test)]
 mod tests {
-    use dunlin_workflows::message::UserId;
     use dunlin_workflows::template::{BUILT_IN, Published, Template, TemplateKey};
     use dunlin_workflows::zone::Zone;
 
@@ -251,7 +256,7 @@ mod tests {
         }
     }
 
-    fn check(json: &str) -> Result<Request, Value> {
+    fn check(json: &str) -> Result<Request<Addressee>, Value> {
         let kinds = Kinds::default();
         let now = Timestamp::from_millis(1_795_435_200_000);
         let fresh = MessageId::from_bytes([1; 16]);
@@ -265,6 +270,17 @@ mod tests {
         let request = check(r#"{"to":"+4512345678","body":"hi \"there\"","user_id":null}"#).unwrap();
         assert_eq!(request.body.as_str(), "hi \"there\"");
         assert_eq!((request.id, request.user_id), (MessageId::from_bytes([1; 16]), None));
+    }
+
+    #[test]
+    fn who_names_no_number_means_that_of_the_user() {
+        let to = |json: &str| check(json).unwrap().to;
+        assert_eq!(to(r#"{"user_id":"ada","body":"hi"}"#), Addressee::User("ada".parse().unwrap()));
+        let number = PhoneNumber::parse("+4512345678", None).unwrap();
+        assert_eq!(to(r#"{"to":"+4512345678","user_id":"ada","body":"hi"}"#), Addressee::Number(number));
+        assert_eq!(wrong(r#"{"to":"12","user_id":"ada","body":"hi"}"#), named(&[("/to", "invalid")]));
+        assert_eq!(wrong(r#"{"user_id":"","body":"hi"}"#), named(&[("/user_id", "invalid")]));
+        assert_eq!(wrong(r#"{"body":"hi"}"#), named(&[("/to", "required")]));
     }
 
     #[test]

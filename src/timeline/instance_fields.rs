@@ -4,6 +4,7 @@
 use dunlin_storage::InstanceEvent;
 use dunlin_workflows::allowance;
 use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::kind::KindName;
 use dunlin_workflows::recurrence::{self, Outcome, Plan, Recipient, Skip};
 use dunlin_workflows::template::{self, Content, Variable, VariableKind, decimal};
 use dunlin_workflows::user::{self, Preferences, TOGGLES};
@@ -169,6 +170,7 @@ pub fn of_plan(plan: &Plan) -> Map<String, Value> {
         ("missed", json!(plan.missed.as_str())),
         ("grace_seconds", json!(plan.grace.get().as_secs())),
         ("priority", json!(plan.priority.as_str())),
+        ("kind", json!(plan.kind.as_ref().map(KindName::as_str))),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

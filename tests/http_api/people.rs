@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use dunlin::clock::{Clock, SystemClock};
-use dunlin_workflows::policy::{Limits, Verified};
+use dunlin_workflows::policy::{Limits, Verified, ZoneByRegion};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -144,6 +144,28 @@ async fn urgent_passes_quiet_hours_only_with_the_kind_and_the_toggle_and_is_jour
     assert_eq!(accepted["decision"]["held_by"], "quiet_hours_user", "its recipient does not want it");
 }
 
+#[tokio::test]
+async fn text_that_recurs_is_judged_as_one_of_its_kind() {
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules::default()).await;
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let often = json!({"user_id": USER, "cron": "* * * * *", "body": "Daily brief", "kind": "daily_brief"});
+    let (_, _, made) = house.post("/v1/recurrences", &[], &often).await;
+    assert_eq!((&made["kind"], &made["priority"]), (&json!("daily_brief"), &json!("low")), "{made}");
+    clock.ahead(1);
+    let newest = |list: &Value| list["data"][0]["state"] != Value::Null;
+    let list = house.wait_for("/v1/messages", newest).await;
+    let brief = &list["data"][0];
+    assert_eq!((&brief["kind"], &brief["state"]), (&json!("daily_brief"), &json!("suppressed")), "{brief}");
+    assert_eq!(brief["suppressed_by"]["toggle"], "daily_brief_sms");
+    let path = format!("/v1/recurrences/{}", made["id"].as_str().unwrap());
+    let (_, _, changed) = house.send("PATCH", &path, &[], &json!({"kind": null})).await;
+    assert_eq!((&changed["kind"], &changed["priority"]), (&Value::Null, &json!("low")), "{changed}");
+    clock.ahead(1);
+    let list = house.wait_for("/v1/messages?state=delivered", newest).await;
+    assert_eq!(list["data"][0]["kind"], Value::Null, "{list}");
+}
+
 /// The old quota counted at scheduling and compared at sending, so that a full plan sent nothing.
 #[tokio::test]
 async fn whoever_has_exactly_as_many_reminders_as_their_limit_gets_them_all_and_no_more() {
@@ -194,6 +216,33 @@ async fn nobody_guesses_an_hour_without_a_zone() {
 }
 
 #[tokio::test]
+async fn number_says_the_zone_of_its_user_where_that_is_wanted_and_its_country_has_one() {
+    const DANISH: &str = "+4532123456";
+    let limits = Limits { zone_by_region: ZoneByRegion::On, ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    prefer(
+        &house,
+        &json!({"phone_number": DANISH, "quiet_hours_start": "22:00", "quiet_hours_end": "05:00"}),
+    )
+    .await;
+    let wish = json!({"to": DANISH, "user_id": USER, "body": "Your report is due"});
+    let (held, _) = accept(&house, &wish).await;
+    let why = house.get(&format!("{held}/explain")).await.2;
+    let told = json!({
+        "rule": "quiet_hours_user", "quiet_hours": "22:00-05:00", "kind_may_bypass": false,
+        "timezone": "Europe/Copenhagen", "timezone_from": "number_region", "number_region": "DK",
+    });
+    for (name, value) in told.as_object().unwrap() {
+        assert_eq!(&why["evidence"][name], value, "{why}");
+    }
+    assert_eq!(house.post("/v1/preview", &[], &wish).await.2["evidence"], why["evidence"]);
+    // The United States have many.
+    prefer(&house, &json!({"phone_number": ADA})).await;
+    let (_, accepted) = accept(&house, &reminder("normal", "custom")).await;
+    assert_eq!(accepted["decision"]["held_by"], "quiet_hours_unknown_tz");
+}
+
+#[tokio::test]
 async fn rate_of_one_person_holds_what_is_too_much_for_them() {
     let limits = Limits { per_minute: Some(2), ..Limits::default() };
     let clock = MovedClock::at(EVENING_MS);
@@ -234,6 +283,55 @@ async fn only_a_number_that_was_proven_is_texted_when_that_is_required() {
         accepted["decision"]["evidence"]["rule"], "not_verified",
         "changing the number takes the proof away"
     );
+}
+
+/// Callers that keep users, not numbers, read the number first and wished for a text to it a moment later.
+#[tokio::test]
+async fn text_to_a_user_goes_to_the_number_that_is_theirs_when_it_is_accepted() {
+    const NEW: &str = "+15551234568";
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules::default()).await;
+    let wish = json!({"user_id": USER, "body": "Your report is due"});
+    let key = [("idempotency-key", "report-7")];
+    let (status, _, problem) = house.post("/v1/messages", &key, &wish).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("user_without_number")));
+    let preview = house.post("/v1/preview", &[], &wish).await;
+    assert_eq!((preview.0, &preview.2["code"]), (status, &problem["code"]));
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let (_, headers, first) = house.post("/v1/messages", &key, &wish).await;
+    let path = headers.get("location").unwrap().to_str().unwrap();
+    delivered(&house, path).await;
+    assert_eq!(house.get(path).await.2["to"], ADA);
+    prefer(&house, &json!({"phone_number": NEW})).await;
+    let (_, _, again) = house.post("/v1/messages", &key, &wish).await;
+    assert_eq!(again["id"], first["id"], "a repeat is the same text, whatever changed since");
+    let (next, _) = accept(&house, &wish).await;
+    assert_eq!(house.get(&next).await.2["to"], NEW);
+    delivered(&house, &next).await;
+    let stranger = json!({"user_id": "nobody", "body": "hello"});
+    let rows = json!({"messages": [stranger, wish]});
+    let (_, _, told) = house.post("/v1/messages/batch", &[], &rows).await;
+    assert_eq!((&told["accepted"], &told["refused"]), (&json!(1), &json!(1)), "{told}");
+    assert_eq!(told["data"][0]["error"]["code"], "user_without_number");
+    let unmet = house.get("/v1/users/nobody/preferences").await.0;
+    assert_eq!(unmet, StatusCode::NOT_FOUND, "who is refused is not met");
+    assert_eq!(house.carried(ADA).await, 1);
+}
+
+#[tokio::test]
+async fn text_to_a_user_goes_only_to_a_number_that_they_have_proven_when_that_is_required() {
+    let limits = Limits { verified: Verified::Required, ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    prefer(&house, &json!({"timezone": "America/Chicago", "phone_number": ADA})).await;
+    let wish = json!({"user_id": USER, "body": "Your report is due"});
+    for path in ["/v1/messages", "/v1/preview"] {
+        let (status, _, problem) = house.post(path, &[], &wish).await;
+        let told = (status, problem["code"].as_str().unwrap());
+        assert_eq!(told, (StatusCode::UNPROCESSABLE_ENTITY, "number_not_verified"));
+    }
+    house.verify(USER, ADA).await.unwrap();
+    assert_eq!(house.post("/v1/preview", &[], &wish).await.2["action"], "send");
+    delivered(&house, &accept(&house, &wish).await.0).await;
+    assert_eq!(house.carried(ADA).await, 1);
 }
 
 #[tokio::test]

@@ -76,14 +76,15 @@ async fn what_is_wrong_with_a_recurrence_is_named() {
     let house = House::build(None);
     let wrong = json!({
         "user_id": "u-1", "to": "+15551234567", "cron": "0 8 13 * 5", "body": "", "timezone": "Mars/Olympus",
-        "missed": "never", "grace_seconds": 5, "starts_at": 7, "colour": "red",
+        "missed": "never", "grace_seconds": 5, "starts_at": 7, "colour": "red", "kind": "sale",
     });
     let (status, refused) = create(&house, &wrong).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     let errors = refused["errors"].as_array().unwrap().iter();
     let mut named: Vec<_> = errors.map(|error| error["pointer"].as_str().unwrap()).collect();
     named.sort_unstable();
-    let all = ["/body", "/colour", "/cron", "/grace_seconds", "/missed", "/starts_at", "/timezone", "/to"];
+    let all =
+        ["/body", "/colour", "/cron", "/grace_seconds", "/kind", "/missed", "/starts_at", "/timezone", "/to"];
     assert_eq!(named, all);
     let nowhere = json!({"user_id": "u-1", "cron": "0 8 * * *", "body": "Good morning"});
     let (status, refused) = create(&house, &nowhere).await;

@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use dunlin::engine::courier::Effects;
 use dunlin::engine::provider::{Candidate, Search, Submission};
+use dunlin::engine::verify_service::VerifyQuestion;
 use dunlin_workflows::id::{Attempt, MessageNumber, ProviderSid};
 use dunlin_workflows::message::ProviderStatus;
 use dunlin_workflows::timestamp::Timestamp;
+
+use crate::service::Service;
 
 /// An effect that left the engine.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub(crate) enum Call {
     Submit(Submission),
     Find(MessageNumber, Attempt, Search),
     Fetch(MessageNumber, ProviderSid),
+    Verify(u64, VerifyQuestion),
 }
 
 /// Where effects leave the engine. Clones are the same wire.
@@ -41,6 +45,10 @@ impl Effects for Wire {
 
     fn fetch(&self, number: MessageNumber, sid: ProviderSid) {
         self.put(Call::Fetch(number, sid));
+    }
+
+    fn verify(&self, number: u64, question: VerifyQuestion) {
+        self.put(Call::Verify(number, question));
     }
 }
 
@@ -76,6 +84,7 @@ impl Taken {
 #[derive(Debug, Default)]
 pub(crate) struct Carrier {
     pub(crate) taken: Vec<Taken>,
+    pub(crate) service: Service,
 }
 
 impl Carrier {
@@ -113,6 +122,15 @@ impl Carrier {
                 && taken.created_at <= search.created_until
         };
         self.taken.iter().rev().filter(fits).map(Taken::candidate).collect()
+    }
+
+    /// The code in the newest text to this number that holds one.
+    pub(crate) fn code(&self, to: u64) -> Option<&str> {
+        let texts = self.taken.iter().rev().filter(|taken| taken.to == to);
+        texts
+            .filter_map(|taken| taken.body.split_once(" is your verification code"))
+            .map(|(code, _)| code)
+            .next()
     }
 
     pub(crate) fn of(&self, sid: ProviderSid) -> Option<&Taken> {

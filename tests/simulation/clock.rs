@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use dunlin::clock::Clock;
 use dunlin_workflows::timestamp::Timestamp;
 
-/// The wall clock when the world begins.
-const BEGIN_MS: i64 = 1_795_000_000_000;
+/// The wall clock when a world begins that nobody put at another time.
+pub(crate) const BEGIN_MS: i64 = 1_795_000_000_000;
 
 /// True time since the world began, and how far the engine's wall clock is off.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Time {
+    begin_ms: i64,
     now_ms: AtomicU64,
     wall_off_ms: AtomicI64,
     /// When the process that reads the monotonic clock started.
@@ -20,7 +21,25 @@ pub(crate) struct Time {
     newest_ms: AtomicU64,
 }
 
+impl Default for Time {
+    fn default() -> Self {
+        Self::from(BEGIN_MS)
+    }
+}
+
 impl Time {
+    /// Time in a world that begins when the wall clock shows this.
+    pub(crate) fn from(begin_ms: i64) -> Self {
+        Self {
+            begin_ms,
+            now_ms: AtomicU64::new(0),
+            wall_off_ms: AtomicI64::new(0),
+            started_ms: AtomicU64::new(0),
+            waits_on_wall: AtomicBool::new(false),
+            newest_ms: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn now(&self) -> u64 {
         self.now_ms.load(Ordering::Relaxed)
     }
@@ -32,7 +51,7 @@ impl Time {
 
     /// What a clock that is never wrong shows: the provider's.
     pub(crate) fn true_wall(&self) -> Timestamp {
-        Timestamp::from_millis(BEGIN_MS + i64::try_from(self.now()).unwrap())
+        Timestamp::from_millis(self.begin_ms + i64::try_from(self.now()).unwrap())
     }
 
     /// How far the engine's wall clock is ahead.

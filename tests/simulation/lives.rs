@@ -1,4 +1,4 @@
-//! Twelve short lives, written down instead of drawn, for crashing at every operation of the disk.
+//! Fourteen short lives, written down instead of drawn, for crashing at every operation of the disk.
 
 use std::time::Duration;
 
@@ -6,7 +6,9 @@ use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use dunlin_workflows::rules::{RetryRules, Rules};
 
+use crate::clock::BEGIN_MS;
 use crate::plan::{Act, Blow, Fate, Odds, Plan, Texted, Wished};
+use crate::proofs::{Codes, Proving};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -27,6 +29,14 @@ pub(crate) struct Short {
     /// Two more texts, one of them the same to the same person.
     company: bool,
     silent: bool,
+    /// Two users prove the recipient's number: with codes of ours, or of a service.
+    codes: Option<By>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Text,
+    Service,
 }
 
 const PLAIN: Short = Short {
@@ -39,9 +49,10 @@ const PLAIN: Short = Short {
     on_unknown: OnUnknown::Hold,
     company: false,
     silent: false,
+    codes: None,
 };
 
-pub(crate) const LIVES: [Short; 12] = [
+pub(crate) const LIVES: [Short; 14] = [
     PLAIN,
     Short { name: "three at once, two of them alike", company: true, fates: &[Fate::TakeSlowly], ..PLAIN },
     Short {
@@ -101,6 +112,8 @@ pub(crate) const LIVES: [Short; 12] = [
         ..PLAIN
     },
     Short { name: "taken, and nobody calls back", fates: &[Fate::Take], silent: true, ..PLAIN },
+    Short { name: "two prove a number with codes of ours", codes: Some(By::Text), ..PLAIN },
+    Short { name: "two prove a number with codes of a service", codes: Some(By::Service), ..PLAIN },
 ];
 
 /// A text is taken after its client gave up, and may be sent again; meanwhile the clock jumps back.
@@ -144,7 +157,9 @@ impl Short {
             seed,
             wishes,
             texts: self.texts.to_vec(),
+            begin_ms: BEGIN_MS,
             users: Vec::new(),
+            codes: self.codes.map_or_else(Codes::default, race),
             blows: crash_at.map(|n| (0, Blow::PowerLoss(n))).into_iter().collect(),
             odds: Odds { callback_lost, unreported: callback_lost, ..Odds::default() },
             fates: self.fates.to_vec(),
@@ -157,4 +172,11 @@ impl Short {
             crash_again: seed.is_multiple_of(2).then_some(1 + seed / 2 % 40),
         }
     }
+}
+
+/// Somebody mistypes the code once; meanwhile another user asks for the same number.
+fn race(by: By) -> Codes {
+    let first = Proving { at: 2 * SECOND, to: FIRST, is_rival: false, slips: 1 };
+    let second = Proving { at: 80 * SECOND, is_rival: true, slips: 0, ..first };
+    Codes { by_service: by == By::Service, wanted: vec![first, second], ..Codes::default() }
 }

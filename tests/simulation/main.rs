@@ -22,11 +22,14 @@ mod network;
 mod oracle;
 mod people;
 mod plan;
+mod proofs;
 mod recurrences;
+mod service;
 mod texts;
 mod trace;
 mod users;
 mod world;
+mod zones;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -46,7 +49,7 @@ const EMPTY_WINDOW: &str =
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
-const EVENTS: [&str; 31] = [
+const EVENTS: [&str; 45] = [
     "accepted",
     "held",
     "became_due",
@@ -78,6 +81,20 @@ const EVENTS: [&str; 31] = [
     "preferences_changed",
     "number_changed",
     "number_verified",
+    "verification_started",
+    "code_sent",
+    "code_not_sent",
+    "code_perhaps_sent",
+    "check_started",
+    "code_refused",
+    "number_proven",
+    "number_taken",
+    "checks_spent",
+    "check_failed",
+    "check_lost",
+    "verification_looked_up",
+    "verification_expired",
+    "allowance_taken",
 ];
 
 /// Seeds by default: about half a minute on two cores.
@@ -209,6 +226,7 @@ fn planted_bugs_are_caught() {
         (Defect::GateIsBlind, "texted"),
         (Defect::PreferencesForgotten, "texted"),
         (Defect::CounterForgotten, "of a day whose limit is"),
+        (Defect::ProofForgotten, "proved the number of user"),
     ];
     for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {

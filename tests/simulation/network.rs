@@ -26,6 +26,7 @@ impl World {
     pub(crate) fn carry(&mut self, call: Call) {
         match call {
             Call::Submit(submission) => self.submit(&submission),
+            Call::Verify(number, question) => self.serve(number, &question),
             Call::Find(number, attempt, search) => {
                 let now = self.now();
                 self.oracle.search_left(number, attempt, now, &self.rules);
@@ -56,7 +57,7 @@ impl World {
         self.answer_after(wait, ask);
     }
 
-    fn answer_after(&mut self, wait: u64, ask: Ask) {
+    pub(crate) fn answer_after(&mut self, wait: u64, ask: Ask) {
         let boot = self.boot;
         self.after(wait, Happening::Answer { boot, ask: Box::new(ask) });
     }

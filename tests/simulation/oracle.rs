@@ -21,6 +21,7 @@ use crate::carrier::Carrier;
 use crate::clock::Time;
 use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
+use crate::proofs::Proofs;
 use crate::texts::Wishes;
 use crate::users::Users;
 
@@ -42,6 +43,8 @@ pub(crate) struct Oracle {
     pub(crate) wishes: Wishes,
     /// What users prefer, and what was sent to whom.
     users: Users,
+    /// Who proved what.
+    pub(crate) proofs: Proofs,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -161,6 +164,13 @@ impl Oracle {
             {
                 self.breach(format!("record {}: {how}", raw.seq));
             }
+            if let Kept::Instance { number, event } = &record.event
+                && let Some(event) =
+                    <dunlin_storage::Verifications as dunlin_storage::Workflow>::unwrap(event)
+                && let Err(how) = self.proofs.told(*number, event, record.at, &carrier.service)
+            {
+                self.breach(format!("record {}: verification {number}: {how}", raw.seq));
+            }
             if let Kept::Message { number, event } = &record.event {
                 let off_ms = record.at.as_millis() - now.true_wall().as_millis();
                 let starts = matches!(event, Event::AttemptStarted { .. });
@@ -200,6 +210,11 @@ impl Oracle {
                 _another => {}
             }
             return life.hear(number, event, moment, rules, carrier);
+        }
+        if let Event::Accepted { terms } = event
+            && let Some(asked) = self.proofs.begun(terms.id, terms.person)
+        {
+            self.asked.insert(terms.id, asked);
         }
         let life = Life::begin(event, |id| self.asked.get(&id).cloned())?;
         if let Event::Accepted { terms } = event {
@@ -305,7 +320,7 @@ impl Oracle {
 
     /// Whether nothing is left to happen to any message.
     pub(crate) fn is_settled(&self) -> bool {
-        self.lives.values().all(Life::is_settled)
+        self.lives.values().all(Life::is_settled) && self.proofs.is_settled()
     }
 
     /// After everything: what everybody knows must agree.
@@ -329,6 +344,7 @@ impl Oracle {
             }
         }
         wished.extend(people.retries.iter());
+        wished.extend(self.proofs.names());
         broken.extend(
             self.ids.keys().filter(|id| !wished.contains(id)).map(|id| format!("nobody wished for {id}")),
         );

@@ -2,6 +2,7 @@
 //! decide what waits for them.
 
 use dunlin::engine::ask::{Again, Ask, AskError, Claim, Receipt, Retried, Target, Wish};
+use dunlin::engine::verifications::Verified;
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Body;
 use dunlin_workflows::consent::{self, Consent};
@@ -15,6 +16,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::life::Asked;
 use crate::plan::{Act, Defect, Plan, Wished};
+use crate::proofs::Step;
 use crate::users::{about, user_id};
 use crate::world::{Happening, World};
 
@@ -30,6 +32,7 @@ pub(crate) enum Reply {
     Replied { n: usize, tries: u32, answer: Answer<consent::Reply> },
     Consented(Answer<Result<Consent, AskError>>),
     Preferred(usize, Answer<Result<User, AskError>>),
+    Verified { n: usize, tries: u32, step: Step, answer: Answer<Result<Verified, AskError>> },
 }
 
 /// What one wish has come to, as its caller sees it.
@@ -72,7 +75,7 @@ impl People {
         self.waiting.is_empty() && self.callers.iter().all(|caller| caller.is_over)
     }
 
-    fn name(&mut self) -> MessageId {
+    pub(crate) fn name(&mut self) -> MessageId {
         self.names += 1;
         MessageId::from_bytes(self.names.to_be_bytes())
     }
@@ -133,7 +136,7 @@ impl World {
         let key = u128::try_from(n).unwrap().to_be_bytes();
         let claim = wished.keyed.then_some(Claim { key, fingerprint: key });
         self.say(|| format!("wish {n} as {id}"));
-        Wish { request, claim }
+        Wish { request: request.into(), claim }
     }
 
     /// Nobody answered. Who has a key asks again; who has none may have been heard or not.
@@ -258,6 +261,11 @@ impl World {
                 Ok(Err(other)) => self.oracle.breach(format!("user {n} got {other:?}")),
                 Err(TryRecvError::Closed) => self.prefer_again(n),
                 Err(TryRecvError::Empty) => return Some(Reply::Preferred(n, answer)),
+            },
+            Reply::Verified { n, tries, step, mut answer } => match answer.try_recv() {
+                Ok(told) => self.verified(n, tries, step, Some(told)),
+                Err(TryRecvError::Closed) => self.verified(n, tries, step, None),
+                Err(TryRecvError::Empty) => return Some(Reply::Verified { n, tries, step, answer }),
             },
             Reply::Heard { taken, status, named, mut answer } => match answer.try_recv() {
                 Ok(()) => {

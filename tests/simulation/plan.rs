@@ -1,17 +1,22 @@
 //! What a seed stands for: who wishes what, which faults are in the mix, and when blows fall.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin::engine::EngineConfig;
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::verifications::Verifying;
+use dunlin::engine::verify_service::VerifyService;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use dunlin_workflows::policy::Limits;
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use fastrand::Rng;
 
+use crate::proofs::{Codes, codes};
+use crate::service::Absent;
 use crate::users::{Preferred, limits, preferred};
+use crate::zones::begin;
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -34,6 +39,8 @@ pub(crate) enum Defect {
     PreferencesForgotten,
     /// What was counted is forgotten at every start.
     CounterForgotten,
+    /// Whose number it is, is forgotten once it is proven.
+    ProofForgotten,
 }
 
 /// What the provider does with one submission.
@@ -139,10 +146,14 @@ pub(crate) struct Odds {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
+    /// What the wall clock shows when it begins.
+    pub(crate) begin_ms: i64,
     pub(crate) wishes: Vec<Wished>,
     pub(crate) texts: Vec<Texted>,
     /// What is said about users.
     pub(crate) users: Vec<Preferred>,
+    /// Who proves numbers, and how.
+    pub(crate) codes: Codes,
     pub(crate) blows: Vec<(u64, Blow)>,
     pub(crate) odds: Odds,
     /// What becomes of the first submissions, before chance decides.
@@ -198,10 +209,13 @@ impl Plan {
         let concurrency = rng.usize(1..=4);
         let segments_per_second = rng.bool().then(|| rng.u32(1..=5));
         let blows = blows(&mut rng, span);
+        let (begin_ms, change) = begin(seed, span);
         Self {
             seed,
+            begin_ms,
             texts: texts_of(seed, &wishes, span),
-            users: preferred(seed, &wishes, span),
+            users: preferred(seed, &wishes, span, change),
+            codes: codes(seed, &wishes, span),
             wishes,
             blows,
             odds,
@@ -219,6 +233,7 @@ impl Plan {
     /// What the engine is started with the so many-th time.
     pub(crate) fn config(&self, boot: u64, calm: bool) -> EngineConfig {
         let last = self.rules.len() - 1;
+        let service: Arc<dyn VerifyService> = Arc::new(Absent);
         let which = if calm { last } else { usize::try_from(boot).unwrap_or(last).min(last) };
         EngineConfig {
             rules: self.rules[which].clone(),
@@ -229,7 +244,10 @@ impl Plan {
             idempotency_retention: Duration::from_hours(24 * 30),
             orphan_retention: Duration::from_hours(24 * 30),
             questions_max: 4,
-            verifying: Verifying::default(),
+            verifying: Verifying {
+                service: self.codes.by_service.then_some(service),
+                ..Verifying::default()
+            },
             seed: self.seed ^ boot,
         }
     }

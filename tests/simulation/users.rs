@@ -1,6 +1,5 @@
 //! People with users: what they prefer and where they are, changing under way; phones that race for one number;
-//! and the judge's own idea of who may be texted when. It knows zones as fixed offsets, and shares no rule with
-//! the engine.
+//! and the judge's own idea of who may be texted when. It shares no rule with the engine.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{Limits, Verified};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user::{Changes, Event, Preferences, TOGGLES, Toggle};
+use dunlin_workflows::user::{Changes, Event, Preferences, TOGGLES, Toggle, User};
 use dunlin_workflows::zone::LocalTime;
 use fastrand::Rng;
 use tokio::sync::oneshot;
@@ -19,13 +18,7 @@ use tokio::sync::oneshot;
 use crate::people::Reply;
 use crate::plan::{Defect, Wished};
 use crate::world::{Happening, World};
-
-/// Zones whose clocks are not changed while a world lasts, and how many minutes they are ahead of UTC then.
-const ZONES: [(&str, i64); 4] =
-    [("UTC", 0), ("America/New_York", -300), ("Asia/Kathmandu", 345), ("Pacific/Honolulu", -600)];
-
-const MINUTE_MS: i64 = 60_000;
-const DAY_MINUTES: i64 = 1440;
+use crate::zones::{Change, DAY_MINUTES, MINUTE_MS, PLACES, Place};
 
 /// What somebody says about a user.
 #[derive(Debug, Clone)]
@@ -49,7 +42,7 @@ enum Said {
 }
 
 /// What users of the recipients of these wishes say: half of the worlds are without.
-pub(crate) fn preferred(seed: u64, wishes: &[Wished], span: u64) -> Vec<Preferred> {
+pub(crate) fn preferred(seed: u64, wishes: &[Wished], span: u64, change: Option<Change>) -> Vec<Preferred> {
     let mut rng = Rng::with_seed(seed ^ 0x0b5e_55ed);
     if rng.bool() {
         return Vec::new();
@@ -60,12 +53,15 @@ pub(crate) fn preferred(seed: u64, wishes: &[Wished], span: u64) -> Vec<Preferre
     let mut said = Vec::new();
     for to in numbers {
         for _ in 0..rng.u32(0..4) {
-            let what =
-                if rng.u32(0..3) == 0 { Said::Proves { rival: rng.bool() } } else { prefers(&mut rng) };
+            let what = if rng.u32(0..3) == 0 {
+                Said::Proves { rival: rng.bool() }
+            } else {
+                prefers(&mut rng, change)
+            };
             said.push(Preferred { at: rng.u64(0..span), to, said: what });
         }
         // In the end everybody says where they are, so that nothing waits for that for ever.
-        let zone = Some(rng.usize(0..ZONES.len()));
+        let zone = Some(rng.usize(0..PLACES.len()));
         let rest =
             Said::Prefers { zone, quiet: None, limit: Some(rng.u16(1..6)), toggles: [true; Toggle::COUNT] };
         said.push(Preferred { at: span + 60_000, to, said: rest });
@@ -73,15 +69,21 @@ pub(crate) fn preferred(seed: u64, wishes: &[Wished], span: u64) -> Vec<Preferre
     said
 }
 
-fn prefers(rng: &mut Rng) -> Said {
-    let mut time = || rng.u16(0..1440);
-    let quiet = (time(), time());
+/// Most live where a clock is changed, if one is, and are quiet about then.
+fn prefers(rng: &mut Rng, change: Option<Change>) -> Said {
+    let change = change.filter(|_| rng.u32(0..4) > 0);
+    let mut time = |near: Option<i64>| {
+        let minute = near.map_or(rng.i64(0..DAY_MINUTES), |near| near + rng.i64(-120..=120));
+        u16::try_from(minute.rem_euclid(DAY_MINUTES)).unwrap_or(0)
+    };
+    let about = change.map(|change| PLACES[change.place].minute(change.at_ms));
+    let quiet = (time(about), time(about));
     let mut toggles = TOGGLES.map(|(_, _, is_on)| is_on);
     for is_on in &mut toggles {
         *is_on ^= rng.u32(0..4) == 0;
     }
     Said::Prefers {
-        zone: (rng.u32(0..5) > 0).then(|| rng.usize(0..ZONES.len())),
+        zone: (rng.u32(0..5) > 0).then(|| change.map_or(rng.usize(0..PLACES.len()), |change| change.place)),
         quiet: rng.bool().then_some(quiet),
         limit: rng.bool().then(|| rng.u16(0..4)),
         toggles,
@@ -106,6 +108,11 @@ pub(crate) fn about(seed: u64, n: usize) -> (Option<&'static str>, bool) {
 
 pub(crate) fn user_id(to: u64) -> String {
     format!("user-{to}")
+}
+
+/// Another user who says that the number is theirs.
+pub(crate) fn rival_id(to: u64) -> String {
+    format!("rival-{to}")
 }
 
 /// What the judge knows of users, and of what was sent to whom.
@@ -180,7 +187,8 @@ impl Users {
         let Some(about) = self.messages.get(&number).cloned() else { return Ok(()) };
         let known = self.of(&about);
         let ms = at.as_millis();
-        if limits.verified == Verified::Required && !known.is_some_and(|known| known.owns(about.person)) {
+        let is_proven = known.is_some_and(|known| known.owns(about.person));
+        if limits.verified == Verified::Required && !is_proven && !about.is_code() {
             return Err("texted a number that nobody proved".into());
         }
         let preferences = known.and_then(|known| known.preferences);
@@ -188,21 +196,16 @@ impl Users {
             if about.kind.as_deref() == Some("daily_brief") && !preferences.toggles.has(Toggle::DailyBrief) {
                 return Err("texted what they switched off".into());
             }
-            let offset = zone_of(&preferences);
-            if let Some((start, end)) = quiet(&preferences).filter(|_| !passes(&about, &preferences)) {
-                let offset = offset.ok_or("an hour was guessed")?;
-                let minute = (ms.div_euclid(MINUTE_MS) + offset).rem_euclid(DAY_MINUTES);
-                let is_quiet = if start < end {
-                    (start..end).contains(&minute)
-                } else {
-                    minute >= start || minute < end
-                };
-                if is_quiet {
+            if let Some(hours) = quiet(&preferences).filter(|_| !passes(&about, &preferences)) {
+                let minute = zone_of(&preferences).ok_or("an hour was guessed")?.minute(ms);
+                if is_quiet(hours, minute) {
+                    let (start, end) = hours;
                     return Err(format!("texted in quiet hours, at minute {minute} of {start} to {end}"));
                 }
             }
         }
-        if attempt == 1 { self.count(&about, preferences, ms, limits) } else { Ok(()) }
+        let counts = attempt == 1 && !about.is_code();
+        if counts { self.count(&about, preferences, ms, limits) } else { Ok(()) }
     }
 
     fn count(
@@ -213,8 +216,7 @@ impl Users {
         limits: &Limits,
     ) -> Result<(), String> {
         if let Some(preferences) = preferences {
-            let offset = zone_of(&preferences).ok_or("a day was guessed")?;
-            let day = (ms.div_euclid(MINUTE_MS) + offset).div_euclid(DAY_MINUTES);
+            let day = zone_of(&preferences).ok_or("a day was guessed")?.day(ms);
             let sent = self.days.entry((about.person, day)).or_default();
             *sent += 1;
             let limit = preferences.daily_limit.unwrap_or(10);
@@ -241,10 +243,9 @@ impl Users {
     pub(crate) fn quiet_starts(&self, number: MessageNumber, wall: Timestamp) -> Option<Timestamp> {
         let about = self.messages.get(&number)?;
         let preferences = self.of(about)?.preferences.filter(|known| !passes(about, known))?;
-        let (start, _) = quiet(&preferences)?;
-        let local = wall.as_millis() + zone_of(&preferences)? * MINUTE_MS;
-        let wait = (start * MINUTE_MS - local).rem_euclid(DAY_MINUTES * MINUTE_MS);
-        Some(Timestamp::from_millis(wall.as_millis() + wait))
+        let hours = quiet(&preferences)?;
+        let is_quiet = |wall: i64| is_quiet(hours, wall.rem_euclid(DAY_MINUTES));
+        zone_of(&preferences)?.next(wall.as_millis(), is_quiet).map(Timestamp::from_millis)
     }
 }
 
@@ -254,9 +255,13 @@ impl Known {
     }
 }
 
-fn zone_of(preferences: &Preferences) -> Option<i64> {
-    let name = preferences.zone?.name();
-    ZONES.iter().find(|(known, _)| *known == name).map(|(_, offset)| *offset)
+fn zone_of(preferences: &Preferences) -> Option<&'static Place> {
+    Place::named(preferences.zone?.name())
+}
+
+/// Whether a minute of the day is quiet.
+fn is_quiet((start, end): (i64, i64), minute: i64) -> bool {
+    if start < end { (start..end).contains(&minute) } else { minute >= start || minute < end }
 }
 
 fn quiet(preferences: &Preferences) -> Option<(i64, i64)> {
@@ -265,10 +270,17 @@ fn quiet(preferences: &Preferences) -> Option<(i64, i64)> {
     (start != end).then_some((start, end))
 }
 
+/// Whether a text passes quiet hours. Whoever waits for a code gets it at any hour.
 fn passes(about: &About, preferences: &Preferences) -> bool {
-    about.priority == Priority::Urgent
-        && about.kind.as_deref() == Some("urgent_alert")
-        && preferences.toggles.has(Toggle::UrgentAlerts)
+    let is_wanted = preferences.toggles.has(Toggle::UrgentAlerts);
+    let is_alert = about.kind.as_deref() == Some("urgent_alert") && is_wanted;
+    about.priority == Priority::Urgent && (is_alert || about.is_code())
+}
+
+impl About {
+    fn is_code(&self) -> bool {
+        self.kind.as_deref() == Some("verification")
+    }
 }
 
 impl World {
@@ -289,13 +301,13 @@ impl World {
                     quiet_start: Some(quiet.map(|(start, _)| time(start))),
                     quiet_end: Some(quiet.map(|(_, end)| time(end))),
                     daily_limit: Some(limit),
-                    zone: Some(zone.map(|zone| ZONES[zone].0.parse().unwrap())),
+                    zone: Some(zone.map(|zone| PLACES[zone].name.parse().unwrap())),
                     ..Changes::default()
                 };
                 let number = Some(Some(number));
                 (user_id(to), UserAsk::Change { changes: Box::new(changes), number, seen: None })
             }
-            Said::Proves { rival: true } => (format!("rival-{to}"), UserAsk::Verify { number }),
+            Said::Proves { rival: true } => (rival_id(to), UserAsk::Verify { number }),
             Said::Proves { rival: false } => (user_id(to), UserAsk::Verify { number }),
         };
         let (reply, answer) = oneshot::channel();
@@ -308,18 +320,33 @@ impl World {
         self.after(wait, Happening::Prefer(n));
     }
 
-    /// The engine answered. The planted bug: where texts meet the gate, nothing is known of the user.
+    /// The engine answered. Planted bugs: where texts meet the gate, nothing is known of what a user prefers, or of
+    /// what they have proven.
     pub(crate) fn preferred(&mut self, n: usize) {
-        if self.plan.defect != Some(Defect::PreferencesForgotten) {
-            return;
+        let Preferred { to, said, .. } = self.plan.users[n].clone();
+        match said {
+            Said::Proves { rival } => self.forget_proof(&if rival { rival_id(to) } else { user_id(to) }),
+            Said::Prefers { .. } if self.plan.defect == Some(Defect::PreferencesForgotten) => {
+                self.forget(&user_id(to), |known| User { preferences: None, ..known });
+            }
+            Said::Prefers { .. } => {}
         }
+    }
+
+    /// A number was proven to be this user's.
+    pub(crate) fn forget_proof(&mut self, id: &str) {
+        if self.plan.defect == Some(Defect::ProofForgotten) {
+            self.forget(id, |known| User { number: None, ..known });
+        }
+    }
+
+    fn forget(&mut self, id: &str, what: impl Fn(User) -> User) {
         let Some(process) = &self.process else { return };
         let wall = dunlin::clock::Clock::wall(&*self.time);
-        let id = user_id(self.plan.users[n].to).parse().unwrap();
+        let id = id.parse().unwrap();
         let forgotten = process.store.commit(|batch| {
             let Some(user) = batch.user(&id)? else { return Ok(()) };
-            let known = batch.instance::<dunlin_storage::Users>(user.get())?.unwrap_or_default();
-            let after = dunlin_workflows::user::User { preferences: None, ..known };
+            let after = what(batch.instance::<dunlin_storage::Users>(user.get())?.unwrap_or_default());
             let event = Event::Remarked { reason: "forgotten".parse().unwrap() };
             let told = dunlin_storage::Told::<dunlin_storage::Users> {
                 at: wall,

@@ -54,6 +54,12 @@ pub(crate) enum Happening {
     },
     /// Somebody says something about a user.
     Prefer(usize),
+    /// Somebody asks for a code, or gives the one that they read.
+    Prove {
+        n: usize,
+        tries: u32,
+        gives: bool,
+    },
     /// People look after what waits for them.
     Look,
     Blow(Blow),
@@ -136,7 +142,7 @@ const LONGEST_MS: u64 = 40 * 24 * 3_600_000;
 impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         let disk = Disk::with(NEW_STORE.clone());
-        let time = Arc::new(Time::default());
+        let time = Arc::new(Time::from(plan.begin_ms));
         match plan.defect {
             Some(Defect::EffectsBeforeCommit) => disk.plant_late_syncs(),
             Some(Defect::WaitsOnWallClock) => time.plant_waits_on_wall(),
@@ -145,7 +151,8 @@ impl World {
                 | Defect::RearmedTimerDropped
                 | Defect::GateIsBlind
                 | Defect::PreferencesForgotten
-                | Defect::CounterForgotten,
+                | Defect::CounterForgotten
+                | Defect::ProofForgotten,
             )
             | None => {}
         }
@@ -188,6 +195,10 @@ impl World {
         for n in 0..world.plan.users.len() {
             let at = world.plan.users[n].at;
             world.at(at, Happening::Prefer(n));
+        }
+        for n in 0..world.plan.codes.wanted.len() {
+            let at = world.plan.codes.wanted[n].at;
+            world.at(at, Happening::Prove { n, tries: 0, gives: false });
         }
         for (at, blow) in world.plan.blows.clone() {
             world.at(at, Happening::Blow(blow));
@@ -283,6 +294,7 @@ impl World {
             Happening::Act(n, act) => self.act(n, act),
             Happening::Text { n, tries } => self.text(n, tries),
             Happening::Prefer(n) => self.prefer(n),
+            Happening::Prove { n, tries, gives } => self.prove(n, tries, gives),
             Happening::Look => self.look(),
             Happening::Blow(blow) => self.blow(blow),
             Happening::Stop => self.stop(),

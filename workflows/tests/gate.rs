@@ -13,8 +13,8 @@ use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::kind::{BUILT_IN, Kind, KindName, Kinds};
 use dunlin_workflows::message::{Hold, Priority};
 use dunlin_workflows::policy::{
-    Ban, Case, Limits, OverDaily, Recipient, Ruling, Usage, Verified, bypasses, counts, judge,
-    passes_quiet_hours, valid_until,
+    Ban, Case, Limits, OverDaily, Recipient, Ruling, Usage, Verified, ZoneByRegion, ZoneSource, bypasses,
+    counts, judge, passes_quiet_hours, valid_until, whereabouts,
 };
 use dunlin_workflows::rules::{Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
@@ -110,6 +110,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     (zone(), prop::option::of(hours()), legal, over, verified, daily, rate(), rate()).prop_map(
         |(zone, quiet_hours, legal_hours, over_daily, verified, daily, per_minute, per_hour)| Limits {
             zone,
+            zone_by_region: ZoneByRegion::Off,
             quiet_hours,
             legal_hours,
             over_daily,
@@ -284,4 +285,29 @@ fn text_that_was_attempted_before_is_not_held_by_what_it_counts_for() {
     assert_eq!(judge(&world(true).case()), Ruling::Send);
     assert_eq!(counts(&world(true).case()), None, "it counts once");
     assert!(matches!(judge(&world(false).case()), Ruling::Hold { hold: Hold::DailyLimit, .. }));
+}
+
+#[test]
+fn number_says_where_somebody_is_after_they_and_before_the_deployment_do_and_only_if_it_may() {
+    let [tokyo, new_york, copenhagen] =
+        ["Asia/Tokyo", "America/New_York", "Europe/Copenhagen"].map(|name| name.parse::<Zone>().unwrap());
+    let [denmark, states] = ["DK", "US"].map(|code| code.parse().unwrap());
+    let on = Limits { zone_by_region: ZoneByRegion::On, zone: Some(new_york), ..Limits::default() };
+    let off = Limits { zone_by_region: ZoneByRegion::Off, ..on.clone() };
+    let nowhere = Limits { zone: None, ..on.clone() };
+    let said = Preferences { zone: Some(tokyo), ..Preferences::default() };
+    let unsaid = Preferences::default();
+    let default = Some((new_york, ZoneSource::Deployment));
+    for (preferences, region, limits, expected) in [
+        (Some(&said), Some(denmark), &on, Some((tokyo, ZoneSource::Preferences))),
+        (Some(&unsaid), Some(denmark), &on, Some((copenhagen, ZoneSource::Region(denmark)))),
+        (None, Some(denmark), &on, Some((copenhagen, ZoneSource::Region(denmark)))),
+        (Some(&unsaid), Some(states), &on, default),
+        (Some(&unsaid), None, &on, default),
+        (Some(&unsaid), Some(denmark), &off, default),
+        (Some(&unsaid), Some(states), &nowhere, None),
+        (Some(&unsaid), None, &nowhere, None),
+    ] {
+        assert_eq!(whereabouts(preferences, region, limits), expected, "{region:?}");
+    }
 }

@@ -9,8 +9,18 @@ use strsim::damerau_levenshtein;
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Columns that a CSV header may have; the fields of a message in the API.
-const COLUMNS: [&str; 9] =
-    ["to", "body", "id", "priority", "scheduled_for", "expires_at", "on_unknown", "user_id", "metadata"];
+const COLUMNS: [&str; 10] = [
+    "to",
+    "body",
+    "id",
+    "kind",
+    "priority",
+    "scheduled_for",
+    "expires_at",
+    "on_unknown",
+    "user_id",
+    "metadata",
+];
 
 /// One row.
 #[derive(Debug, PartialEq)]
@@ -65,8 +75,9 @@ impl<F: Read> Rows<F> {
 
 /// Refuses a header that would lose data: a misspelled column would be left out of every text.
 fn check_columns(columns: &[String]) -> Result<(), String> {
-    for wanted in ["to", "body"] {
-        if !columns.iter().any(|column| column == wanted) {
+    for wanted in [&["to", "user_id"][..], &["body"]] {
+        if !columns.iter().any(|column| wanted.contains(&column.as_str())) {
+            let wanted = wanted.join("\" or \"");
             return Err(format!("the header has no column \"{wanted}\"; it has {}", columns.join(", ")));
         }
     }
@@ -201,7 +212,7 @@ mod tests {
         assert!(why.starts_with("\"schedled_for\" is not a column; did you mean scheduled_for?"), "{why}");
         assert_eq!(
             rows("phone,body\n", Format::Csv).unwrap_err(),
-            "the header has no column \"to\"; it has phone, body"
+            "the header has no column \"to\" or \"user_id\"; it has phone, body"
         );
     }
 }

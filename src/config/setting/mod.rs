@@ -71,6 +71,8 @@ pub enum Name {
     DefaultRegion,
     /// Where people are of whom nobody said it.
     DefaultTimeZone,
+    /// Whether a number says where its user is.
+    ZoneByRegion,
     /// Quiet hours of whoever said nothing about them.
     QuietHours,
     /// Hours that the law leaves.

@@ -222,6 +222,13 @@ pub const SETTINGS: &[Setting] = &[
         "where people are of whom nobody said it; without it, what needs a zone is held until one is known",
     ),
     plain(
+        Name::ZoneByRegion,
+        &["DUNLIN_ZONE_BY_REGION"],
+        Text("off"),
+        "on or off",
+        "whether a number says where its user is of whom nobody said it, if its country has only one time zone",
+    ),
+    plain(
         Name::QuietHours,
         &["DUNLIN_QUIET_HOURS"],
         Text("off"),

@@ -13,6 +13,7 @@ use wincode::{SchemaRead, SchemaWrite};
 use super::user::zone;
 use super::{Holder, Workflow, wrapped};
 use crate::record::RecordError;
+use crate::record::accepted::kind_name;
 use crate::record::codec::{put, take};
 use crate::record::tag::{Tagged as _, word};
 
@@ -100,6 +101,37 @@ pub(crate) struct RecurrenceV1 {
     skipped: u64,
 }
 
+/// What a plan says beyond its first form, first form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct AboutV1 {
+    kind: Option<String>,
+}
+
+/// `recurrence::Event::Created`, second form: the first, and what its plan says beyond that.
+#[derive(SchemaRead)]
+#[cfg_attr(test, derive(SchemaWrite, Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct CreatedV2 {
+    rest: CreatedV1,
+    about: AboutV1,
+}
+
+/// `recurrence::Event::Changed`, second form.
+#[derive(SchemaRead)]
+#[cfg_attr(test, derive(SchemaWrite, Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct ChangedV2 {
+    rest: ChangedV1,
+    about: AboutV1,
+}
+
+/// What is known of a recurrence, second form.
+#[derive(SchemaRead)]
+#[cfg_attr(test, derive(SchemaWrite, Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct RecurrenceV2 {
+    rest: RecurrenceV1,
+    about: AboutV1,
+}
+
 /// Whose key seals what it says.
 impl From<Recipient> for Holder {
     fn from(recipient: Recipient) -> Self {
@@ -148,7 +180,32 @@ impl TryFrom<PlanV1> for Plan {
             missed: word(row.missed)?,
             grace: Grace::new(grace).or_else(|_no_grace| wrong("grace"))?,
             priority: word(row.priority)?,
+            kind: None,
         })
+    }
+}
+
+impl AboutV1 {
+    /// What the first form of a plan leaves out; `None` when it leaves out nothing.
+    fn of(plan: &Plan) -> Option<Self> {
+        plan.kind.as_ref().map(|kind| Self { kind: Some(kind.as_str().to_owned()) })
+    }
+
+    /// Makes a first form, which was appended, the second when it leaves out something; gives its version.
+    fn append(plan: &Plan, out: &mut Vec<u8>) -> Result<u8, RecordError> {
+        match Self::of(plan) {
+            None => Ok(1),
+            Some(about) => put(&about, out).map(|()| 2),
+        }
+    }
+
+    /// The plan in its first form, and what the second says beyond that.
+    fn plan(first: PlanV1, about: Option<Self>) -> Result<Plan, RecordError> {
+        let mut plan: Plan = first.try_into()?;
+        let Some(about) = about else { return Ok(plan) };
+        plan.kind = about.kind.map(|kind| kind_name(&kind)).transpose()?;
+        // What the first form says is written in it.
+        if Self::of(&plan).is_some() { Ok(plan) } else { wrong("second form") }
     }
 }
 
@@ -161,6 +218,11 @@ impl CreatedV1 {
         Self { id: *id.as_bytes(), user, person, plan: plan.into(), text_at }
     }
 
+    fn take(self, about: Option<AboutV1>) -> Result<Event, RecordError> {
+        let (id, recipient, text_at) = (self.id(), self.recipient()?, self.text_at);
+        Ok(Event::Created { id, recipient, plan: AboutV1::plan(self.plan, about)?, text_at })
+    }
+
     fn id(&self) -> RecurrenceId {
         RecurrenceId::from_bytes(self.id)
     }
@@ -171,6 +233,12 @@ impl CreatedV1 {
             (None, Some(person)) => Ok(Recipient::Person(PersonNumber::new(person))),
             (Some(_), Some(_)) | (None, None) => wrong("recipient"),
         }
+    }
+}
+
+impl ChangedV1 {
+    fn take(self, about: Option<AboutV1>) -> Result<Event, RecordError> {
+        Ok(Event::Changed { plan: AboutV1::plan(self.plan, about)?, text_at: self.text_at })
     }
 }
 
@@ -233,11 +301,9 @@ impl From<&Recurrence> for RecurrenceV1 {
     }
 }
 
-impl TryFrom<RecurrenceV1> for Recurrence {
-    type Error = RecordError;
-
-    fn try_from(row: RecurrenceV1) -> Result<Self, RecordError> {
-        let standing = match (row.standing, row.armed) {
+impl RecurrenceV1 {
+    fn take(self, about: Option<AboutV1>) -> Result<Recurrence, RecordError> {
+        let standing = match (self.standing, self.armed) {
             (ACTIVE, Some(armed)) => Standing::Active(armed.try_into()?),
             (PAUSED, None) => Standing::Paused,
             (OVER, None) => Standing::Ended(End::Over),
@@ -245,16 +311,16 @@ impl TryFrom<RecurrenceV1> for Recurrence {
             (DELETED, None) => Standing::Deleted,
             (_, _) => return wrong("standing of a recurrence"),
         };
-        Ok(Self {
-            id: row.created.id(),
-            recipient: row.created.recipient()?,
-            plan: row.created.plan.try_into()?,
-            text_at: row.created.text_at,
+        Ok(Recurrence {
+            id: self.created.id(),
+            recipient: self.created.recipient()?,
+            text_at: self.created.text_at,
+            plan: AboutV1::plan(self.created.plan, about)?,
             standing,
-            last: row.last.map(|last| last.take()).transpose()?,
-            texted: row.texted,
-            skipped: row.skipped,
-            created_at: Timestamp::from_millis(row.created_at_ms),
+            last: self.last.map(|last| last.take()).transpose()?,
+            texted: self.texted,
+            skipped: self.skipped,
+            created_at: Timestamp::from_millis(self.created_at_ms),
         })
     }
 }
@@ -315,10 +381,12 @@ impl Workflow for Recurrences {
     fn put_event(event: &Event, out: &mut Vec<u8>) -> Result<(u8, u8), RecordError> {
         let (record_type, written) = match event {
             Event::Created { id, recipient, plan, text_at } => {
-                (1, put(&CreatedV1::new(*id, *recipient, plan, *text_at), out))
+                put(&CreatedV1::new(*id, *recipient, plan, *text_at), out)?;
+                return AboutV1::append(plan, out).map(|version| (1, version));
             }
             Event::Changed { plan, text_at } => {
-                (2, put(&ChangedV1 { plan: plan.into(), text_at: *text_at }, out))
+                put(&ChangedV1 { plan: plan.into(), text_at: *text_at }, out)?;
+                return AboutV1::append(plan, out).map(|version| (2, version));
             }
             Event::Armed(armed) => (3, put(&ArmedV1::from(*armed), out)),
             Event::Ticked { wall, outcome } => (4, put(&TickedV1::new(*wall, *outcome), out)),
@@ -333,17 +401,13 @@ impl Workflow for Recurrences {
 
     fn take_event(record_type: u8, version: u8, payload: &[u8]) -> Result<Event, RecordError> {
         let name = super::record_type(Self::RECORD_TYPES, record_type, "recurrence record type")?;
+        if version == 2 && matches!(record_type, 1 | 2) {
+            return take_second(record_type, payload);
+        }
         super::first_version(name, version)?;
         Ok(match record_type {
-            1 => {
-                let row: CreatedV1 = take(payload)?;
-                let (id, recipient, text_at) = (row.id(), row.recipient()?, row.text_at);
-                Event::Created { id, recipient, plan: row.plan.try_into()?, text_at }
-            }
-            2 => {
-                let row: ChangedV1 = take(payload)?;
-                Event::Changed { plan: row.plan.try_into()?, text_at: row.text_at }
-            }
+            1 => take::<CreatedV1>(payload)?.take(None)?,
+            2 => take::<ChangedV1>(payload)?.take(None)?,
             3 => Event::Armed(take::<ArmedV1>(payload)?.try_into()?),
             4 => {
                 let (wall, outcome) = take::<TickedV1>(payload)?.take()?;
@@ -365,11 +429,26 @@ impl Workflow for Recurrences {
 
     fn put_state(state: &Option<Recurrence>, out: &mut Vec<u8>) -> Result<u8, RecordError> {
         let Some(state) = state else { return wrong("recurrence that was not created") };
-        put(&RecurrenceV1::from(state), out).map(|()| 1)
+        put(&RecurrenceV1::from(state), out)?;
+        AboutV1::append(&state.plan, out)
     }
 
     fn take_state(version: u8, bytes: &[u8]) -> Result<Option<Recurrence>, RecordError> {
+        if version == 2 {
+            let row: RecurrenceV2 = take(bytes)?;
+            return row.rest.take(Some(row.about)).map(Some);
+        }
         super::first_version("recurrence", version)?;
-        Ok(Some(take::<RecurrenceV1>(bytes)?.try_into()?))
+        take::<RecurrenceV1>(bytes)?.take(None).map(Some)
     }
+}
+
+/// Reads an event whose plan has a second form.
+fn take_second(record_type: u8, payload: &[u8]) -> Result<Event, RecordError> {
+    if record_type == 1 {
+        let row: CreatedV2 = take(payload)?;
+        return row.rest.take(Some(row.about));
+    }
+    let row: ChangedV2 = take(payload)?;
+    row.rest.take(Some(row.about))
 }

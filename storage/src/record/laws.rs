@@ -24,7 +24,8 @@ use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
 use crate::instance::allowance::{AllowanceV1, TakenV1};
 use crate::instance::recurrence::{
-    ArmedV1, ChangedV1, CreatedV1, EndedV1, RecurrenceV1, RemarkedV1 as WhyV1, TickedV1,
+    ArmedV1, ChangedV1, ChangedV2, CreatedV1, CreatedV2, EndedV1, RecurrenceV1, RecurrenceV2,
+    RemarkedV1 as WhyV1, TickedV1,
 };
 use crate::instance::template;
 use crate::instance::user::{NumberV1, PreferencesV1, ReasonV1, UserV1};
@@ -75,14 +76,14 @@ fn payload_agrees(header: Header, payload: &[u8]) -> bool {
         (3, 4) => agrees::<HelpAskedV1>(payload),
         (3, 5) => agrees::<SuspectedV1>(payload),
         (3, 6) => agrees::<ResolvedV1>(payload),
-        (4.., _) => instance_agrees(kind, record_type, payload),
+        (4.., _) => instance_agrees(kind, record_type, type_version, payload),
         (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     }
 }
 
 /// What is sealed stands in front, as a vector would.
-fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
+fn instance_agrees(kind: u8, record_type: u8, type_version: u8, payload: &[u8]) -> bool {
     let (sealed, form) = super::take_sealed(payload).unwrap();
     let (front, _) = payload.split_at(payload.len().checked_sub(form.len()).unwrap());
     let mut written = Vec::new();
@@ -98,6 +99,8 @@ fn instance_agrees(kind: u8, record_type: u8, payload: &[u8]) -> bool {
         (5, 5) => agrees::<template::RolledBackV1>(form),
         (5, 8) => agrees::<template::RemarkedV1>(form),
         (5, 3 | 6 | 7) => form.is_empty() && agrees::<EmptyV1>(form),
+        (6, 1) if type_version == 2 => agrees::<CreatedV2>(form),
+        (6, 2) if type_version == 2 => agrees::<ChangedV2>(form),
         (6, 1) => agrees::<CreatedV1>(form),
         (6, 2) => agrees::<ChangedV1>(form),
         (6, 3) => agrees::<ArmedV1>(form),
@@ -199,11 +202,16 @@ proptest! {
 
     #[test]
     fn every_recurrence_reads_back_as_itself(recurrence in recurrence()) {
+        let says_more = recurrence.plan.kind.is_some();
         let state = Some(recurrence);
         let mut bytes = Vec::new();
         let version = Recurrences::put_state(&state, &mut bytes).unwrap();
         prop_assert_eq!(Recurrences::take_state(version, &bytes).unwrap(), state);
-        prop_assert!(agrees::<RecurrenceV1>(&bytes));
+        prop_assert_eq!(version == 2, says_more, "what was written before kinds is the first form");
+        match version {
+            1 => prop_assert!(agrees::<RecurrenceV1>(&bytes)),
+            _second => prop_assert!(agrees::<RecurrenceV2>(&bytes)),
+        }
     }
 
     #[test]

@@ -35,8 +35,9 @@ fn plan() -> impl Strategy<Value = Plan> {
     let grace = (60_u64..=86_400).prop_map(|seconds| Grace::new(Duration::from_secs(seconds)).unwrap());
     let missed = select(MISSED.map(|(missed, _)| missed).to_vec());
     let priority = select(PRIORITIES.map(|(priority, _)| priority).to_vec());
-    (cron, option::of(zone()), option::of(at()), option::of(at()), missed, grace, priority).prop_map(
-        |(cron, zone, starts_at, ends_at, missed, grace, priority)| Plan {
+    let kind = option::of("[a-z0-9_]{1,64}".prop_map(|name| name.parse().unwrap()));
+    (cron, option::of(zone()), option::of(at()), option::of(at()), missed, grace, priority, kind).prop_map(
+        |(cron, zone, starts_at, ends_at, missed, grace, priority, kind)| Plan {
             cron,
             zone,
             starts_at,
@@ -44,6 +45,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             missed,
             grace,
             priority,
+            kind,
         },
     )
 }

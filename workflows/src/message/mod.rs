@@ -17,6 +17,7 @@
 //! must happen then. The attempt committed by [`Command::Begin`] is the point of no return: before
 //! it a message can be canceled, rescheduled or expire; after it only the provider can tell.
 
+mod addressee;
 mod apply;
 mod command;
 mod conclude;
@@ -31,6 +32,7 @@ mod report;
 mod request;
 mod state;
 
+pub use addressee::Addressee;
 pub use apply::IllegalEvent;
 pub use command::{Command, Context, Outcome, Rejection, Report};
 pub use decide::{accept, decide};

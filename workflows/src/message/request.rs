@@ -9,13 +9,13 @@ use crate::kind::KindName;
 use crate::phone_number::PhoneNumber;
 use crate::timestamp::Timestamp;
 
-/// An accepted wish to send one text to one recipient.
+/// A wish to send one text to one recipient: a number, once it is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct Request<To = PhoneNumber> {
     /// The message's public name.
     pub id: MessageId,
     /// The recipient.
-    pub to: PhoneNumber,
+    pub to: To,
     /// The text.
     pub body: Body,
     /// Which messages go first when not all can.

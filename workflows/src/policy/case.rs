@@ -3,10 +3,37 @@
 use crate::id::Attempt;
 use crate::kind::{Kind, KindName};
 use crate::message::{Message, Priority, Terms};
-use crate::policy::Recipient;
+use crate::phone_number::Region;
+use crate::policy::{Limits, Recipient, ZoneByRegion};
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
+use crate::user::Preferences;
 use crate::zone::{Hours, Zone};
+
+/// Who said where somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZoneSource {
+    /// Their user's preferences.
+    Preferences,
+    /// Their number, which belongs to a country with only one zone.
+    Region(Region),
+    /// The deployment, for everybody of whom nobody said it.
+    Deployment,
+}
+
+/// Where somebody is, and who said so: their preferences, then their number if it may, then the deployment.
+pub fn whereabouts(
+    preferences: Option<&Preferences>,
+    region: Option<Region>,
+    limits: &Limits,
+) -> Option<(Zone, ZoneSource)> {
+    if let Some(zone) = preferences.and_then(|preferences| preferences.zone) {
+        return Some((zone, ZoneSource::Preferences));
+    }
+    let by_region = region.filter(|_| limits.zone_by_region == ZoneByRegion::On);
+    let of_region = by_region.and_then(|region| Some((Zone::of_region(region)?, ZoneSource::Region(region))));
+    of_region.or(limits.zone.map(|zone| (zone, ZoneSource::Deployment)))
+}
 
 /// What the gate looks at.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +96,12 @@ impl<'a> Case<'a> {
 
     /// Where the recipient is, as far as anybody said.
     pub fn zone(&self) -> Option<Zone> {
-        self.recipient.preferences.and_then(|preferences| preferences.zone).or(self.rules.limits.zone)
+        self.whereabouts().map(|(zone, _)| zone)
+    }
+
+    /// The same, with who said so.
+    pub fn whereabouts(&self) -> Option<(Zone, ZoneSource)> {
+        whereabouts(self.recipient.preferences.as_ref(), self.recipient.region, &self.rules.limits)
     }
 
     /// The recipient's quiet hours, or the deployment's; `None` when there are none.

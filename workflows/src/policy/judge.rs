@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::message::{Hold, Message, Priority, State};
-use crate::policy::{Ban, Case, OverDaily, Recipient, Ruling, Verified, forbidden};
+use crate::policy::{Ban, Case, OverDaily, Recipient, Ruling, forbidden, needs_proof};
 use crate::rules::{Rules, Sending};
 use crate::timestamp::Timestamp;
 use crate::user::Toggle;
@@ -57,7 +57,7 @@ fn banned(case: &Case<'_>) -> Option<Ban> {
     {
         return Some(Ban::ToggledOff { toggle });
     }
-    if kind.needs_verified && limits.verified == Verified::Required && !case.recipient.is_verified {
+    if needs_proof(case.kind, case.rules) && !case.recipient.is_verified {
         return Some(Ban::NotVerified);
     }
     (case.daily_limit() == Some(0) && !case.is_counted && !is_exempt(case))

@@ -8,6 +8,8 @@ use crate::zone::{Hours, LegalHours, Zone};
 pub struct Limits {
     /// Where people are of whom nobody said it; nothing that needs a zone goes to them when `None`.
     pub zone: Option<Zone>,
+    /// Whether a number says where its user is of whom nobody said it.
+    pub zone_by_region: ZoneByRegion,
     /// Quiet hours of whoever said nothing about them.
     pub quiet_hours: Option<Hours>,
     /// Hours that the law leaves for texts that are not essential.
@@ -24,6 +26,15 @@ pub struct Limits {
     pub countries: Vec<Region>,
     /// Whether only proven numbers are texted, but for kinds that are exempt.
     pub verified: Verified,
+}
+
+/// Whether a number says where its user is of whom nobody said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZoneByRegion {
+    /// No.
+    Off,
+    /// If it belongs to a country that has only one zone.
+    On,
 }
 
 /// What becomes of a text over the daily limit.
@@ -49,6 +60,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             zone: None,
+            zone_by_region: ZoneByRegion::Off,
             quiet_hours: None,
             legal_hours: LegalHours::Tcpa,
             daily: Some(10),
@@ -58,5 +70,12 @@ impl Default for Limits {
             countries: Vec::new(),
             verified: Verified::NotRequired,
         }
+    }
+}
+
+impl Limits {
+    /// Whether they ask where a number belongs.
+    pub fn ask_region(&self) -> bool {
+        !self.countries.is_empty() || self.zone_by_region == ZoneByRegion::On
     }
 }

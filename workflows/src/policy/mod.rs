@@ -6,13 +6,15 @@
 mod case;
 mod judge;
 mod limits;
+mod number;
 mod recipient;
 mod ruling;
 mod usage;
 
-pub use case::Case;
+pub use case::{Case, ZoneSource, whereabouts};
 pub use judge::{bypasses, counts, explain, judge, passes_quiet_hours, valid_until};
-pub use limits::{Limits, OverDaily, Verified};
+pub use limits::{Limits, OverDaily, Verified, ZoneByRegion};
+pub use number::{needs_proof, number_of};
 pub use recipient::{Recipient, STRANGER};
 pub use ruling::{Ban, Ruling, forbidden};
 pub use usage::{RECENT_MAX, Usage};

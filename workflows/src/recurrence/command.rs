@@ -1,6 +1,7 @@
 //! What may be asked about a recurrence, and how the answer can be no.
 
 use crate::actor::Reason;
+use crate::kind::KindName;
 use crate::message::Priority;
 use crate::recurrence::{Cron, Grace, Missed, Outcome, PER_USER_MAX, Plan, Recipient, RecurrenceId};
 use crate::timestamp::Timestamp;
@@ -70,6 +71,8 @@ pub struct Changes {
     pub grace: Option<Grace>,
     /// Which messages go first.
     pub priority: Option<Priority>,
+    /// What its texts are about.
+    pub kind: Option<Option<KindName>>,
 }
 
 impl Changes {
@@ -83,6 +86,7 @@ impl Changes {
             missed: self.missed.unwrap_or(before.missed),
             grace: self.grace.unwrap_or(before.grace),
             priority: self.priority.unwrap_or(before.priority),
+            kind: self.kind.clone().unwrap_or_else(|| before.kind.clone()),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::kind::KindName;
 use crate::message::Priority;
 use crate::recurrence::{Cron, Tick};
 use crate::timestamp::Timestamp;
 use crate::zone::{Wall, Zone};
 
-/// When a recurrence comes. Nothing in it says who gets it, or what it says.
+/// When a recurrence comes, and what its texts are about. Nothing in it says who gets it, or what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The times on the wall.
@@ -27,6 +28,8 @@ pub struct Plan {
     pub grace: Grace,
     /// Which messages go first when not all can.
     pub priority: Priority,
+    /// What its texts are about: each is judged as one of that kind.
+    pub kind: Option<KindName>,
 }
 
 /// What becomes of a tick that was missed, while the daemon was down say.
@@ -114,6 +117,7 @@ impl Plan {
             missed: Missed::default(),
             grace: Grace::default(),
             priority: Priority::default(),
+            kind: None,
         }
     }
 

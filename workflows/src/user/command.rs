@@ -68,6 +68,16 @@ pub enum Rejection {
     /// Another user has proven that the number is theirs.
     #[error("the number can't be verified for this user")]
     Taken,
+    /// Nobody said which number is theirs.
+    #[error(
+        "the user has no number; name one in the wish, set it in their preferences, or let them prove one"
+    )]
+    NoNumber,
+    /// They have not proven that their number is theirs.
+    #[error(
+        "the user has not proven that their number is theirs; let them, with a verification for this user"
+    )]
+    Unproven,
     /// They are gone.
     #[error("the user was erased")]
     Erased,

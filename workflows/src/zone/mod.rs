@@ -7,6 +7,7 @@
 mod hours;
 mod legal_hours;
 mod local;
+mod of_region;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::timestamp::Timestamp;
 pub use hours::Hours;
 pub use legal_hours::{LEGAL_HOURS, LegalHours, LegalHoursError};
 pub use local::{LocalDay, LocalTime, LocalTimeError, Wall};
+pub use of_region::SOLE_ZONES;
 
 /// Milliseconds in a minute.
 const MINUTE_MS: i64 = 60_000;
