@@ -9,6 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output};
 use crate::cli::pages;
+use crate::cli::templates::variable;
 
 /// Texts that come again and again.
 #[derive(Debug, Subcommand)]
@@ -59,6 +60,15 @@ struct Plan {
     /// What it says
     #[arg(long)]
     body: Option<String>,
+    /// The template that is filled when it comes, in place of a body
+    #[arg(long, value_name = "KEY", conflicts_with = "body")]
+    template: Option<String>,
+    /// A value for the template; true, false and numbers are read as such
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable, requires = "template")]
+    vars: Vec<(String, Value)>,
+    /// The language of the template
+    #[arg(long, requires = "template")]
+    locale: Option<String>,
     /// When, such as "0 8 * * 1-5": minute, hour, day, month, day of the week
     #[arg(long)]
     cron: Option<String>,
@@ -166,6 +176,9 @@ impl Plan {
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let given = [
             ("body", text(&self.body)),
+            ("template", text(&self.template)),
+            ("vars", self.template.as_ref().map(|_| self.vars.iter().cloned().collect::<Map<_, _>>().into())),
+            ("locale", text(&self.locale)),
             ("cron", text(&self.cron)),
             ("timezone", text(&self.timezone)),
             ("starts_at", text(&self.starts_at)),

@@ -107,7 +107,7 @@ pub(super) struct Preview {
 }
 
 /// A value as the command line gives it: JSON where it is true, false or a number, else words.
-fn variable(text: &str) -> Result<(String, Value), String> {
+pub(super) fn variable(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let read =
         serde_json::from_str::<Value>(value).ok().filter(|value| value.is_number() || value.is_boolean());

@@ -26,6 +26,7 @@ pub mod rate;
 mod recipients;
 mod recurrences;
 mod scheduler;
+pub mod script;
 pub mod stepper;
 mod templates;
 pub mod timer_wheel;

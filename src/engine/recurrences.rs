@@ -1,11 +1,11 @@
 //! Recurrences within a turn: each tick and the message that it makes are recorded in one transaction, so no
 //! crash parts them.
 
-use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Told, Users};
+use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Templates, Told, Users};
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::UserNumber;
-use dunlin_workflows::message::{Addressee, OnUnknown, Request};
+use dunlin_workflows::message::{Addressee, OnUnknown, Priority, Request, TemplateVersion};
 use dunlin_workflows::recurrence::{
     self, Command, Context, Due, Event, Outcome, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId,
     Rejection, Skip, Standing, Tick,
@@ -13,10 +13,11 @@ use dunlin_workflows::recurrence::{
 use dunlin_workflows::source::Source;
 use dunlin_workflows::zone::Zone;
 
+use crate::engine::script::{self, Script};
 use crate::engine::turn::{Turn, TurnError};
 
 /// What somebody asks about a recurrence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RecurrenceAsk {
     /// Let there be one; a repeat of the same is answered with what there is.
     Create {
@@ -27,7 +28,7 @@ pub enum RecurrenceAsk {
         /// When it comes.
         plan: Box<Plan>,
         /// What it says.
-        body: Body,
+        script: Script,
     },
     /// Something about one that there is.
     Tell {
@@ -36,7 +37,7 @@ pub enum RecurrenceAsk {
         /// What.
         command: Command,
         /// What it says since, when that changes.
-        body: Option<Body>,
+        script: Option<Script>,
     },
 }
 
@@ -50,13 +51,13 @@ impl Turn<'_, '_> {
         let by = self.by(origin)?;
         let reason = origin.reason.as_ref();
         match ask {
-            RecurrenceAsk::Create { id, to, plan, body } => match self.recurrence_named(*id)? {
-                Some(number) => self.repeated(number, *id, to, plan, body),
-                None => self.create_recurrence(*id, to, plan, body, by, reason),
+            RecurrenceAsk::Create { id, to, plan, script } => match self.recurrence_named(*id)? {
+                Some(number) => self.repeated(number, *id, to, plan, script),
+                None => self.create_recurrence(*id, to, plan, script, by, reason),
             },
-            RecurrenceAsk::Tell { id, command, body } => {
+            RecurrenceAsk::Tell { id, command, script } => {
                 let number = self.recurrence_named(*id)?.ok_or(Rejection::NotFound)?;
-                self.tell_recurrence(number, command, body.as_ref(), by, reason)
+                self.tell_recurrence(number, command, script.as_ref(), by, reason)
             }
         }
     }
@@ -76,7 +77,7 @@ impl Turn<'_, '_> {
         id: RecurrenceId,
         to: &Addressee,
         plan: &Plan,
-        body: &Body,
+        script: &Script,
     ) -> Result<Recurrence, TurnError> {
         let known = self.recurrence(number)?.ok_or(Rejection::NotFound)?;
         let same_recipient = match (to, known.recipient) {
@@ -88,7 +89,7 @@ impl Turn<'_, '_> {
         };
         let is_there = known.standing != Standing::Deleted;
         let same =
-            is_there && same_recipient && known.plan == *plan && self.says(&known)?.as_ref() == Some(body);
+            is_there && same_recipient && known.plan == *plan && self.says(&known)?.as_ref() == Some(script);
         if same { Ok(known) } else { Err(Rejection::IdTaken { id }.into()) }
     }
 
@@ -97,7 +98,7 @@ impl Turn<'_, '_> {
         id: RecurrenceId,
         to: &Addressee,
         plan: &Plan,
-        body: &Body,
+        script: &Script,
         by: By,
         reason: Option<&Reason>,
     ) -> Result<Recurrence, TurnError> {
@@ -117,7 +118,7 @@ impl Turn<'_, '_> {
             Addressee::Number(to) => Recipient::Person(self.person(*to, by)?),
         };
         let number = self.batch.next_instance(InstanceKind::Recurrence)?;
-        let made = self.tell_recurrence(number, &create(recipient), Some(body), by, reason)?;
+        let made = self.tell_recurrence(number, &create(recipient), Some(script), by, reason)?;
         self.batch.name_instance(InstanceKind::Recurrence, &id.to_string(), number)?;
         Ok(made)
     }
@@ -163,11 +164,11 @@ impl Turn<'_, '_> {
             Due::Not => None,
             Due::TooLate(wall) => Some((wall, Outcome::Skipped(Skip::Late))),
             Due::Now(tick) => {
-                let Some(body) = self.says(&known)? else {
+                let Some(script) = self.says(&known)? else {
                     self.tell_recurrence(number, &Command::Lose, None, by, None)?;
                     return Ok(());
                 };
-                Some((tick.wall, self.text(&known, tick, body, by)?))
+                Some((tick.wall, self.text(&known, tick, &script, by)?))
             }
         };
         self.tell_recurrence(number, &Command::Wake { ticked }, None, by, None)?;
@@ -175,7 +176,13 @@ impl Turn<'_, '_> {
     }
 
     /// Makes the message of a tick, unless it is there.
-    fn text(&mut self, known: &Recurrence, tick: Tick, body: Body, by: By) -> Result<Outcome, TurnError> {
+    fn text(
+        &mut self,
+        known: &Recurrence,
+        tick: Tick,
+        script: &Script,
+        by: By,
+    ) -> Result<Outcome, TurnError> {
         let id = known.id.message(tick.wall);
         if self.batch.number_of_id(id)?.is_some() {
             return Ok(Outcome::Texted(id));
@@ -189,11 +196,23 @@ impl Turn<'_, '_> {
         };
         let to = person.map(|person| self.batch.number_of(person)).transpose()?.flatten();
         let Some(to) = to else { return Ok(Outcome::Skipped(Skip::NoNumber)) };
+        let (body, filled) = match script {
+            Script::Text(body) => (body.clone(), None),
+            Script::Values(values) => match self.filled(known, values)? {
+                Ok((body, filled)) => (body, Some(filled)),
+                Err(why) => {
+                    tracing::warn!(recurrence = %known.id, tick = %tick.wall, %why, "a template could not be filled");
+                    return Ok(Outcome::Skipped(Skip::NotFilled));
+                }
+            },
+        };
+        let priority = known.plan.priority;
+        let may_bypass = filled.is_some_and(|(_, may_bypass)| may_bypass) && priority == Priority::Urgent;
         let request = Request {
             id,
             to,
             body,
-            priority: known.plan.priority,
+            priority,
             scheduled_for: None,
             expires_at: Some(tick.at.plus(known.plan.grace.get())),
             on_unknown: OnUnknown::default(),
@@ -201,8 +220,8 @@ impl Turn<'_, '_> {
             metadata: None,
             retry_of: None,
             kind: known.plan.kind.clone(),
-            template: None,
-            may_bypass: false,
+            template: filled.map(|(version, _)| version),
+            may_bypass,
         };
         match self.accept(&request, by) {
             Ok(_) => Ok(Outcome::Texted(id)),
@@ -214,11 +233,34 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// The text of its template as it is now, the version, and whether an urgent one may pass quiet hours; or why there is none.
+    fn filled(
+        &mut self,
+        known: &Recurrence,
+        values: &script::Values,
+    ) -> Result<Result<(Body, (TemplateVersion, bool)), String>, TurnError> {
+        let Some(key) = &known.plan.template else { return Ok(Err("it names no template".to_owned())) };
+        let number = self.batch.instance_named(InstanceKind::Template, key.as_str())?;
+        let template = number.map(|number| self.batch.instance::<Templates>(number)).transpose()?;
+        let (Some(number), Some(template)) = (number, template.flatten().flatten()) else {
+            return Ok(Err(format!("there is no template \"{key}\"")));
+        };
+        let own = match known.recipient {
+            Recipient::User { user, .. } => self.zone_of(user)?,
+            Recipient::Person(_) => None,
+        };
+        let zone = known.plan.zone.or(own).or(self.rules.limits.zone);
+        Ok(values.fill(&template, zone).map(|body| {
+            let used = template.usable();
+            let version = used.map_or(0, |used| used.version);
+            (body, (TemplateVersion { number, version }, used.is_some_and(|used| used.content.may_bypass)))
+        }))
+    }
+
     /// What it says; `None` when nobody can read that any more.
-    fn says(&mut self, known: &Recurrence) -> Result<Option<Body>, TurnError> {
+    fn says(&mut self, known: &Recurrence) -> Result<Option<Script>, TurnError> {
         let secret = self.batch.secret_at(JournalSeq::new(known.text_at), known.recipient.into())?;
-        let text = secret.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| Body::parse(text).ok()))
+        Ok(secret.and_then(|bytes| Script::read(&bytes, known.plan.template.is_some())))
     }
 
     /// Decides and records; gives what is known of it then.
@@ -226,7 +268,7 @@ impl Turn<'_, '_> {
         &mut self,
         number: u64,
         command: &Command,
-        body: Option<&Body>,
+        script: Option<&Script>,
         by: By,
         reason: Option<&Reason>,
     ) -> Result<Recurrence, TurnError> {
@@ -244,10 +286,10 @@ impl Turn<'_, '_> {
         let context = Context { now: self.now, zone, position, reason };
         for event in recurrence::decide(known.as_ref(), command, &context)? {
             event.apply_to(&mut known, self.now);
-            let words = body.filter(|_| matches!(event, Event::Created { .. } | Event::Changed { .. }));
-            let secret = recipient
-                .zip(words)
-                .map(|(recipient, body)| (Holder::from(recipient), body.as_str().as_bytes()));
+            let script = script.filter(|_| matches!(event, Event::Created { .. } | Event::Changed { .. }));
+            let words = script.map(Script::bytes);
+            let secret =
+                recipient.zip(words.as_deref()).map(|(recipient, words)| (Holder::from(recipient), words));
             let told = Told::<Recurrences> { at: self.now, by, event: &event, after: &known, secret };
             self.batch.record_instance(number, &told)?;
         }

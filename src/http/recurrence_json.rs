@@ -3,24 +3,38 @@
 use std::time::Duration;
 
 use dunlin_storage::{JournalSeq, ReadError, Reader};
-use dunlin_workflows::body::Body;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::UserId;
 use dunlin_workflows::recurrence::{Changes, Grace, Recipient, Recurrence, Standing};
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::engine::script::{Script, Values};
 use crate::http::field_errors::FieldErrors;
 use crate::http::instant;
+use crate::http::problem::Problem;
 use crate::http::wish::known_kind;
+use crate::http::wording::{Asked, Shelf};
 use crate::timeline::instance_fields;
 
 /// How many ticks to come are shown.
 const UPCOMING: usize = 5;
 
 /// Fields that may be given whenever something is asked about a recurrence.
-pub(super) const FIELDS: [&str; 9] =
-    ["body", "cron", "timezone", "starts_at", "ends_at", "missed", "grace_seconds", "priority", "kind"];
+pub(super) const FIELDS: [&str; 12] = [
+    "body",
+    "template",
+    "vars",
+    "locale",
+    "cron",
+    "timezone",
+    "starts_at",
+    "ends_at",
+    "missed",
+    "grace_seconds",
+    "priority",
+    "kind",
+];
 
 /// The fields of an object, each read with its kind.
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
@@ -65,10 +79,55 @@ impl<'a> Fields<'a> {
         grace.map_err(|error| wrong.add(name, "invalid", error.to_string())).ok()
     }
 
+    /// What it says since: a text, or values for a template, which must fit now.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn script(
+        &self,
+        shelf: &dyn Shelf,
+        changes: &mut Changes,
+        wrong: &mut FieldErrors<'_>,
+    ) -> Result<Option<Script>, Problem> {
+        let mut text = |name| self.text(name, wrong);
+        let (body, template, locale) = (text("body"), text("template"), text("locale"));
+        let user_id = text("user_id").and_then(|user| user.parse().ok());
+        let vars = match self.0.get("vars") {
+            None | Some(Value::Null) => None,
+            Some(vars) => Some(vars),
+        };
+        if body.is_none() && template.is_none() {
+            for (name, is_there) in [("vars", vars.is_some()), ("locale", locale.is_some())] {
+                if is_there {
+                    wrong.add(name, "invalid", "name the template that it is for".to_owned());
+                }
+            }
+            return Ok(None);
+        }
+        let json = vars.map(Value::to_string);
+        let asked =
+            Asked { body, template, vars: json.as_deref(), locale, kind: None, user_id: user_id.as_ref() };
+        let Some(wording) = asked.wording(shelf, wrong)? else { return Ok(None) };
+        changes.template = Some(template.and_then(|key| key.parse().ok()));
+        Ok(Some(match (template, vars) {
+            (None, _) => Script::Text(wording.body),
+            (Some(_), Some(Value::Object(vars))) => {
+                Script::Values(Values { vars: vars.clone(), locale: locale.map(str::to_owned) })
+            }
+            (Some(_), _) => Script::Values(Values { locale: locale.map(str::to_owned), ..Values::default() }),
+        }))
+    }
+
     /// What changes of a plan, and what it says since.
-    pub(super) fn changes(&self, kinds: &Kinds, wrong: &mut FieldErrors<'_>) -> (Changes, Option<Body>) {
-        let body = self.text("body", wrong);
-        let body = wrong.parse("body", body, Body::parse);
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(super) fn changes(
+        &self,
+        kinds: &Kinds,
+        shelf: &dyn Shelf,
+        wrong: &mut FieldErrors<'_>,
+    ) -> Result<(Changes, Option<Script>), Problem> {
         let mut text = |name| self.text(name, wrong);
         let (cron, missed, priority) = (text("cron"), text("missed"), text("priority"));
         let mut changes = Changes {
@@ -82,7 +141,8 @@ impl<'a> Fields<'a> {
         self.clearable("starts_at", wrong, instant::read, |at| changes.starts_at = Some(at));
         self.clearable("ends_at", wrong, instant::read, |at| changes.ends_at = Some(at));
         self.clearable("kind", wrong, |name| known_kind(kinds, name), |kind| changes.kind = Some(kind));
-        (changes, body)
+        let script = self.script(shelf, &mut changes, wrong)?;
+        Ok((changes, script))
     }
 }
 
@@ -99,7 +159,14 @@ pub(super) fn told(reader: &Reader, known: &Recurrence, now: Timestamp) -> Resul
     add("to", json!(to.map(|to| to.to_string())));
     add("user_id", json!(user_id.as_ref().map(UserId::as_str)));
     let says = reader.secret(&reader.record(JournalSeq::new(known.text_at))?, known.recipient.into())?;
-    add("body", json!(says.and_then(|bytes| String::from_utf8(bytes).ok())));
+    match says.and_then(|bytes| Script::read(&bytes, known.plan.template.is_some())) {
+        Some(Script::Text(body)) => add("body", json!(body.as_str())),
+        Some(Script::Values(values)) => {
+            add("vars", Value::Object(values.vars));
+            add("locale", json!(values.locale))
+        }
+        None => add("body", Value::Null),
+    };
     add("created_at", json!(instant::format(known.created_at)));
     let armed = match known.standing {
         Standing::Active(armed) => Some(armed),

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use dunlin_storage::{InstanceKind, Reader, Recurrences};
 use dunlin_workflows::actor::Origin;
-use dunlin_workflows::body::Body;
 use dunlin_workflows::message::{Addressee, Priority, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::recurrence::{
@@ -19,6 +18,7 @@ use dunlin_workflows::recurrence::{
 use serde_json::{Value, json};
 
 use crate::engine::ask::RecurrenceAsk;
+use crate::engine::script::Script;
 use crate::http::App;
 use crate::http::accept::MESSAGE_MAX;
 use crate::http::asker::Asker;
@@ -56,22 +56,23 @@ fn wanted(app: &App, body: &[u8]) -> Result<RecurrenceAsk, Problem> {
         wrong.add("to", "required", "say who gets it: either to or user_id".to_owned());
     }
     let kinds = &app.edge.rules.kinds;
-    let (changes, body) = fields.changes(kinds, &mut wrong);
-    for (name, is_there) in [("cron", object.contains_key("cron")), ("body", object.contains_key("body"))] {
-        if !is_there {
-            wrong.add(name, "required", format!("{name} is required"));
-        }
+    let (changes, script) = fields.changes(kinds, app, &mut wrong)?;
+    if !object.contains_key("cron") {
+        wrong.add("cron", "required", "cron is required".to_owned());
+    }
+    if !["body", "template"].into_iter().any(|name| object.contains_key(name)) {
+        wrong.add("body", "required", "say what it says: body, or template with its vars".to_owned());
     }
     wrong.none()?;
     let to = user_id.map(Addressee::User).or(to.map(Addressee::Number));
-    let (Some(to), Some(cron), Some(body)) = (to, changes.cron.clone(), body) else {
-        return Err(Problem::new(Code::Invalid, "cron and body must not be null"));
+    let (Some(to), Some(cron), Some(script)) = (to, changes.cron.clone(), script) else {
+        return Err(Problem::new(Code::Invalid, "cron, and body or template, must not be null"));
     };
     let id = id.unwrap_or_else(|| RecurrenceId::from_bytes(*app.edge.ids.message_id().as_bytes()));
     let told = kinds.get(changes.kind.as_ref().and_then(Option::as_ref));
     let priority = told.map_or_else(Priority::default, |kind| kind.priority);
     let plan = Box::new(changes.of(&Plan { priority, ..Plan::new(cron) }));
-    Ok(RecurrenceAsk::Create { id, to, plan, body })
+    Ok(RecurrenceAsk::Create { id, to, plan, script })
 }
 
 /// `GET /v1/recurrences/{id}`.
@@ -96,10 +97,10 @@ pub(super) async fn change(
     let object = object(&body)?;
     let mut wrong = FieldErrors::under("");
     wrong.unknown(&object, &FIELDS);
-    let (changes, body) = Fields(&object).changes(&app.edge.rules.kinds, &mut wrong);
+    let (changes, script) = Fields(&object).changes(&app.edge.rules.kinds, &*app, &mut wrong)?;
     wrong.none()?;
-    let command = Command::Change { changes: Box::new(changes), new_text: body.is_some() };
-    tell(&app, id, command, body, asker).await
+    let command = Command::Change { changes: Box::new(changes), new_text: script.is_some() };
+    tell(&app, id, command, script, asker).await
 }
 
 /// `DELETE /v1/recurrences/{id}`: nothing comes of it any more. Texts that it made stay.
@@ -108,7 +109,7 @@ pub(super) async fn delete(
     Asker(asker): Asker,
     RecurrenceName(id): RecurrenceName,
 ) -> Result<StatusCode, Problem> {
-    let ask = RecurrenceAsk::Tell { id, command: Command::Delete, body: None };
+    let ask = RecurrenceAsk::Tell { id, command: Command::Delete, script: None };
     app.on_duty()?.engine.recurrence(ask, asker).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -135,10 +136,10 @@ async fn tell(
     app: &App,
     id: RecurrenceId,
     command: Command,
-    body: Option<Body>,
+    script: Option<Script>,
     asker: Origin,
 ) -> Result<Json<Value>, Problem> {
-    let ask = RecurrenceAsk::Tell { id, command, body };
+    let ask = RecurrenceAsk::Tell { id, command, script };
     let known = app.on_duty()?.engine.recurrence(ask, asker).await?;
     Ok(Json(told(&app.reader()?, &known, app.edge.clock.wall())?))
 }

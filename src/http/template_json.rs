@@ -9,8 +9,8 @@ use dunlin_workflows::template::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::engine::script::given;
 use crate::http::field_errors::FieldErrors;
-use crate::http::wording::one;
 use crate::http::{instant, problem::Problem};
 use crate::timeline::instance_fields::of_content;
 
@@ -154,8 +154,8 @@ fn variable(given: &Value) -> Result<Variable, String> {
     let is_required = is_required.ok_or_else(|| "required: expected true or false".to_owned())?;
     let mut variable = Variable { kind, is_required, default: None, length_max, on_long };
     if let Some(default) = default {
-        let given = one(default).ok_or_else(|| "default: expected a value".to_owned())?;
-        variable.default = Some(variable.read(given).map_err(|error| format!("default: {error}"))?);
+        let read = given(default).ok_or_else(|| "default: expected a value".to_owned())?;
+        variable.default = Some(variable.read(read).map_err(|error| format!("default: {error}"))?);
     }
     Ok(variable)
 }

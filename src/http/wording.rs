@@ -6,11 +6,12 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::kind::Kind;
 use dunlin_workflows::message::{TemplateVersion, UserId};
 use dunlin_workflows::template::{
-    self, Content, Given, Locale, RenderError, Rendered, Template, TemplateKey, ValueError, Values,
+    self, Content, Locale, RenderError, Rendered, Template, TemplateKey, ValueError, Values,
 };
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value};
 
+use crate::engine::script::given;
 use crate::http::field_errors::FieldErrors;
 use crate::http::problem::Problem;
 
@@ -131,11 +132,11 @@ fn code(error: &RenderError) -> &'static str {
 
 /// Values as JSON says them; nothing when one is wrong.
 fn values(content: &Content, vars: &Map<String, Value>, wrong: &mut FieldErrors<'_>) -> Option<Values> {
-    let mut given = Vec::with_capacity(vars.len());
+    let mut read = Vec::with_capacity(vars.len());
     let mut is_fine = true;
     for (name, value) in vars {
-        match one(value) {
-            Some(value) => given.push((name.as_str(), value)),
+        match given(value) {
+            Some(value) => read.push((name.as_str(), value)),
             // Null is nothing.
             None if value.is_null() => {}
             None => {
@@ -145,7 +146,7 @@ fn values(content: &Content, vars: &Map<String, Value>, wrong: &mut FieldErrors<
             }
         }
     }
-    match template::values(content, given) {
+    match template::values(content, read) {
         Ok(values) => is_fine.then_some(values),
         Err(found) => {
             for found in found {
@@ -159,17 +160,5 @@ fn values(content: &Content, vars: &Map<String, Value>, wrong: &mut FieldErrors<
             }
             None
         }
-    }
-}
-
-/// A value as JSON says it.
-pub(super) fn one(value: &Value) -> Option<Given<'_>> {
-    match value {
-        Value::String(text) => Some(Given::String(text)),
-        Value::Bool(value) => Some(Given::Boolean(*value)),
-        Value::Number(number) => {
-            number.as_i64().map(Given::Integer).or_else(|| number.as_f64().map(Given::Number))
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use dunlin_workflows::allowance;
 use dunlin_workflows::id::{PersonNumber, UserNumber};
 use dunlin_workflows::kind::KindName;
 use dunlin_workflows::recurrence::{self, Outcome, Plan, Recipient, Skip};
-use dunlin_workflows::template::{self, Content, Variable, VariableKind, decimal};
+use dunlin_workflows::template::{self, Content, TemplateKey, Variable, VariableKind, decimal};
 use dunlin_workflows::user::{self, Preferences, TOGGLES};
 use dunlin_workflows::verification;
 use dunlin_workflows::zone::{Wall, Zone};
@@ -171,6 +171,7 @@ pub fn of_plan(plan: &Plan) -> Map<String, Value> {
         ("grace_seconds", json!(plan.grace.get().as_secs())),
         ("priority", json!(plan.priority.as_str())),
         ("kind", json!(plan.kind.as_ref().map(KindName::as_str))),
+        ("template", json!(plan.template.as_ref().map(TemplateKey::as_str))),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -10,6 +10,7 @@ use dunlin::engine::ask::{Ask, RecurrenceAsk, UserAsk};
 use dunlin::engine::courier::Effects;
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::provider::{Search, Submission};
+use dunlin::engine::script::Script;
 use dunlin::engine::stepper::Stepper;
 use dunlin::engine::verifications::Verifying;
 use dunlin_storage::{InstanceKind, Recurrences, Store, recovery};
@@ -118,7 +119,7 @@ fn asks(case: &Case) -> Vec<Ask> {
         id: ID,
         to: Addressee::User(user.clone()),
         plan: Box::new(Plan::new("*/30 * * * *".parse().unwrap())),
-        body: dunlin_workflows::body::Body::parse("Good morning").unwrap(),
+        script: Script::Text(dunlin_workflows::body::Body::parse("Good morning").unwrap()),
     };
     vec![
         Ask::User { id: user, ask: change, origin: origin(), reply: oneshot::channel().0 },

@@ -106,6 +106,7 @@ pub(crate) struct RecurrenceV1 {
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct AboutV1 {
     kind: Option<String>,
+    template: Option<String>,
 }
 
 /// `recurrence::Event::Created`, second form: the first, and what its plan says beyond that.
@@ -181,6 +182,7 @@ impl TryFrom<PlanV1> for Plan {
             grace: Grace::new(grace).or_else(|_no_grace| wrong("grace"))?,
             priority: word(row.priority)?,
             kind: None,
+            template: None,
         })
     }
 }
@@ -188,7 +190,11 @@ impl TryFrom<PlanV1> for Plan {
 impl AboutV1 {
     /// What the first form of a plan leaves out; `None` when it leaves out nothing.
     fn of(plan: &Plan) -> Option<Self> {
-        plan.kind.as_ref().map(|kind| Self { kind: Some(kind.as_str().to_owned()) })
+        let plain = plan.kind.is_none() && plan.template.is_none();
+        (!plain).then(|| Self {
+            kind: plan.kind.as_ref().map(|kind| kind.as_str().to_owned()),
+            template: plan.template.as_ref().map(|key| key.as_str().to_owned()),
+        })
     }
 
     /// Makes a first form, which was appended, the second when it leaves out something; gives its version.
@@ -204,6 +210,8 @@ impl AboutV1 {
         let mut plan: Plan = first.try_into()?;
         let Some(about) = about else { return Ok(plan) };
         plan.kind = about.kind.map(|kind| kind_name(&kind)).transpose()?;
+        let template = about.template.map(|key| key.parse()).transpose();
+        plan.template = template.or_else(|_no_key| wrong("key of a template"))?;
         // What the first form says is written in it.
         if Self::of(&plan).is_some() { Ok(plan) } else { wrong("second form") }
     }

@@ -36,8 +36,10 @@ fn plan() -> impl Strategy<Value = Plan> {
     let missed = select(MISSED.map(|(missed, _)| missed).to_vec());
     let priority = select(PRIORITIES.map(|(priority, _)| priority).to_vec());
     let kind = option::of("[a-z0-9_]{1,64}".prop_map(|name| name.parse().unwrap()));
-    (cron, option::of(zone()), option::of(at()), option::of(at()), missed, grace, priority, kind).prop_map(
-        |(cron, zone, starts_at, ends_at, missed, grace, priority, kind)| Plan {
+    let template = option::of("[a-z0-9_]{1,64}".prop_map(|key| key.parse().unwrap()));
+    let about = (kind, template);
+    (cron, option::of(zone()), option::of(at()), option::of(at()), missed, grace, priority, about).prop_map(
+        |(cron, zone, starts_at, ends_at, missed, grace, priority, (kind, template))| Plan {
             cron,
             zone,
             starts_at,
@@ -46,6 +48,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             grace,
             priority,
             kind,
+            template,
         },
     )
 }

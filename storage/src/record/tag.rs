@@ -143,7 +143,7 @@ tags!(OnLong, "what becomes of long words", { Refuse = 1, Shorten = 2 });
 
 tags!(Missed, "policy for missed ticks", { Once = 1, Skip = 2 });
 
-tags!(Skip, "reason for no text", { Late = 1, NoNumber = 2, Refused = 3, Restored = 4 });
+tags!(Skip, "reason for no text", { Late = 1, NoNumber = 2, Refused = 3, Restored = 4, NotFilled = 5 });
 
 tags!(End, "end of a recurrence", { Over = 1, Erased = 2 });
 

@@ -4,6 +4,7 @@ use crate::actor::Reason;
 use crate::kind::KindName;
 use crate::message::Priority;
 use crate::recurrence::{Cron, Grace, Missed, Outcome, PER_USER_MAX, Plan, Recipient, RecurrenceId};
+use crate::template::TemplateKey;
 use crate::timestamp::Timestamp;
 use crate::zone::{Wall, Zone};
 
@@ -73,6 +74,8 @@ pub struct Changes {
     pub priority: Option<Priority>,
     /// What its texts are about.
     pub kind: Option<Option<KindName>>,
+    /// The template that its texts are filled from.
+    pub template: Option<Option<TemplateKey>>,
 }
 
 impl Changes {
@@ -87,6 +90,7 @@ impl Changes {
             grace: self.grace.unwrap_or(before.grace),
             priority: self.priority.unwrap_or(before.priority),
             kind: self.kind.clone().unwrap_or_else(|| before.kind.clone()),
+            template: self.template.clone().unwrap_or_else(|| before.template.clone()),
         }
     }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::kind::KindName;
 use crate::message::Priority;
 use crate::recurrence::{Cron, Tick};
+use crate::template::TemplateKey;
 use crate::timestamp::Timestamp;
 use crate::zone::{Wall, Zone};
 
@@ -30,6 +31,8 @@ pub struct Plan {
     pub priority: Priority,
     /// What its texts are about: each is judged as one of that kind.
     pub kind: Option<KindName>,
+    /// The template that its texts are filled from when they come; what it says is then values for it.
+    pub template: Option<TemplateKey>,
 }
 
 /// What becomes of a tick that was missed, while the daemon was down say.
@@ -118,6 +121,7 @@ impl Plan {
             grace: Grace::default(),
             priority: Priority::default(),
             kind: None,
+            template: None,
         }
     }
 

@@ -105,14 +105,17 @@ pub enum Skip {
     Refused,
     /// A backup was restored, and it may have been texted before.
     Restored,
+    /// Its template could not be filled: the reason is in the log.
+    NotFilled,
 }
 
 /// Every reason, with the word for it.
-pub const SKIPS: [(Skip, &str); 4] = [
+pub const SKIPS: [(Skip, &str); 5] = [
     (Skip::Late, "late"),
     (Skip::NoNumber, "no_number"),
     (Skip::Refused, "refused"),
     (Skip::Restored, "restored"),
+    (Skip::NotFilled, "not_filled"),
 ];
 
 impl Skip {
