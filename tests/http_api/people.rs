@@ -17,24 +17,24 @@ use crate::house::House;
 const ADA: &str = "+15551234567";
 const USER: &str = "7c1d6a52-0b1e-4a0e-9a55-8a3f0f6f2f11";
 /// 2026-12-24T03:12:00Z: in Chicago 21:12 on the 23rd.
-const EVENING_MS: i64 = 1_798_081_920_000;
+pub(crate) const EVENING_MS: i64 = 1_798_081_920_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// A clock that goes on from where it is put.
 #[derive(Debug)]
-struct MovedClock {
+pub(crate) struct MovedClock {
     real: SystemClock,
     off_ms: AtomicI64,
 }
 
 impl MovedClock {
-    fn at(ms: i64) -> Arc<Self> {
+    pub(crate) fn at(ms: i64) -> Arc<Self> {
         let real = SystemClock::start();
         let off_ms = AtomicI64::new(ms - real.wall().as_millis());
         Arc::new(Self { real, off_ms })
     }
 
-    fn ahead(&self, minutes: i64) {
+    pub(crate) fn ahead(&self, minutes: i64) {
         self.off_ms.fetch_add(minutes * MINUTE_MS, Ordering::SeqCst);
     }
 }
@@ -60,13 +60,13 @@ fn reminder(priority: &str, kind: &str) -> Value {
     json!({"to": ADA, "body": "Your report is due", "user_id": USER, "kind": kind, "priority": priority})
 }
 
-async fn accept(house: &House, wish: &Value) -> (String, Value) {
+pub(crate) async fn accept(house: &House, wish: &Value) -> (String, Value) {
     let (status, headers, accepted) = house.post("/v1/messages", &[], wish).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
     (headers.get("location").unwrap().to_str().unwrap().to_owned(), accepted)
 }
 
-async fn delivered(house: &House, path: &str) {
+pub(crate) async fn delivered(house: &House, path: &str) {
     let seen = house.wait_for(path, |message| message["state"] == "delivered").await;
     assert_eq!(seen["state"], "delivered", "{seen}");
 }

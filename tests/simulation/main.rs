@@ -23,6 +23,7 @@ mod oracle;
 mod people;
 mod plan;
 mod recurrences;
+mod streams;
 mod texts;
 mod trace;
 mod users;
@@ -209,6 +210,7 @@ fn planted_bugs_are_caught() {
         (Defect::GateIsBlind, "texted"),
         (Defect::PreferencesForgotten, "texted"),
         (Defect::CounterForgotten, "of a day whose limit is"),
+        (Defect::FlowForgotten, "altogether within"),
     ];
     for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {

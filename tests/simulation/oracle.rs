@@ -15,12 +15,14 @@ use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::carrier::Carrier;
 use crate::clock::Time;
 use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
+use crate::streams::Streams;
 use crate::texts::Wishes;
 use crate::users::Users;
 
@@ -42,6 +44,10 @@ pub(crate) struct Oracle {
     pub(crate) wishes: Wishes,
     /// What users prefer, and what was sent to whom.
     users: Users,
+    /// What goes to whom ever.
+    streams: Streams,
+    /// Messages that try another one again.
+    retries: BTreeSet<MessageNumber>,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -195,6 +201,14 @@ impl Oracle {
                 Event::AttemptStarted { attempt, .. } => {
                     self.wishes.starts(number, life.asked.to)?;
                     self.users.starts(number, attempt.get(), moment.at, &rules.limits)?;
+                    if attempt.get() == 1 {
+                        let (is_retry, is_proven) =
+                            (self.retries.contains(&number), self.users.is_proven(number));
+                        self.streams.starts(&life.asked, is_retry, is_proven, moment.at, &rules.limits)?;
+                    }
+                }
+                Event::BecameDue if moment.source == Source::Api => {
+                    self.streams.vouched(life.held.map(|(hold, _)| hold));
                 }
                 Event::Suppressed { ban: Ban::OptedOut { .. } } => self.wishes.suppressed(number)?,
                 _another => {}
@@ -205,6 +219,9 @@ impl Oracle {
         if let Event::Accepted { terms } = event {
             self.wishes.begun(number, terms.person);
             self.users.begun(number, terms);
+            if terms.retry_of.is_some() {
+                self.retries.insert(number);
+            }
         }
         if self.ids.insert(life.id, number).is_some() {
             return Err(format!("{} exists twice", life.id));

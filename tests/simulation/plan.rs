@@ -34,6 +34,8 @@ pub(crate) enum Defect {
     PreferencesForgotten,
     /// What was counted is forgotten at every start.
     CounterForgotten,
+    /// What went lately to whom ever is forgotten at every start.
+    FlowForgotten,
 }
 
 /// What the provider does with one submission.

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::people::Reply;
 use crate::plan::{Defect, Wished};
+use crate::streams;
 use crate::world::{Happening, World};
 
 /// Zones whose clocks are not changed while a world lasts, and how many minutes they are ahead of UTC then.
@@ -94,7 +95,7 @@ pub(crate) fn limits(seed: u64) -> Limits {
     let mut rate = |most| (rng.u32(0..3) == 0).then(|| rng.u16(1..=most));
     let (per_minute, per_hour) = (rate(2), rate(4));
     let verified = if rng.u32(0..8) == 0 { Verified::Required } else { Verified::NotRequired };
-    Limits { per_minute, per_hour, verified, ..Limits::default() }
+    streams::limits(seed, Limits { per_minute, per_hour, verified, ..Limits::default() })
 }
 
 /// What a wish is about, and whether it names its user.
@@ -167,6 +168,12 @@ impl Users {
             return named.copied();
         }
         self.known.values().find(|known| known.owns(about.person)).copied()
+    }
+
+    /// Whether the number of a message's recipient is proven to be theirs to whom it belongs.
+    pub(crate) fn is_proven(&self, number: MessageNumber) -> bool {
+        let Some(about) = self.messages.get(&number) else { return false };
+        self.of(about).is_some_and(|known| known.owns(about.person))
     }
 
     /// An attempt begins, the so many-th of its message: did its recipient allow it, then?

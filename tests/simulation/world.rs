@@ -145,7 +145,8 @@ impl World {
                 | Defect::RearmedTimerDropped
                 | Defect::GateIsBlind
                 | Defect::PreferencesForgotten
-                | Defect::CounterForgotten,
+                | Defect::CounterForgotten
+                | Defect::FlowForgotten,
             )
             | None => {}
         }
