@@ -120,7 +120,33 @@ pub async fn measure(
         None => stand.daemon("lives", carrier.address)?,
         Some(without) => stand.daemon_without("lives", carrier.address, without)?,
     };
-    let run = live(&daemon, &carrier, connections, count).await?;
+    measured(stand, &carrier, daemon, without, connections, count).await
+}
+
+/// Measures `count` lives of a daemon that is told `more`.
+///
+/// # Errors
+/// [`BenchError`]; also when not every life ended as delivered.
+pub async fn measure_told(
+    stand: &Stand,
+    more: &[(&'static str, &str)],
+    connections: u32,
+    count: u32,
+) -> Result<Lives, BenchError> {
+    let carrier = stand.sandbox()?;
+    let daemon = stand.daemon_told("lives", carrier.address, more)?;
+    measured(stand, &carrier, daemon, None, connections, count).await
+}
+
+async fn measured(
+    stand: &Stand,
+    carrier: &Started,
+    daemon: Started,
+    without: Option<Without>,
+    connections: u32,
+    count: u32,
+) -> Result<Lives, BenchError> {
+    let run = live(&daemon, carrier, connections, count).await?;
     let commits = daemon.commits().await?;
     let ended = daemon.process.stop(STOP_MAX)?;
     if !ended.success() {

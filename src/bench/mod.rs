@@ -12,6 +12,7 @@ pub mod connection;
 pub mod error;
 pub mod exchanges;
 pub mod figure;
+pub mod gate;
 pub mod lives;
 pub mod load;
 pub mod machine;

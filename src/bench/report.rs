@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::bench::accepts::Accepts;
 use crate::bench::exchanges::Exchanges;
 use crate::bench::figure::{float, grouped, ratio};
+use crate::bench::gate::Gate;
 use crate::bench::lives::Lives;
 use crate::bench::machine::Machine;
 use crate::bench::restart::Restart;
@@ -38,6 +39,7 @@ const AIM: Aim = Aim {
     schedules_mb: 64.0,
     schedules_restart_seconds: 10.0,
     trust_cost: 0.1,
+    gate_cost: 0.05,
     lateness_p99_ms: 50,
     urgent_p99_ms: 250,
 };
@@ -58,6 +60,7 @@ struct Aim {
     schedules_mb: f64,
     schedules_restart_seconds: f64,
     trust_cost: f64,
+    gate_cost: f64,
     lateness_p99_ms: u32,
     urgent_p99_ms: u32,
 }
@@ -89,6 +92,9 @@ pub struct Report {
     /// What sealing and chaining cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
+    /// What the gate's rules cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
 }
 
 /// One line of the table.
@@ -159,7 +165,8 @@ impl Report {
         let exchanges = self.exchanges.iter().map(|exchanges| exchanges.others);
         let timers = self.timers.iter().map(|timers| timers.lateness.others);
         let trust = self.trust.iter().map(|trust| trust.others);
-        accepts.chain(lives).chain(exchanges).chain(timers).chain(trust).fold(0.0, f64::max)
+        let gate = self.gate.iter().map(|gate| gate.others);
+        accepts.chain(lives).chain(exchanges).chain(timers).chain(trust).chain(gate).fold(0.0, f64::max)
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -170,6 +177,7 @@ impl Report {
         rows.extend(self.restart.iter().flat_map(restart_rows));
         rows.extend(self.timers.iter().flat_map(timer_rows));
         rows.extend(self.trust.iter().flat_map(trust_rows));
+        rows.extend(self.gate.iter().flat_map(gate_rows));
         rows
     }
 }
@@ -356,6 +364,24 @@ fn trust_rows(trust: &Trust) -> Vec<Row> {
     ]
 }
 
+/// What the gate's rules cost.
+fn gate_rows(gate: &Gate) -> Vec<Row> {
+    let percent = |cost: f64| format!("{:.1} %", cost * 100.0);
+    let lives = |what: String, per_second| Row::new(what, format!("{}/s", grouped(per_second)));
+    let cost = |what: &str, cost: &Range| {
+        let beside = format!("{} to {}", percent(cost.least), percent(cost.most));
+        Row::new(what, percent(cost.median)).beside(beside)
+    };
+    let (rounds, count) = (gate.ruled.len(), grouped(f64::from(gate.count)));
+    let reached = gate.pace.median <= AIM.gate_cost;
+    vec![
+        lives(format!("lives with every rule in force, {rounds} times {count}"), gate.ruled_per_second),
+        lives("- with none".to_owned(), gate.free_per_second),
+        cost("- cost of the rules, in lives per second", &gate.pace).aim("at most 5 %", reached),
+        cost("- cost of the rules, in CPU of the daemon", &gate.cpu),
+    ]
+}
+
 fn versus(ours: f64, theirs: f64, whom: &str) -> String {
     format!("{:.1}x {whom}", ratio(ours, theirs))
 }
@@ -386,6 +412,7 @@ mod tests {
             }),
             timers: None,
             trust: None,
+            gate: None,
         }
     }
 

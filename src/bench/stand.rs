@@ -122,6 +122,21 @@ impl Stand {
         self.serve(name, &sender(carrier))
     }
 
+    /// The same, told `more`.
+    ///
+    /// # Errors
+    /// As [`Stand::start`].
+    pub fn daemon_told(
+        &self,
+        name: &str,
+        carrier: SocketAddr,
+        more: &[(&'static str, &str)],
+    ) -> Result<Started, ProcessError> {
+        let mut variables = sender(carrier);
+        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self.serve(name, &variables)
+    }
+
     /// The same, with a store that leaves something out; run as `dunlin bench --without`.
     ///
     /// # Errors

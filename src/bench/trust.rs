@@ -163,7 +163,7 @@ impl Range {
         Self::over(side.runs.iter().zip(&neither.runs).map(|(run, neither)| more(run, neither)).collect())
     }
 
-    fn over(mut figures: Vec<f64>) -> Self {
+    pub(super) fn over(mut figures: Vec<f64>) -> Self {
         figures.sort_by(f64::total_cmp);
         let at = |place: usize| figures.get(place).copied().unwrap_or_default();
         let last = figures.len().saturating_sub(1);

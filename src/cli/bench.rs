@@ -12,7 +12,7 @@ use crate::bench::report::Report;
 use crate::bench::stand::Stand;
 use crate::bench::text::TEXTS_MAX;
 use crate::bench::timers::{self, SCHEDULES_MAX};
-use crate::bench::{accepts, exchanges, lives, restart, trust};
+use crate::bench::{accepts, exchanges, gate, lives, restart, trust};
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output, Tone};
 use crate::cli::serve::run_daemon;
@@ -79,6 +79,8 @@ enum Measure {
     Timers,
     /// What sealing and chaining cost whole lives. Takes a minute, so only when named
     Trust,
+    /// What the gate's rules cost whole lives. Takes a minute, so only when named
+    Gate,
 }
 
 impl Bench {
@@ -113,7 +115,8 @@ impl Bench {
         let doubled = report.lives.iter().map(|lives| lives.doubled);
         let later = report.timers.iter().map(|timers| timers.lateness.doubled.max(timers.burst.doubled));
         let trusted = report.trust.iter().map(|trust| trust.doubled);
-        Ok(if doubled.chain(later).chain(trusted).any(|texts| texts > 0) {
+        let ruled = report.gate.iter().map(|gate| gate.doubled);
+        Ok(if doubled.chain(later).chain(trusted).chain(ruled).any(|texts| texts > 0) {
             Exit::Failure
         } else {
             Exit::Success
@@ -141,6 +144,7 @@ impl Bench {
             restart: None,
             timers: None,
             trust: None,
+            gate: None,
         };
         if wanted(Measure::Accepts) {
             let count = self.lives.saturating_mul(ACCEPTS_PER_LIFE);
@@ -166,6 +170,9 @@ impl Bench {
         }
         if self.only == Some(Measure::Trust) {
             report.trust = Some(trust::measure(&stand, self.connections, self.lives, step).await?);
+        }
+        if self.only == Some(Measure::Gate) {
+            report.gate = Some(gate::measure(&stand, self.connections, self.lives, step).await?);
         }
         Ok(report)
     }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod environment;
 mod people;
 pub mod problem;
+mod rates;
 pub mod resolve;
 pub mod setting;
 pub mod value;

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use dunlin_workflows::kind::{Kind, KindName, Kinds};
 use dunlin_workflows::message::Priority;
 use dunlin_workflows::phone_number::Region;
-use dunlin_workflows::policy::{Limits, OverDaily, RECENT_MAX, Verified, ZoneByRegion};
+use dunlin_workflows::policy::{Limits, OverDaily, RECENT_MAX, Rate, Verified, ZoneByRegion};
 use dunlin_workflows::user::Toggle;
 use dunlin_workflows::zone::Hours;
 use serde::Deserialize;
 
 use crate::config::Reader;
+use crate::config::rates;
 use crate::config::setting::Name;
 use crate::config::value;
 
@@ -19,6 +22,8 @@ use crate::config::value;
 const DAILY_MAX: u32 = 1000;
 /// Largest file of kinds, in bytes.
 const KINDS_BYTES_MAX: u64 = 256 << 10;
+/// Longest time for which a text may be remembered.
+const WINDOW_MAX: Duration = Duration::from_hours(24);
 /// Most countries that may be named.
 const COUNTRIES_MAX: usize = 300;
 
@@ -52,6 +57,18 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
             other => Err(format!("\"{other}\" is neither required nor not_required")),
         }),
     };
+    let global_rate = reader.read(Name::RateGlobal, rates::rate);
+    let sender_rate = reader.read(Name::RateSender, rates::rate);
+    let country_rates = reader.read(Name::RateCountries, rates::countries);
+    let velocity = match reader.values.text(Name::PrefixVelocity) {
+        None if live => Some(rates::VELOCITY),
+        None => Some(Rate::NONE),
+        Some(_) => reader.read(Name::PrefixVelocity, rates::rate),
+    };
+    let duplicate_window = reader.read(Name::DuplicateWindow, window_or_off);
+    let sender =
+        [Name::MessagingServiceSid, Name::From].into_iter().find_map(|name| reader.values.text(name));
+    let sender = Arc::from(sender.unwrap_or_default());
     if zone && zone_read.is_none() {
         return None;
     }
@@ -64,6 +81,12 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         over_daily: over_daily?,
         per_minute: per_minute?,
         per_hour: per_hour?,
+        global_rate: global_rate?,
+        sender_rate: sender_rate?,
+        sender,
+        country_rates: country_rates?,
+        velocity: velocity?,
+        duplicate_window: duplicate_window?,
         countries: countries?,
         verified: verified?,
     })
@@ -83,6 +106,15 @@ fn number_or_off(text: &str, min: u32, max: u32) -> Result<Option<u16>, String> 
     }
     let number = value::number(text, min, max).map_err(|why| format!("{why}, or off"))?;
     Ok(u16::try_from(number).ok())
+}
+
+fn window_or_off(text: &str) -> Result<Option<Duration>, String> {
+    match value::duration_or_off(text)? {
+        Some(window) if window > WINDOW_MAX => {
+            Err(format!("\"{text}\" is longer than 24h; write less, or off"))
+        }
+        window => Ok(window),
+    }
 }
 
 fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {
@@ -124,6 +156,8 @@ struct Row {
     class: Option<Class>,
     #[serde(default)]
     may_bypass_quiet_hours: bool,
+    #[serde(default)]
+    may_repeat: bool,
     verified_number: Option<Needs>,
 }
 
@@ -176,6 +210,7 @@ impl Row {
             may_bypass: self.may_bypass_quiet_hours,
             needs_verified: self.verified_number != Some(Needs::Exempt),
             counts: true,
+            may_repeat: self.may_repeat,
         })
     }
 }

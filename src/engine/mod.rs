@@ -19,6 +19,7 @@ pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod duty;
+mod flows;
 mod instances;
 pub mod progress;
 pub mod provider;

@@ -1,7 +1,7 @@
 //! Recipients within a turn: what the gate must know of whom a text goes to.
 
 use dunlin_storage::{By, InstanceKind, Users};
-use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::id::{Attempt, PersonNumber, UserNumber};
 use dunlin_workflows::message::{Command, Message};
 use dunlin_workflows::policy::{Recipient, Usage};
 use dunlin_workflows::user::User;
@@ -31,12 +31,18 @@ impl Turn<'_, '_> {
         let usage = if counts { self.batch.usage(person)? } else { Usage::default() };
         let region = if limits.ask_region() { self.batch.region_of(person)? } else { None };
         let is_verified = user.as_ref().and_then(User::verified) == Some(person);
-        Ok(Recipient { standing, preferences, is_verified, usage, region })
+        let (flows, same_text) = (Vec::new(), None);
+        Ok(Recipient { standing, preferences, is_verified, usage, region, flows, same_text })
     }
 
     /// What is known of whom a message goes to.
     pub(super) fn recipient_of(&mut self, message: &Message) -> Result<Recipient, TurnError> {
-        self.recipient(message.person, message.user)
+        let mut recipient = self.recipient(message.person, message.user)?;
+        // What was attempted was counted, and waits for no place any more.
+        if message.attempt == Attempt::NONE {
+            recipient.flows = self.flows(message.person, recipient.is_verified)?;
+        }
+        Ok(recipient)
     }
 
     /// Asks the gate again about what waits for somebody.

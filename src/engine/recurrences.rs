@@ -3,7 +3,6 @@
 
 use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Templates, Told, Users};
 use dunlin_workflows::actor::{Origin, Reason};
-use dunlin_workflows::body::Body;
 use dunlin_workflows::id::UserNumber;
 use dunlin_workflows::message::{Addressee, OnUnknown, Priority, Request, TemplateVersion};
 use dunlin_workflows::recurrence::{
@@ -13,7 +12,7 @@ use dunlin_workflows::recurrence::{
 use dunlin_workflows::source::Source;
 use dunlin_workflows::zone::Zone;
 
-use crate::engine::script::{self, Script};
+use crate::engine::script::{self, Filled, Script};
 use crate::engine::turn::{Turn, TurnError};
 
 /// What somebody asks about a recurrence.
@@ -196,10 +195,12 @@ impl Turn<'_, '_> {
         };
         let to = person.map(|person| self.batch.number_of(person)).transpose()?.flatten();
         let Some(to) = to else { return Ok(Outcome::Skipped(Skip::NoNumber)) };
-        let (body, filled) = match script {
-            Script::Text(body) => (body.clone(), None),
+        let (body, template, may_bypass) = match script {
+            Script::Text(body) => (body.clone(), None, false),
             Script::Values(values) => match self.filled(known, values)? {
-                Ok((body, filled)) => (body, Some(filled)),
+                Ok((number, Filled { body, version, may_bypass })) => {
+                    (body, Some(TemplateVersion { number, version }), may_bypass)
+                }
                 Err(why) => {
                     tracing::warn!(recurrence = %known.id, tick = %tick.wall, %why, "a template could not be filled");
                     return Ok(Outcome::Skipped(Skip::NotFilled));
@@ -207,7 +208,7 @@ impl Turn<'_, '_> {
             },
         };
         let priority = known.plan.priority;
-        let may_bypass = filled.is_some_and(|(_, may_bypass)| may_bypass) && priority == Priority::Urgent;
+        let may_bypass = may_bypass && priority == Priority::Urgent;
         let request = Request {
             id,
             to,
@@ -220,7 +221,7 @@ impl Turn<'_, '_> {
             metadata: None,
             retry_of: None,
             kind: known.plan.kind.clone(),
-            template: filled.map(|(version, _)| version),
+            template,
             may_bypass,
         };
         match self.accept(&request, by) {
@@ -233,12 +234,12 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// The text of its template as it is now, the version, and whether an urgent one may pass quiet hours; or why there is none.
+    /// Its template as it is now, filled, with the template's number; or why there is none.
     fn filled(
         &mut self,
         known: &Recurrence,
         values: &script::Values,
-    ) -> Result<Result<(Body, (TemplateVersion, bool)), String>, TurnError> {
+    ) -> Result<Result<(u64, Filled), String>, TurnError> {
         let Some(key) = &known.plan.template else { return Ok(Err("it names no template".to_owned())) };
         let number = self.batch.instance_named(InstanceKind::Template, key.as_str())?;
         let template = number.map(|number| self.batch.instance::<Templates>(number)).transpose()?;
@@ -250,11 +251,7 @@ impl Turn<'_, '_> {
             Recipient::Person(_) => None,
         };
         let zone = known.plan.zone.or(own).or(self.rules.limits.zone);
-        Ok(values.fill(&template, zone).map(|body| {
-            let used = template.usable();
-            let version = used.map_or(0, |used| used.version);
-            (body, (TemplateVersion { number, version }, used.is_some_and(|used| used.content.may_bypass)))
-        }))
+        Ok(values.fill(&template, zone).map(|filled| (number, filled)))
     }
 
     /// What it says; `None` when nobody can read that any more.

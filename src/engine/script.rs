@@ -47,17 +47,28 @@ impl Script {
 }
 
 impl Values {
-    /// The text of a template with these values, for somebody in this zone; or why there is none.
-    pub(super) fn fill(&self, template: &Template, zone: Option<Zone>) -> Result<Body, String> {
+    /// The template with these values, for somebody in this zone; or why there is none.
+    pub(super) fn fill(&self, template: &Template, zone: Option<Zone>) -> Result<Filled, String> {
         let used = template.usable().ok_or_else(|| "the template is not in use".to_owned())?;
         let given = self.vars.iter().filter_map(|(name, value)| Some((name.as_str(), given(value)?)));
         let values = template::values(&used.content, given).map_err(|wrong| {
-            wrong.iter().map(|it| format!("{}: {}", it.name, it.error)).collect::<String>()
+            let told: Vec<String> = wrong.iter().map(|it| format!("{}: {}", it.name, it.error)).collect();
+            told.join("; ")
         })?;
         let locale = self.locale.as_deref().and_then(|locale| locale.parse::<Locale>().ok());
         let rendered = template::render(&used.content, locale.as_ref(), &values, zone);
-        rendered.map(|rendered| rendered.body).map_err(|error| error.to_string())
+        let body = rendered.map_err(|error| error.to_string())?.body;
+        Ok(Filled { body, version: used.version, may_bypass: used.content.may_bypass })
     }
+}
+
+/// A template that was filled.
+#[derive(Debug)]
+pub(super) struct Filled {
+    pub(super) body: Body,
+    pub(super) version: u32,
+    /// Whether an urgent one may pass quiet hours.
+    pub(super) may_bypass: bool,
 }
 
 /// A value of a variable as JSON says it; `None` when it is null, an array or an object.

@@ -9,7 +9,8 @@ use dunlin_workflows::consent;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
-    self, Command, Context, Event, Message, Next, Outcome, Rejection, Report, Request, State, StateName, Via,
+    self, Command, Context, Event, Hold, Message, Next, Outcome, Rejection, Report, Request, State,
+    StateName, Via,
 };
 use dunlin_workflows::policy::{self, Ban, Recipient, STRANGER};
 use dunlin_workflows::recurrence;
@@ -38,6 +39,8 @@ pub(super) struct Memory {
     pub(super) instances_due: Option<Timestamp>,
     /// Who waits for the verification service.
     pub(super) waiting: Vec<Waiting>,
+    /// Up to where streams in which nothing matters any more were looked for.
+    pub(super) flows_purged: [u8; 16],
     pub(super) jitter: fastrand::Rng,
 }
 
@@ -124,7 +127,9 @@ impl Turn<'_, '_> {
         let user = request.user_id.as_ref().map(|user| self.user(user, by)).transpose()?;
         let terms = request.terms(person, user);
         let encoding = terms.encoding;
-        let recipient = self.recipient(person, user)?;
+        let mut recipient = self.recipient(person, user)?;
+        recipient.flows = self.flows(person, recipient.is_verified)?;
+        recipient.same_text = self.same_text(person, request)?;
         let events = message::accept(terms, &self.context(&recipient))?;
         let mut message = None::<Message>;
         for event in &events {
@@ -137,6 +142,7 @@ impl Turn<'_, '_> {
         let timer = message::timer(&message, self.rules);
         let number = self.batch.create(self.now, by, request, &events, &message, timer)?;
         self.route(number, None, &message)?;
+        self.stands_in_line(&recipient, &events)?;
         Ok((number, message, encoding))
     }
 
@@ -186,7 +192,13 @@ impl Turn<'_, '_> {
         if let Some(reason) = reason {
             events.insert(0, Event::Remarked { reason: reason.clone() });
         }
+        if let (Command::Retry { .. }, State::Held { hold: Hold::FraudVelocity, .. }) =
+            (command, before.state)
+        {
+            self.vouched(&recipient)?;
+        }
         let after = self.record(number, &before, &events, by)?;
+        self.stands_in_line(&recipient, &events)?;
         let state = after.state;
         self.claim_orphans(number, &before, after)?;
         Ok(state)
@@ -371,16 +383,20 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// Gives out slots until none is free, nobody is due, or the rate says wait. Returns that wait.
+    /// Gives out slots until none is free, nobody is due, or the rate says wait. Returns that wait. Of a crowd that
+    /// must wait for places among texts to others, some at a time learn it: between two turns urgent wishes are heard.
     pub(super) fn dispatch(&mut self) -> Result<Option<Duration>, TurnError> {
-        while self.memory.lane.is_open(self.now) && !self.memory.awaits_probe() {
+        for _ in 0..BEGUN_PER_TURN {
+            if !self.memory.lane.is_open(self.now) || self.memory.awaits_probe() {
+                return Ok(None);
+            }
             match self.memory.dispatcher.next(self.now_ms) {
                 Slot::Go(number) => self.begin(number)?,
                 Slot::After(wait) => return Ok(Some(wait)),
                 Slot::Nobody => return Ok(None),
             }
         }
-        Ok(None)
+        Ok(Some(Duration::ZERO))
     }
 
     /// Commits one attempt and prepares its submission; frees the slot when it is not due after all.
@@ -399,13 +415,17 @@ impl Turn<'_, '_> {
             self.memory.dispatcher.release(number);
             return Ok(());
         }
-        let recipient = self.recipient_of(&before)?;
+        let mut recipient = self.recipient_of(&before)?;
+        recipient.same_text = self.same_text(before.person, &request)?;
         let events = message::decide(&before, &Command::Begin, &self.context(&recipient))?;
         let valid_until = policy::valid_until(&policy::Case::of(&before, &recipient, self.rules, self.now));
         let after = self.record(number, &before, &events, Source::Dispatcher)?;
         if after.state.name() != StateName::Submitting {
             self.memory.dispatcher.release(number);
-            return Ok(());
+            return self.stands_in_line(&recipient, &events);
+        }
+        if before.attempt == Attempt::NONE {
+            self.goes(before.person, recipient, &request)?;
         }
         let validity = valid_until.map(|at| at.since(self.now).clamp(VALIDITY_MIN, VALIDITY_MAX));
         self.submissions.push(Submission {
@@ -418,6 +438,9 @@ impl Turn<'_, '_> {
         Ok(())
     }
 }
+
+/// Most texts that are begun, or held instead, in one turn.
+const BEGUN_PER_TURN: usize = 2048;
 
 /// Shortest and longest time that the provider may be told to hold a text.
 ///

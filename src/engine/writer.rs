@@ -39,6 +39,9 @@ const CLOCK_SKEW: Duration = Duration::from_mins(10);
 /// How often expired idempotency keys and orphans are removed.
 const HOUSEKEEPING_MS: u64 = 60_000;
 
+/// How long what flowed in a stream is kept when it matters no more: a clock that goes wrong for a day forgets nothing.
+const FLOWS_KEPT: Duration = Duration::from_hours(48);
+
 /// How many messages are read at once when everything is re-derived.
 const RECOVERED_AT_ONCE: usize = 4096;
 /// Most idempotency keys and orphans removed in one transaction.
@@ -84,6 +87,7 @@ impl Writer {
             silence: Silence::default(),
             instances_due: None,
             waiting: Vec::new(),
+            flows_purged: [0; 16],
             jitter: fastrand::Rng::with_seed(config.seed),
         };
         let reader = store.reader()?;
@@ -266,6 +270,9 @@ impl Writer {
                     (now.minus(config.idempotency_retention), now.minus(config.orphan_retention));
                 turn.batch.purge_idempotency(keys_before, FORGOTTEN_AT_ONCE)?;
                 turn.batch.purge_orphans(orphans_before, FORGOTTEN_AT_ONCE)?;
+                let purged = turn.memory.flows_purged;
+                turn.memory.flows_purged =
+                    turn.batch.purge_flows(purged, now.minus(FLOWS_KEPT), FORGOTTEN_AT_ONCE)?;
             }
             turn.note_instances()?;
             last_seq = turn.batch.last_seq().get();

@@ -2,7 +2,7 @@
 
 use dunlin_workflows::kind::KindName;
 use dunlin_workflows::message::Hold;
-use dunlin_workflows::policy::{Ban, Case, Ruling, ZoneSource};
+use dunlin_workflows::policy::{Ban, Case, Ruling, Stream, ZoneSource};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value, json};
@@ -34,8 +34,10 @@ pub(super) fn evidence(ruling: Ruling, case: &Case<'_>) -> Value {
         Ruling::Send => return Value::Null,
         Ruling::Suppress(ban) => {
             let Value::Object(mut fields) = event_fields::evidence(ban) else { return Value::Null };
-            if let Ban::DailyLimit { .. } = ban {
-                fields.extend(of_day(case));
+            match ban {
+                Ban::DailyLimit { .. } => fields.extend(of_day(case)),
+                Ban::Duplicate { .. } => fields.extend(of_window(case)),
+                Ban::OptedOut { .. } | Ban::ToggledOff { .. } | Ban::NotVerified | Ban::Country => {}
             }
             fields
         }
@@ -81,6 +83,9 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
                 ("per_hour".to_owned(), json!(limits.per_hour)),
             ]
         }
+        Hold::GlobalRate | Hold::SenderRate | Hold::CountryRate | Hold::FraudVelocity => {
+            of_stream(hold, case)
+        }
         Hold::KindUnknown => vec![("kind".to_owned(), json!(case.kind.map(KindName::as_str)))],
         Hold::ZoneUnknown
         | Hold::Scheduled
@@ -89,6 +94,31 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
         | Hold::SendingDisabled
         | Hold::OutcomeUnknown => Vec::new(),
     }
+}
+
+/// How many may go in the stream that holds it, and how many went lately.
+fn of_stream(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
+    let Some((stream, flow)) = case.recipient.flow(hold) else { return Vec::new() };
+    let rate = case.rules.limits.rate_of(stream);
+    let counted = flow.counted(case.now);
+    let country = match stream {
+        Stream::Country(region) => Some(region.to_string()),
+        Stream::All | Stream::Sender(_) | Stream::Block(_) => None,
+    };
+    let limits = [rate.per_minute, rate.per_hour, rate.per_day];
+    let names =
+        [("per_minute", "counted_in_minute"), ("per_hour", "counted_in_hour"), ("per_day", "counted_in_day")];
+    let mut fields = vec![("country".to_owned(), json!(country))];
+    for ((limit, counted), (per, name)) in limits.into_iter().zip(counted).zip(names) {
+        fields.push((per.to_owned(), json!(limit)));
+        fields.push((name.to_owned(), json!(limit.map(|_| counted))));
+    }
+    fields
+}
+
+fn of_window(case: &Case<'_>) -> Vec<(String, Value)> {
+    let window = case.rules.limits.duplicate_window;
+    vec![("window_seconds".to_owned(), json!(window.map(|window| window.as_secs())))]
 }
 
 fn of_day(case: &Case<'_>) -> Vec<(String, Value)> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Extract;
+use dunlin_storage::Content;
 use dunlin_workflows::consent::Standing;
 use dunlin_workflows::message::{Message, StateName};
 use dunlin_workflows::policy::{self, Case, Ruling};
@@ -25,7 +26,12 @@ pub(super) async fn explain(
     let message = row.message;
     let (terms, content) = reader.content_at(row.accepted_seq)?;
     let rules = &app.edge.rules;
-    let known = recipient::of_person(&reader, message.person, message.user, rules)?;
+    let mut known = recipient::of_person(&reader, message.person, message.user, rules)?;
+    if let Content::Open(text) = &content
+        && terms.retry_of.is_none()
+    {
+        known.same_text = reader.said_last(message.person, &text.body)?;
+    }
     let now = app.edge.clock.wall();
     let case = Case::of(&message, &known, rules, now);
     let ruling = policy::explain(&message, &known, rules, now);

@@ -25,7 +25,7 @@ pub(super) async fn preview(
     let reader = app.reader()?;
     let rules = &app.edge.rules;
     let request = recipient::addressed(&reader, wish, rules)?;
-    let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), rules)?;
+    let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), &request.body, rules)?;
     // Terms name the person by a number that nobody looks at here.
     let terms = request.terms(PersonNumber::new(0), None);
     let case = Case::wish(&terms, &known, rules, app.edge.clock.wall());

@@ -1,10 +1,13 @@
 //! What the gate must know of whom a text goes to, from a snapshot.
 
+use std::sync::Arc;
+
 use dunlin_storage::{ReadError, Reader};
+use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{PersonNumber, UserNumber};
 use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy::{self, Recipient};
+use dunlin_workflows::policy::{self, Flow, Recipient, Stream};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::user::{Rejection, User};
 
@@ -44,26 +47,34 @@ pub(super) fn of_person(
         None => reader.owner_of(person)?,
     };
     let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
-    let region = if rules.limits.ask_region() { reader.number_of(person)? } else { None };
+    let limits = &rules.limits;
+    let asks_where = limits.ask_region() || limits.counts_streams();
+    let number = if asks_where { reader.number_of(person)? } else { None };
+    let is_verified = user.as_ref().and_then(User::verified) == Some(person);
+    let is_new = || Ok(!is_verified && !reader.was_texted(person)?);
     Ok(Recipient {
         standing: reader.consent(person)?.standing,
         preferences: user.and_then(|user| user.preferences),
-        is_verified: user.as_ref().and_then(User::verified) == Some(person),
+        is_verified,
         usage: reader.usage(person)?,
-        region: region.and_then(PhoneNumber::region),
+        region: number.filter(|_| limits.ask_region()).and_then(PhoneNumber::region),
+        flows: number.map_or(Ok(Vec::new()), |number| flows(reader, number, is_new, rules))?,
+        same_text: None,
     })
 }
 
-/// What is known of whoever has this number, who may never have been met.
+/// What is known of whoever has this number, who may never have been met, when they are texted this.
 pub(super) fn of_number(
     reader: &Reader,
     to: PhoneNumber,
     user: Option<&UserId>,
+    body: &Body,
     rules: &Rules,
 ) -> Result<Recipient, ReadError> {
     let user = user.map(|user| reader.user_of(user)).transpose()?.flatten();
     if let Some(person) = reader.person_of(to)? {
-        return of_person(reader, person, user, rules);
+        let known = of_person(reader, person, user, rules)?;
+        return Ok(Recipient { same_text: reader.said_last(person, body)?, ..known });
     }
     let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
     Ok(Recipient {
@@ -71,6 +82,18 @@ pub(super) fn of_number(
         preferences: user.and_then(|user| user.preferences),
         is_verified: false,
         region: if rules.limits.ask_region() { to.region() } else { None },
+        flows: flows(reader, to, || Ok(true), rules)?,
         ..Recipient::default()
     })
+}
+
+/// What went lately in the streams in which a text to this number is limited.
+fn flows(
+    reader: &Reader,
+    to: PhoneNumber,
+    is_new: impl FnOnce() -> Result<bool, ReadError>,
+    rules: &Rules,
+) -> Result<Vec<(Stream, Arc<Flow>)>, ReadError> {
+    let streams = rules.limits.streams(to, is_new)?;
+    streams.into_iter().map(|stream| Ok((stream.clone(), Arc::new(reader.flow(&stream)?)))).collect()
 }

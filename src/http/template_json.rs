@@ -121,9 +121,9 @@ fn variables(given: Option<&Value>, wrong: &mut FieldErrors<'_>) -> BTreeMap<Var
 }
 
 /// One variable: a word for its type, or an object.
-fn variable(given: &Value) -> Result<Variable, String> {
+fn variable(told: &Value) -> Result<Variable, String> {
     let empty = Map::new();
-    let (word, fields) = match given {
+    let (word, fields) = match told {
         Value::String(word) => (Some(word.as_str()), &empty),
         Value::Object(fields) => (fields.get("type").and_then(Value::as_str), fields),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {

@@ -67,6 +67,7 @@ pub fn evidence(ban: Ban) -> Value {
         }
         Ban::ToggledOff { toggle } => json!({"rule": ban.rule(), "toggle": toggle.as_str()}),
         Ban::DailyLimit { limit } => json!({"rule": ban.rule(), "limit": limit}),
+        Ban::Duplicate { since } => json!({"rule": ban.rule(), "since": instant(since)}),
         Ban::NotVerified | Ban::Country => json!({"rule": ban.rule()}),
     }
 }

@@ -104,6 +104,12 @@ pub fn hold_words(hold: Hold) -> &'static str {
         Hold::RateLimit => "the recipient has had as many texts lately as they may",
         Hold::ZoneUnknown => "nobody knows what hour it is where the recipient is",
         Hold::KindUnknown => "its kind is not known any more",
+        Hold::GlobalRate => "as many texts went lately as may altogether",
+        Hold::SenderRate => "as many texts of its sender went lately as may",
+        Hold::CountryRate => "as many texts went lately to the recipient's country as may",
+        Hold::FraudVelocity => {
+            "many numbers like the recipient's, which nobody texted before, were texted lately"
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, Key, Range, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value,
-    WriteTransaction,
+    Builder, Database, Key, Range, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, Value, WriteTransaction,
 };
 
 use crate::error::{Fault, OpenError};
@@ -127,6 +127,8 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::INSTANCE_CLAIMS)?
         .table(table::INSTANCE_TIMERS)?
         .table(table::USAGE)?
+        .table(table::FLOWS)?
+        .table(table::SAID)?
         .table(table::USER_KEYS)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
@@ -138,7 +140,12 @@ impl Copying<'_> {
         mut self,
         definition: TableDefinition<'static, K, V>,
     ) -> Result<Self, Fault> {
-        let source = self.from.open_table(definition)?;
+        let source = match self.from.open_table(definition) {
+            Ok(source) => source,
+            // The file is older than the table; a table that it must have is missed when it is opened.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(self),
+            Err(error) => return Err(error.into()),
+        };
         let mut rows = source.iter()?;
         loop {
             let is_over = self.some_rows(definition, &mut rows)?;

@@ -22,6 +22,7 @@ mod error;
 mod fault;
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
+mod flow;
 mod idempotency;
 mod instance;
 mod journal;
@@ -42,6 +43,7 @@ pub mod record;
 pub mod recovery;
 mod roomy_file;
 mod rotation;
+mod said;
 mod seal;
 mod store;
 mod switch;

@@ -8,7 +8,10 @@ use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{self, STATES, StateName};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
-use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableHandle, Value};
+use redb::{
+    Key, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableError, TableHandle,
+    Value,
+};
 
 use crate::actor::ActorNumber;
 use crate::archive::Archives;
@@ -113,6 +116,18 @@ impl Reader {
         definition: TableDefinition<'static, K, V>,
     ) -> Result<ReadOnlyTable<K, V>, Fault> {
         Ok(self.transaction.open_table(definition)?)
+    }
+
+    /// A table that older files don't have.
+    pub(crate) fn open_if_there<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Option<ReadOnlyTable<K, V>>, Fault> {
+        match self.transaction.open_table(definition) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Where a message is.

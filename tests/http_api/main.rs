@@ -15,6 +15,7 @@ mod people; // who may be texted, and when
 mod recoveries;
 mod recurrences;
 mod refusals;
+mod streams;
 mod street;
 mod templates;
 mod verification;

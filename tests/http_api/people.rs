@@ -17,24 +17,24 @@ use crate::house::House;
 const ADA: &str = "+15551234567";
 const USER: &str = "7c1d6a52-0b1e-4a0e-9a55-8a3f0f6f2f11";
 /// 2026-12-24T03:12:00Z: in Chicago 21:12 on the 23rd.
-const EVENING_MS: i64 = 1_798_081_920_000;
+pub(crate) const EVENING_MS: i64 = 1_798_081_920_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// A clock that goes on from where it is put.
 #[derive(Debug)]
-struct MovedClock {
+pub(crate) struct MovedClock {
     real: SystemClock,
     off_ms: AtomicI64,
 }
 
 impl MovedClock {
-    fn at(ms: i64) -> Arc<Self> {
+    pub(crate) fn at(ms: i64) -> Arc<Self> {
         let real = SystemClock::start();
         let off_ms = AtomicI64::new(ms - real.wall().as_millis());
         Arc::new(Self { real, off_ms })
     }
 
-    fn ahead(&self, minutes: i64) {
+    pub(crate) fn ahead(&self, minutes: i64) {
         self.off_ms.fetch_add(minutes * MINUTE_MS, Ordering::SeqCst);
     }
 }
@@ -60,13 +60,13 @@ fn reminder(priority: &str, kind: &str) -> Value {
     json!({"to": ADA, "body": "Your report is due", "user_id": USER, "kind": kind, "priority": priority})
 }
 
-async fn accept(house: &House, wish: &Value) -> (String, Value) {
+pub(crate) async fn accept(house: &House, wish: &Value) -> (String, Value) {
     let (status, headers, accepted) = house.post("/v1/messages", &[], wish).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
     (headers.get("location").unwrap().to_str().unwrap().to_owned(), accepted)
 }
 
-async fn delivered(house: &House, path: &str) {
+pub(crate) async fn delivered(house: &House, path: &str) {
     let seen = house.wait_for(path, |message| message["state"] == "delivered").await;
     assert_eq!(seen["state"], "delivered", "{seen}");
 }
@@ -164,6 +164,43 @@ async fn text_that_recurs_is_judged_as_one_of_its_kind() {
     clock.ahead(1);
     let list = house.wait_for("/v1/messages?state=delivered", newest).await;
     assert_eq!(list["data"][0]["kind"], Value::Null, "{list}");
+}
+
+#[tokio::test]
+async fn text_that_recurs_is_filled_from_its_template_as_it_is_when_it_comes() {
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules::default()).await;
+    prefer(
+        &house,
+        &json!({"timezone": "America/Chicago", "phone_number": ADA, "quiet_hours_start": null, "quiet_hours_end": null}),
+    )
+    .await;
+    let template = "/v1/templates/morning";
+    let write = async |text: &str| {
+        let content = json!({"name": "Morning", "text": text, "variables": {"name": "string"}});
+        house.send("PUT", template, &[], &content).await;
+        house.post(&format!("{template}/publish"), &[], &json!({})).await
+    };
+    let often = json!({"user_id": USER, "cron": "* * * * *", "template": "morning", "vars": {"name": "Ada"}});
+    let (status, _, told) = house.post("/v1/recurrences", &[], &often).await;
+    assert_eq!(
+        (status, &told["errors"][0]["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("template_not_found"))
+    );
+    write("Good morning {{ name }}").await;
+    let (_, _, made) = house.post("/v1/recurrences", &[], &often).await;
+    assert_eq!((&made["template"], &made["vars"]), (&json!("morning"), &json!({"name": "Ada"})), "{made}");
+    write("Hello {{ name }}").await;
+    clock.ahead(1);
+    let newest = |list: &Value| list["data"][0]["state"] != Value::Null;
+    let list = house.wait_for("/v1/messages", newest).await;
+    let text = &list["data"][0];
+    assert_eq!((&text["body"], &text["template"]["version"]), (&json!("Hello Ada"), &json!(2)), "{text}");
+    house.post(&format!("{template}/deactivate"), &[], &json!({})).await;
+    clock.ahead(1);
+    let path = format!("/v1/recurrences/{}", made["id"].as_str().unwrap());
+    let shown = house.wait_for(&path, |shown| shown["skipped"] == json!(1)).await;
+    assert_eq!(shown["last"]["skipped"], "not_filled", "{shown}");
 }
 
 /// The old quota counted at scheduling and compared at sending, so that a full plan sent nothing.

@@ -71,7 +71,7 @@ pub(crate) struct Life {
     scheduled_for: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
     on_unknown: OnUnknown,
-    held: Option<(Hold, Timestamp)>,
+    pub(crate) held: Option<(Hold, Timestamp)>,
     pub(crate) rank: u8,
     unconfirmed: bool,
     /// Whether the clock was wrong when the newest attempt started.
@@ -225,7 +225,16 @@ impl Life {
                 must(person, || format!("{:?} sent an unknown outcome again", moment.source))?;
                 self.set(Try::Failed { excused: true });
             }
-            Some((Hold::Scheduled | Hold::Backoff | Hold::ProviderLane, until)) => {
+            Some((
+                Hold::Scheduled
+                | Hold::Backoff
+                | Hold::ProviderLane
+                | Hold::GlobalRate
+                | Hold::SenderRate
+                | Hold::CountryRate
+                | Hold::FraudVelocity,
+                until,
+            )) => {
                 must(person || until <= moment.at, || format!("due at {:?}, not at {until:?}", moment.at))?;
                 let late = moment.at.since(until).as_millis();
                 let awake = u128::from(moment.now_ms.saturating_sub(moment.quiet_since_ms)) > late;

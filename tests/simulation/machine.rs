@@ -137,8 +137,12 @@ impl World {
     }
 
     fn open(&mut self) -> Result<Process, String> {
-        if self.plan.defect == Some(Defect::CounterForgotten) {
-            self.forget_counters();
+        match self.plan.defect {
+            Some(Defect::CounterForgotten) => self.empty(redb::TableDefinition::<u64, &[u8]>::new("usage")),
+            Some(Defect::FlowForgotten) => {
+                self.empty(redb::TableDefinition::<&[u8; 16], &[u8]>::new("flows"));
+            }
+            _ => {}
         }
         let opened = Store::open_with_backend(
             self.disk.clone(),
@@ -155,12 +159,11 @@ impl World {
     }
 
     /// The planted bug: what was counted is in memory only.
-    fn forget_counters(&self) {
+    fn empty<K: redb::Key + 'static>(&self, counted: redb::TableDefinition<'static, K, &'static [u8]>) {
         let Ok(database) = redb::Builder::new().create_with_backend(self.disk.clone()) else { return };
         let Ok(transaction) = database.begin_write() else { return };
-        let usage = redb::TableDefinition::<u64, &[u8]>::new("usage");
         let forgotten =
-            transaction.open_table(usage).is_ok_and(|mut table| table.retain(|_, _| false).is_ok());
+            transaction.open_table(counted).is_ok_and(|mut table| table.retain(|_, _| false).is_ok());
         if forgotten && transaction.commit().is_err() {
             self.disk.switch_off();
         }

@@ -25,6 +25,7 @@ mod plan;
 mod proofs;
 mod recurrences;
 mod service;
+mod streams;
 mod texts;
 mod trace;
 mod users;
@@ -227,6 +228,7 @@ fn planted_bugs_are_caught() {
         (Defect::PreferencesForgotten, "texted"),
         (Defect::CounterForgotten, "of a day whose limit is"),
         (Defect::ProofForgotten, "proved the number of user"),
+        (Defect::FlowForgotten, "altogether within"),
     ];
     for (bug, law) in bugs {
         let caught = (0..SEEDS).find_map(|seed| {

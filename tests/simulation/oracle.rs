@@ -15,6 +15,7 @@ use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::carrier::Carrier;
@@ -22,6 +23,7 @@ use crate::clock::Time;
 use crate::life::{Asked, Life, Moment, Try};
 use crate::people::People;
 use crate::proofs::Proofs;
+use crate::streams::Streams;
 use crate::texts::Wishes;
 use crate::users::Users;
 
@@ -45,6 +47,10 @@ pub(crate) struct Oracle {
     users: Users,
     /// Who proved what.
     pub(crate) proofs: Proofs,
+    /// What goes to whom ever.
+    streams: Streams,
+    /// Messages that try another one again.
+    retries: BTreeSet<MessageNumber>,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -205,6 +211,14 @@ impl Oracle {
                 Event::AttemptStarted { attempt, .. } => {
                     self.wishes.starts(number, life.asked.to)?;
                     self.users.starts(number, attempt.get(), moment.at, &rules.limits)?;
+                    if attempt.get() == 1 {
+                        let (is_retry, is_proven) =
+                            (self.retries.contains(&number), self.users.is_proven(number));
+                        self.streams.starts(&life.asked, is_retry, is_proven, moment.at, &rules.limits)?;
+                    }
+                }
+                Event::BecameDue if moment.source == Source::Api => {
+                    self.streams.vouched(life.held.map(|(hold, _)| hold));
                 }
                 Event::Suppressed { ban: Ban::OptedOut { .. } } => self.wishes.suppressed(number)?,
                 _another => {}
@@ -220,6 +234,9 @@ impl Oracle {
         if let Event::Accepted { terms } = event {
             self.wishes.begun(number, terms.person);
             self.users.begun(number, terms);
+            if terms.retry_of.is_some() {
+                self.retries.insert(number);
+            }
         }
         if self.ids.insert(life.id, number).is_some() {
             return Err(format!("{} exists twice", life.id));

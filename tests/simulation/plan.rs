@@ -41,6 +41,8 @@ pub(crate) enum Defect {
     CounterForgotten,
     /// Whose number it is, is forgotten once it is proven.
     ProofForgotten,
+    /// What went lately to whom ever is forgotten at every start.
+    FlowForgotten,
 }
 
 /// What the provider does with one submission.

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::people::Reply;
 use crate::plan::{Defect, Wished};
+use crate::streams;
 use crate::world::{Happening, World};
 use crate::zones::{Change, DAY_MINUTES, MINUTE_MS, PLACES, Place};
 
@@ -96,7 +97,7 @@ pub(crate) fn limits(seed: u64) -> Limits {
     let mut rate = |most| (rng.u32(0..3) == 0).then(|| rng.u16(1..=most));
     let (per_minute, per_hour) = (rate(2), rate(4));
     let verified = if rng.u32(0..8) == 0 { Verified::Required } else { Verified::NotRequired };
-    Limits { per_minute, per_hour, verified, ..Limits::default() }
+    streams::limits(seed, Limits { per_minute, per_hour, verified, ..Limits::default() })
 }
 
 /// What a wish is about, and whether it names its user.
@@ -174,6 +175,12 @@ impl Users {
             return named.copied();
         }
         self.known.values().find(|known| known.owns(about.person)).copied()
+    }
+
+    /// Whether the number of a message's recipient is proven to be theirs to whom it belongs.
+    pub(crate) fn is_proven(&self, number: MessageNumber) -> bool {
+        let Some(about) = self.messages.get(&number) else { return false };
+        self.of(about).is_some_and(|known| known.owns(about.person))
     }
 
     /// An attempt begins, the so many-th of its message: did its recipient allow it, then?

@@ -152,7 +152,8 @@ impl World {
                 | Defect::GateIsBlind
                 | Defect::PreferencesForgotten
                 | Defect::CounterForgotten
-                | Defect::ProofForgotten,
+                | Defect::ProofForgotten
+                | Defect::FlowForgotten,
             )
             | None => {}
         }

@@ -7,14 +7,16 @@
     reason = "a test that fails may panic"
 )]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::kind::{BUILT_IN, Kind, KindName, Kinds};
 use dunlin_workflows::message::{Hold, Priority};
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{
-    Ban, Case, Limits, OverDaily, Recipient, Ruling, Usage, Verified, ZoneByRegion, ZoneSource, bypasses,
-    counts, judge, passes_quiet_hours, valid_until, whereabouts,
+    Ban, Block, Case, Flow, Limits, OverDaily, Rate, Recipient, Ruling, Stream, Usage, Verified,
+    ZoneByRegion, ZoneSource, bypasses, counts, judge, passes_quiet_hours, valid_until, whereabouts,
 };
 use dunlin_workflows::rules::{Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
@@ -36,6 +38,7 @@ struct World {
     scheduled_for: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     is_counted: bool,
+    has_turn: bool,
 }
 
 impl World {
@@ -50,6 +53,7 @@ impl World {
             scheduled_for: self.scheduled_for,
             expires_at: self.expires_at,
             is_counted: self.is_counted,
+            has_turn: self.has_turn,
         }
     }
 }
@@ -96,9 +100,38 @@ fn recipient() -> impl Strategy<Value = Recipient> {
             for minutes in sent {
                 usage.count(zone.day(at(minutes)), at(minutes));
             }
-            Recipient { standing, preferences, is_verified, usage, region: None }
+            let (flows, same_text) = (Vec::new(), None);
+            Recipient { standing, preferences, is_verified, usage, region: None, flows, same_text }
         },
     )
+}
+
+/// What went in every stream within the last hours, and how many may go.
+fn traffic() -> impl Strategy<Value = (Vec<(Stream, Arc<Flow>)>, [Rate; 4])> {
+    let limit = || prop::option::weighted(0.3, 0_u32..6);
+    let rate = (limit(), limit(), limit()).prop_map(|(per_minute, per_hour, per_day)| Rate {
+        per_minute,
+        per_hour,
+        per_day,
+    });
+    let went = prop::collection::vec(0_i64..3_000_000, 0..8);
+    let streams = || {
+        let number = PhoneNumber::from_digits(14_155_550_123).unwrap();
+        let country = Stream::Country("US".parse().unwrap());
+        [Stream::All, Stream::Sender(Arc::from("me")), country, Stream::Block(Block::of(number))]
+    };
+    (prop::array::uniform4((rate, went)), 0_i64..600_000).prop_map(move |(flows, now)| {
+        let rates = flows.clone().map(|(rate, _)| rate);
+        let flow = |(rate, mut ago): (Rate, Vec<i64>)| {
+            let mut flow = Flow::default();
+            ago.sort_unstable();
+            for ago in ago.into_iter().rev() {
+                flow.count(at(now % 1500).minus(Duration::from_millis(ago.unsigned_abs())), rate);
+            }
+            Arc::new(flow)
+        };
+        (streams().into_iter().zip(flows.map(flow)).collect(), rates)
+    })
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -118,7 +151,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             daily,
             per_minute,
             per_hour,
-            countries: Vec::new(),
+            ..Limits::default()
         },
     )
 }
@@ -136,14 +169,22 @@ fn world() -> impl Strategy<Value = World> {
     let priority = select(vec![Priority::Urgent, Priority::Normal, Priority::Low]);
     let minutes = || prop::option::weighted(0.3, (-600_i64..3000).prop_map(at));
     let sending = prop::bool::weighted(0.9);
-    let asked = (kind, priority, minutes(), minutes(), prop::bool::weighted(0.2));
-    (0_i64..600_000, sending, limits(), recipient(), asked).prop_map(
-        |(now, sending, limits, recipient, asked)| {
-            let (kind, priority, scheduled_for, expires_at, is_counted) = asked;
+    let asked = (kind, priority, minutes(), minutes(), prop::bool::weighted(0.2), any::<bool>());
+    let same = prop::option::weighted(0.3, (-30_i64..30).prop_map(at));
+    let repeats = (same, prop::option::of(select(vec![1_u64, 20])));
+    (0_i64..600_000, sending, limits(), recipient(), asked, traffic(), repeats).prop_map(
+        |(now, sending, limits, recipient, asked, (flows, rates), (same_text, window))| {
+            let (kind, priority, scheduled_for, expires_at, is_counted, has_turn) = asked;
+            let [global_rate, sender_rate, country, velocity] = rates;
+            let country_rates = [("US".parse().unwrap(), country)].into();
+            let duplicate_window = window.map(Duration::from_mins);
+            let limits =
+                Limits { global_rate, sender_rate, country_rates, velocity, duplicate_window, ..limits };
+            let recipient = Recipient { flows, same_text, ..recipient };
             let sending = if sending { Sending::Enabled } else { Sending::Disabled };
             let rules = Rules { sending, limits, kinds: kinds(), ..Rules::default() };
             let now = at(now % 1500);
-            World { now, rules, recipient, kind, priority, scheduled_for, expires_at, is_counted }
+            World { now, rules, recipient, kind, priority, scheduled_for, expires_at, is_counted, has_turn }
         },
     )
 }
@@ -187,6 +228,20 @@ proptest! {
                 prop_assert!(limit.is_none_or(|limit| sent < usize::from(limit)));
             }
         }
+        if !world.is_counted {
+            for (stream, flow) in &known.flows {
+                let rate = world.rules.limits.rate_of(stream);
+                let limits = [rate.per_minute, rate.per_hour, rate.per_day];
+                for (went, limit) in flow.counted(world.now).into_iter().zip(limits) {
+                    prop_assert!(limit.is_none_or(|limit| went < limit), "{:?} was full", stream);
+                }
+            }
+            let window = world.rules.limits.duplicate_window;
+            let is_same = known.same_text.zip(window).is_some_and(|(at, window)| {
+                at > world.now.minus(window) && at < world.now.plus(window)
+            });
+            prop_assert!(!is_same || kind.may_repeat, "said twice");
+        }
         if let Some(until) = valid_until(&case) {
             prop_assert!(until > world.now);
             for part in 1..20 {
@@ -202,13 +257,17 @@ proptest! {
         let case = world.case();
         match judge(&case) {
             Ruling::Hold { hold: Hold::SendingDisabled, until } => prop_assert_eq!(until, Timestamp::MAX),
-            Ruling::Hold { until, .. } => prop_assert!(until > world.now && until < Timestamp::MAX),
+            Ruling::Hold { hold, until } => {
+                prop_assert!(until > world.now && until < Timestamp::MAX);
+                prop_assert_eq!(hold.is_about_stream(), world.recipient.flow(hold).is_some(), "the evidence");
+            }
             Ruling::Suppress(Ban::OptedOut { .. }) => prop_assert!(world.recipient.standing.is_out()),
             Ruling::Suppress(Ban::NotVerified) => prop_assert!(!world.recipient.is_verified),
             Ruling::Suppress(Ban::ToggledOff { toggle }) => {
                 prop_assert!(!world.recipient.preferences.unwrap().toggles.has(toggle));
             }
             Ruling::Suppress(Ban::DailyLimit { limit }) => prop_assert_eq!(Some(limit), case.daily_limit()),
+            Ruling::Suppress(Ban::Duplicate { since }) => prop_assert_eq!(Some(since), world.recipient.same_text),
             Ruling::Suppress(Ban::Country) => prop_assert!(false, "no country was named"),
             Ruling::Expire => prop_assert!(world.expires_at.unwrap() <= world.now),
             Ruling::Send => {}
@@ -247,7 +306,7 @@ proptest! {
             minutes = (minutes + jump).clamp(0, 2880);
             let world = World {
                 now: at(minutes), rules: rules.clone(), recipient: recipient.clone(), kind: None,
-                priority: Priority::Urgent, scheduled_for: None, expires_at: None, is_counted: false,
+                priority: Priority::Urgent, scheduled_for: None, expires_at: None, is_counted: false, has_turn: true,
             };
             if judge(&world.case()) == Ruling::Send {
                 let day = counts(&world.case()).unwrap();
@@ -281,6 +340,7 @@ fn text_that_was_attempted_before_is_not_held_by_what_it_counts_for() {
         scheduled_for: None,
         expires_at: None,
         is_counted,
+        has_turn: true,
     };
     assert_eq!(judge(&world(true).case()), Ruling::Send);
     assert_eq!(counts(&world(true).case()), None, "it counts once");

@@ -85,6 +85,16 @@ pub enum Name {
     RatePerMinute,
     /// Most texts to one person in an hour.
     RatePerHour,
+    /// Most texts altogether.
+    RateGlobal,
+    /// Most texts of the sender.
+    RateSender,
+    /// Most texts to countries.
+    RateCountries,
+    /// Most new numbers of one block.
+    PrefixVelocity,
+    /// How long the same text does not go to the same person again.
+    DuplicateWindow,
     /// Where texts may go.
     Countries,
     /// Whether only proven numbers are texted.

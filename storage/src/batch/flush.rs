@@ -58,6 +58,8 @@ impl Batch<'_> {
         }
         self.write_moves(moves)?;
         self.write_usages()?;
+        self.write_flows()?;
+        self.write_said()?;
         self.write_names()?;
         for (lane, projection) in &self.lanes {
             let row = projection.put(*lane)?;

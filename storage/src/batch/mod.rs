@@ -24,11 +24,13 @@ use crate::actor::{ActorNumber, By};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::fault::FaultKind;
+use crate::flow::Flows;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::{PersonEvent, Place, Record, RecordError, put_lane, put_message, put_person};
+use crate::said::Said;
 use crate::seal::{Entropy, Keyring};
 use crate::switch;
 use crate::user::UserKey;
@@ -60,6 +62,12 @@ pub struct Batch<'txn> {
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
     /// What was sent lately to whom this batch sends something that counts.
     pub(crate) usages: BTreeMap<PersonNumber, Usage>,
+    /// What flowed lately in streams that were asked about.
+    pub(crate) flows: Flows,
+    /// Whom this batch sends the first text of a stream that counts persons.
+    pub(crate) texted: BTreeSet<PersonNumber>,
+    /// What was said lately to whom this batch says something.
+    pub(crate) said: BTreeMap<PersonNumber, Said>,
     /// Users whose data key is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
@@ -123,6 +131,9 @@ impl<'txn> Batch<'txn> {
             actors: BTreeMap::new(),
             persons: BTreeMap::new(),
             usages: BTreeMap::new(),
+            flows: Flows::new(),
+            texted: BTreeSet::new(),
+            said: BTreeMap::new(),
             users: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),

@@ -63,6 +63,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) instance_claims: Lazy<'txn, (u8, u64), u64>,
     pub(crate) instance_timers: Lazy<'txn, (i64, u8, u64), ()>,
     pub(crate) usage: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) flows: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
+    pub(crate) said: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) user_keys: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
@@ -102,6 +104,8 @@ impl<'txn> Tables<'txn> {
             instance_claims: Lazy::new(transaction, table::INSTANCE_CLAIMS),
             instance_timers: Lazy::new(transaction, table::INSTANCE_TIMERS),
             usage: Lazy::new(transaction, table::USAGE),
+            flows: Lazy::new(transaction, table::FLOWS),
+            said: Lazy::new(transaction, table::SAID),
             user_keys: Lazy::new(transaction, table::USER_KEYS),
             cursors: Lazy::new(transaction, table::CURSORS),
         }

@@ -2,6 +2,8 @@
 
 use bincode::config::legacy;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::policy::{Flow, Rate};
+use dunlin_workflows::timestamp::Timestamp;
 use proptest::prelude::*;
 
 use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4};
@@ -22,6 +24,7 @@ use super::strategy_of_recurrences::recurrence;
 use super::strategy_of_templates;
 use super::{Record, RecordError};
 use crate::consent::{ConsentProjection, ConsentRowV1};
+use crate::flow::FlowRowV1;
 use crate::instance::allowance::{AllowanceV1, TakenV1};
 use crate::instance::recurrence::{
     ArmedV1, ChangedV1, ChangedV2, CreatedV1, CreatedV2, EndedV1, RecurrenceV1, RecurrenceV2,
@@ -35,6 +38,7 @@ use crate::instance::{
 };
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
+use crate::said::{Said, SaidRowV1};
 use crate::usage::UsageRowV1;
 
 /// Whether bincode's legacy configuration reads `payload` as the same value and writes the same bytes.
@@ -174,6 +178,26 @@ proptest! {
         let bytes = crate::usage::put(person, &usage).unwrap();
         prop_assert_eq!(crate::usage::take(person, &bytes).unwrap(), usage);
         prop_assert!(agrees::<UsageRowV1>(&bytes[5..]));
+    }
+
+    #[test]
+    fn every_flow_and_digest_reads_back_as_itself(went in prop::collection::vec(0_i64..9_000_000, 0..90), hash: [u8; 16]) {
+        let (mut flow, mut said) = (Flow::default(), Vec::new());
+        let rate = Rate { per_minute: Some(1), per_hour: None, per_day: Some(1) };
+        for ms in went {
+            let at = Timestamp::from_millis(ms);
+            flow.count(at, rate);
+            said.push((hash, at));
+        }
+        flow.line_up(Timestamp::from_millis(9_000_000), Timestamp::from_millis(1), rate);
+        let bytes = crate::flow::put(&hash, &flow).unwrap();
+        prop_assert_eq!(crate::flow::take(&hash, &bytes).unwrap(), flow);
+        prop_assert!(agrees::<FlowRowV1>(&bytes[5..]));
+        said.truncate(64);
+        let (person, said) = (PersonNumber::new(7), Said(said));
+        let bytes = crate::said::put(person, &said).unwrap();
+        prop_assert_eq!(crate::said::take(person, &bytes).unwrap(), said);
+        prop_assert!(agrees::<SaidRowV1>(&bytes[5..]));
     }
 
     #[test]

@@ -332,6 +332,7 @@ const TOGGLED_OFF: u8 = 2;
 const NOT_VERIFIED: u8 = 3;
 const COUNTRY: u8 = 4;
 const DAILY_LIMIT: u8 = 5;
+const DUPLICATE: u8 = 6;
 
 impl From<Ban> for SuppressedV1 {
     /// What a rule does not have is zero; the limit of a daily limit stands in `since_ms`, a toggle in `how`.
@@ -344,6 +345,7 @@ impl From<Ban> for SuppressedV1 {
             Ban::NotVerified => Self { rule: NOT_VERIFIED, since_ms: 0, how: 0 },
             Ban::Country => Self { rule: COUNTRY, since_ms: 0, how: 0 },
             Ban::DailyLimit { limit } => Self { rule: DAILY_LIMIT, since_ms: i64::from(limit), how: 0 },
+            Ban::Duplicate { since } => Self { rule: DUPLICATE, since_ms: since.as_millis(), how: 0 },
         }
     }
 }
@@ -364,7 +366,10 @@ impl TryFrom<SuppressedV1> for Ban {
                     u16::try_from(row.since_ms).map_err(|_too_large| RecordError::Value { what: "limit" })?;
                 Ok(Self::DailyLimit { limit })
             }
-            TOGGLED_OFF | NOT_VERIFIED | COUNTRY | DAILY_LIMIT => Err(RecordError::Value { what: "ban" }),
+            DUPLICATE if row.how == 0 => Ok(Self::Duplicate { since: Timestamp::from_millis(row.since_ms) }),
+            TOGGLED_OFF | NOT_VERIFIED | COUNTRY | DAILY_LIMIT | DUPLICATE => {
+                Err(RecordError::Value { what: "ban" })
+            }
             tag => Err(RecordError::UnknownTag { what: "rule", tag }),
         }
     }

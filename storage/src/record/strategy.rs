@@ -140,6 +140,7 @@ fn ban() -> impl Strategy<Value = Ban> {
         Just(Ban::NotVerified),
         Just(Ban::Country),
         any::<u16>().prop_map(|limit| Ban::DailyLimit { limit }),
+        at().prop_map(|since| Ban::Duplicate { since }),
     ]
 }
 

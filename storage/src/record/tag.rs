@@ -79,6 +79,10 @@ tags!(Hold, "hold", {
     RateLimit = 9,
     ZoneUnknown = 10,
     KindUnknown = 11,
+    GlobalRate = 12,
+    SenderRate = 13,
+    CountryRate = 14,
+    FraudVelocity = 15,
 });
 
 tags!(Toggle, "toggle", {
@@ -196,7 +200,7 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(11);
+        every::<Hold>(15);
         every::<Toggle>(6);
         every::<Via>(4);
         every::<Counts>(2);

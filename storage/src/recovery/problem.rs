@@ -224,7 +224,7 @@ impl VerifyReport {
     }
 
     /// Counts a problem that is not listed yet, and lists it when it is among the first.
-    pub(super) fn add(&mut self, problem: Problem) {
+    pub(crate) fn add(&mut self, problem: Problem) {
         if self.first.contains(&problem) {
             return;
         }

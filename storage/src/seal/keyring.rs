@@ -220,6 +220,17 @@ impl Keyring {
         hash
     }
 
+    /// What a stream is found by: `kind` and `name` say which.
+    pub(crate) fn blind_stream(&self, kind: u8, name: &str) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.blind);
+        context.update(b"stream");
+        context.update(&[kind]);
+        context.update(name.as_bytes());
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        hash
+    }
+
     /// The keys as text, for a file that only its owner may read.
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(format!("{HEADING}\n"));

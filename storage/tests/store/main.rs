@@ -16,6 +16,7 @@ mod copying; // a copy holds what its snapshot held
 mod disk; // a disk in memory that can fail, and that forgets what was not synced
 mod faults; // failed and torn commits
 mod fixture; // files and bytes of every format stay readable
+mod flows; // what is counted is what was sent; what was said is known again
 mod lists; // pages, indexes, timers, lives
 mod measured; // stores without seals or chain, which nothing opens
 mod newcomers; // persons that the index takes in later

@@ -77,6 +77,8 @@ pub struct Kind {
     pub needs_verified: bool,
     /// Whether limits count it.
     pub counts: bool,
+    /// Whether the same text may go to the same person again at once.
+    pub may_repeat: bool,
 }
 
 /// Every kind of a deployment, by name.

@@ -39,6 +39,8 @@ impl Row {
             needs_verified: self.needs_verified,
             // Whoever waits for the code that proves a number must get it.
             counts: self.needs_verified,
+            // The provider's codes are drawn again, and whoever asks twice gets two.
+            may_repeat: !self.needs_verified,
         }
     }
 }

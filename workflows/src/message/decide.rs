@@ -314,7 +314,10 @@ fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<
     let nothing = Rejection::NothingToRetry { state: message.state.name() };
     let forbidden = policy::forbidden(context.recipient.standing).map(|ban| Rejection::Forbidden { ban });
     match message.state {
-        State::Held { hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown, .. } => {
+        State::Held {
+            hold: Hold::Backoff | Hold::ProviderLane | Hold::OutcomeUnknown | Hold::FraudVelocity,
+            ..
+        } => {
             if let Some(forbidden) = forbidden {
                 Err(forbidden)
             } else if expired {

@@ -20,13 +20,26 @@ pub fn doubt(message: &Message, why: &str, now: Timestamp) -> Option<(Vec<Event>
 fn may_be_sent(message: &Message, now: Timestamp) -> bool {
     match message.state {
         State::Held {
-            hold: Hold::Scheduled | Hold::QuietHours | Hold::LegalHours | Hold::DailyLimit | Hold::RateLimit,
+            hold:
+                Hold::Scheduled
+                | Hold::QuietHours
+                | Hold::LegalHours
+                | Hold::DailyLimit
+                | Hold::RateLimit
+                | Hold::GlobalRate
+                | Hold::SenderRate
+                | Hold::CountryRate,
             until,
         } => until <= now,
         State::Held { hold: Hold::OutcomeUnknown, .. } => false,
         State::Held {
             hold:
-                Hold::Backoff | Hold::ProviderLane | Hold::SendingDisabled | Hold::ZoneUnknown | Hold::KindUnknown,
+                Hold::Backoff
+                | Hold::ProviderLane
+                | Hold::SendingDisabled
+                | Hold::ZoneUnknown
+                | Hold::KindUnknown
+                | Hold::FraudVelocity,
             ..
         }
         | State::Accepted

@@ -142,10 +142,18 @@ pub enum Hold {
     ZoneUnknown,
     /// Somebody who says what its kind is.
     KindUnknown,
+    /// Fewer texts altogether in the last minute, hour or day.
+    GlobalRate,
+    /// Fewer texts of the sender in the last minute, hour or day.
+    SenderRate,
+    /// Fewer texts to the recipient's country in the last minute, hour or day.
+    CountryRate,
+    /// Fewer new numbers like the recipient's in the last minute, hour or day, or somebody who vouches for them.
+    FraudVelocity,
 }
 
 /// Every hold with the word for it.
-pub const HOLDS: [(Hold, &str); 11] = [
+pub const HOLDS: [(Hold, &str); 15] = [
     (Hold::Scheduled, "scheduled"),
     (Hold::Backoff, "backoff"),
     (Hold::ProviderLane, "provider_lane"),
@@ -157,6 +165,10 @@ pub const HOLDS: [(Hold, &str); 11] = [
     (Hold::RateLimit, "rate_limit_recipient"),
     (Hold::ZoneUnknown, "quiet_hours_unknown_tz"),
     (Hold::KindUnknown, "kind_unknown"),
+    (Hold::GlobalRate, "rate_limit_global"),
+    (Hold::SenderRate, "rate_limit_sender"),
+    (Hold::CountryRate, "rate_limit_country"),
+    (Hold::FraudVelocity, "fraud_velocity"),
 ];
 
 impl Hold {
@@ -178,8 +190,17 @@ impl Hold {
             | Self::Backoff
             | Self::ProviderLane
             | Self::SendingDisabled
-            | Self::OutcomeUnknown => false,
+            | Self::OutcomeUnknown
+            | Self::GlobalRate
+            | Self::SenderRate
+            | Self::CountryRate
+            | Self::FraudVelocity => false,
         }
+    }
+
+    /// Whether it waits for a place among texts to others, in a line.
+    pub fn is_about_stream(self) -> bool {
+        matches!(self, Self::GlobalRate | Self::SenderRate | Self::CountryRate | Self::FraudVelocity)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::id::Attempt;
 use crate::kind::{Kind, KindName};
-use crate::message::{Message, Priority, Terms};
+use crate::message::{Message, Priority, State, Terms};
 use crate::phone_number::Region;
 use crate::policy::{Limits, Recipient, ZoneByRegion};
 use crate::rules::Rules;
@@ -56,6 +56,8 @@ pub struct Case<'a> {
     pub expires_at: Option<Timestamp>,
     /// Whether it was counted: an attempt was made before.
     pub is_counted: bool,
+    /// Whether it waited for its turn already: it stands behind nobody who waits.
+    pub has_turn: bool,
 }
 
 impl<'a> Case<'a> {
@@ -71,6 +73,8 @@ impl<'a> Case<'a> {
             scheduled_for: message.scheduled_for,
             expires_at: message.expires_at,
             is_counted: message.attempt != Attempt::NONE,
+            has_turn: matches!(message.state, State::Due { .. })
+                || matches!(message.state, State::Held { hold, .. } if hold.is_about_stream()),
         }
     }
 
@@ -86,6 +90,7 @@ impl<'a> Case<'a> {
             scheduled_for: terms.scheduled_for,
             expires_at: terms.expires_at,
             is_counted: false,
+            has_turn: false,
         }
     }
 

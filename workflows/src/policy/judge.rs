@@ -37,7 +37,7 @@ pub fn judge(case: &Case<'_>) -> Ruling {
     if case.kind().is_none() {
         return look_again(case, Hold::KindUnknown);
     }
-    hours(case).or_else(|| counted(case)).unwrap_or(Ruling::Send)
+    hours(case).or_else(|| counted(case)).or_else(|| crowded(case)).unwrap_or(Ruling::Send)
 }
 
 fn look_again(case: &Case<'_>, hold: Hold) -> Ruling {
@@ -60,8 +60,20 @@ fn banned(case: &Case<'_>) -> Option<Ban> {
     if needs_proof(case.kind, case.rules) && !case.recipient.is_verified {
         return Some(Ban::NotVerified);
     }
-    (case.daily_limit() == Some(0) && !case.is_counted && !is_exempt(case))
-        .then_some(Ban::DailyLimit { limit: 0 })
+    if case.daily_limit() == Some(0) && !case.is_counted && !is_exempt(case) {
+        return Some(Ban::DailyLimit { limit: 0 });
+    }
+    duplicate(case)
+}
+
+/// The same text to the same person, within the time in which that is nothing but a mistake. A clock that was set
+/// back must not forbid it for longer.
+fn duplicate(case: &Case<'_>) -> Option<Ban> {
+    let window = case.rules.limits.duplicate_window?;
+    let may_repeat = case.kind().is_some_and(|kind| kind.may_repeat);
+    let is_near = |at: &Timestamp| *at > case.now.minus(window) && *at < case.now.plus(window);
+    let since = case.recipient.same_text.filter(|_| !case.is_counted && !may_repeat).filter(is_near)?;
+    Some(Ban::Duplicate { since })
 }
 
 /// Whether limits do not count a text.
@@ -102,6 +114,21 @@ fn counted(case: &Case<'_>) -> Option<Ruling> {
     let full = |window, limit: Option<u16>| limit.and_then(|limit| usage.full_until(case.now, window, limit));
     let until = full(MINUTE, limits.per_minute).max(full(HOUR, limits.per_hour))?;
     Some(Ruling::Hold { hold: Hold::RateLimit, until })
+}
+
+/// What went lately to whom ever, in streams that the text belongs to. No kind is exempt: codes are what pumping asks
+/// for. The longest wait speaks. What is urgent waits for a place, and stands in no line.
+fn crowded(case: &Case<'_>) -> Option<Ruling> {
+    if case.is_counted {
+        return None;
+    }
+    let has_turn = case.has_turn || matches!(case.priority, Priority::Urgent | Priority::High);
+    let waits = case.recipient.flows.iter().filter_map(|(stream, flow)| {
+        let until = flow.full_until(case.now, case.rules.limits.rate_of(stream), has_turn)?;
+        Some((until, stream.hold()))
+    });
+    let (until, hold) = waits.max_by_key(|(until, _)| *until)?;
+    Some(Ruling::Hold { hold, until })
 }
 
 /// Whether a text passes quiet hours: it is urgent, its kind, its template or whoever asked for it may say so, and its

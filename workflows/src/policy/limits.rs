@@ -1,6 +1,11 @@
 //! The rules of a deployment about people: hours, limits, countries, proven numbers.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::phone_number::Region;
+use crate::policy::Rate;
 use crate::zone::{Hours, LegalHours, Zone};
 
 /// What a deployment demands of every text to a person.
@@ -22,6 +27,19 @@ pub struct Limits {
     pub per_minute: Option<u16>,
     /// Most texts to one person in any hour, at most [`RECENT_MAX`](crate::policy::RECENT_MAX).
     pub per_hour: Option<u16>,
+    /// Most texts altogether.
+    pub global_rate: Rate,
+    /// Most texts of the sender.
+    pub sender_rate: Rate,
+    /// What texts go out from: a number or a pool. Another sender is counted anew.
+    pub sender: Arc<str>,
+    /// Most texts to some countries.
+    pub country_rates: BTreeMap<Region, Rate>,
+    /// Most numbers of one block that are texted for the first time. Whoever earns by texts to numbers of their own
+    /// has many that follow each other.
+    pub velocity: Rate,
+    /// How long the same text does not go to the same person again; it may at once when `None`.
+    pub duplicate_window: Option<Duration>,
     /// Where texts may go; anywhere when empty.
     pub countries: Vec<Region>,
     /// Whether only proven numbers are texted, but for kinds that are exempt.
@@ -67,6 +85,12 @@ impl Default for Limits {
             over_daily: OverDaily::Hold,
             per_minute: None,
             per_hour: None,
+            global_rate: Rate::NONE,
+            sender_rate: Rate::NONE,
+            sender: Arc::from(""),
+            country_rates: BTreeMap::new(),
+            velocity: Rate::NONE,
+            duplicate_window: None,
             countries: Vec::new(),
             verified: Verified::NotRequired,
         }

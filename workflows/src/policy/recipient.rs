@@ -1,8 +1,11 @@
 //! What the gate knows of a recipient.
 
+use std::sync::Arc;
+
 use crate::consent::Standing;
 use crate::phone_number::Region;
-use crate::policy::Usage;
+use crate::policy::{Flow, Stream, Usage};
+use crate::timestamp::Timestamp;
 use crate::user::Preferences;
 
 /// What the gate knows of a recipient, as durable or in the same transaction.
@@ -18,6 +21,10 @@ pub struct Recipient {
     pub usage: Usage,
     /// Where their number belongs; only looked up when the rules ask for it.
     pub region: Option<Region>,
+    /// The streams in which a text to them is limited, with what went in each lately.
+    pub flows: Vec<(Stream, Arc<Flow>)>,
+    /// When the same text went to them last; only looked up when the rules ask for it.
+    pub same_text: Option<Timestamp>,
 }
 
 /// Somebody of whom nothing is known.
@@ -27,6 +34,8 @@ pub static STRANGER: Recipient = Recipient {
     is_verified: false,
     usage: Usage::NONE,
     region: None,
+    flows: Vec::new(),
+    same_text: None,
 };
 
 impl Recipient {

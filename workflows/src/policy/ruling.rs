@@ -49,6 +49,11 @@ pub enum Ban {
         /// How many they may have.
         limit: u16,
     },
+    /// The same text went to the recipient a short while ago.
+    Duplicate {
+        /// When.
+        since: Timestamp,
+    },
 }
 
 /// What forbids texts to a person, at any hour and of any kind.
@@ -95,6 +100,9 @@ impl Ruling {
                 }
                 Ban::Country => "the operator, with DUNLIN_COUNTRIES",
                 Ban::DailyLimit { .. } => "the user, with their daily limit; then try it again",
+                Ban::Duplicate { .. } => {
+                    "whoever tries it again; or the operator, with DUNLIN_DUPLICATE_WINDOW or the kind"
+                }
             },
         }
     }
@@ -113,6 +121,12 @@ fn held_by(hold: Hold) -> &'static str {
         Hold::LegalHours => "nobody; the operator says which kinds are essential",
         Hold::DailyLimit => "the user, with their daily limit",
         Hold::RateLimit => "the operator, with SMS_RATE_LIMIT_PER_MINUTE and SMS_RATE_LIMIT_PER_HOUR",
+        Hold::GlobalRate => "the operator, with DUNLIN_RATE_GLOBAL",
+        Hold::SenderRate => "the operator, with DUNLIN_RATE_SENDER",
+        Hold::CountryRate => "the operator, with DUNLIN_RATE_COUNTRIES",
+        Hold::FraudVelocity => {
+            "whoever tries it again, which vouches for numbers like it; or the operator, with DUNLIN_PREFIX_VELOCITY"
+        }
         Hold::ZoneUnknown => "the user, with their timezone; or the operator, with DUNLIN_DEFAULT_TIME_ZONE",
         Hold::KindUnknown => "the operator, with DUNLIN_KINDS",
     }
@@ -127,6 +141,7 @@ impl Ban {
             Self::NotVerified => "not_verified",
             Self::Country => "country_blocked",
             Self::DailyLimit { .. } => "daily_limit_user",
+            Self::Duplicate { .. } => "duplicate",
         }
     }
 }
@@ -146,6 +161,7 @@ impl fmt::Display for Ban {
             Self::DailyLimit { limit } => {
                 write!(f, "the recipient has had {limit} texts today, which is their limit")
             }
+            Self::Duplicate { .. } => f.write_str("the same text went to the recipient a short while ago"),
         }
     }
 }
