@@ -16,7 +16,7 @@ use crate::create;
 use crate::error::{CommitError, Fault, OpenError, ReadError};
 use crate::fault::{Failed, FaultKind};
 use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
-use crate::newcomers::Newcomers;
+use crate::newcomers::{self, Newcomers};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
@@ -60,7 +60,7 @@ pub struct Store {
     writing: Mutex<()>,
     head: Mutex<Head>,
     archives: Arc<Archives>,
-    newcomers: Mutex<Arc<Newcomers>>,
+    newcomers: Mutex<Newcomers>,
     newcomers_max: usize,
     /// Whether records extend the chain: always, but in a store that is measured without it.
     chains: bool,
@@ -135,10 +135,11 @@ impl Store {
     ) -> Result<(Self, OpenReport), OpenError> {
         let keys = Arc::clone(&options.keys);
         check_keys(&reader, &meta, &keys)?;
-        let newcomers = Arc::new(reader.read_newcomers(&keys)?);
+        let newcomers = reader.read_newcomers(&keys)?;
         let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
+        newcomers::mark_users(&database)?;
         let store = Self {
             database,
             meta,
@@ -170,12 +171,12 @@ impl Store {
             return Err(CommitError::Poisoned);
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let newcomers = Arc::clone(&self.newcomers());
+        let newcomers = self.newcomers().clone();
         let mut batch = match Batch::new(
             &transaction,
             &self.keys,
             &self.entropy,
-            Arc::clone(&newcomers),
+            newcomers.clone(),
             self.newcomers_max,
             self.chains,
         ) {
@@ -193,18 +194,22 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let Flushed { head, arrived, indexed } = batch.flush().map_err(|(error, fault)| {
+        let Flushed { head, persons, users } = batch.flush().map_err(|(error, fault)| {
             if let Some(fault) = fault {
                 self.poison(fault);
             }
             CommitError::Batch(error)
         })?;
-        // Known before they are durable: no snapshot has a person in it whom it does not find. Should the
+        // Known before they are durable: no snapshot has somebody in it whom it does not find. Should the
         // commit fail, nobody asks any more.
-        newcomers.add(arrived);
+        newcomers.persons.add(persons.hashes);
+        newcomers.users.add(users.hashes);
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
-        if indexed {
-            *self.newcomers() = Arc::default();
+        if persons.are_indexed {
+            self.newcomers().persons = Arc::default();
+        }
+        if users.are_indexed {
+            self.newcomers().users = Arc::default();
         }
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
         Ok(answer)
@@ -220,10 +225,10 @@ impl Store {
         let newcomers = self.newcomers();
         let snapshot = self.database.begin_read().map_err(Fault::from)?;
         let (keys, archives) = (Some(Arc::clone(&self.keys)), Arc::clone(&self.archives));
-        Ok(Reader::new(snapshot, keys, archives, Arc::clone(&newcomers)))
+        Ok(Reader::new(snapshot, keys, archives, newcomers.clone()))
     }
 
-    fn newcomers(&self) -> MutexGuard<'_, Arc<Newcomers>> {
+    fn newcomers(&self) -> MutexGuard<'_, Newcomers> {
         self.newcomers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
