@@ -15,6 +15,7 @@ mod archive;
 mod audit;
 mod batch;
 mod chain;
+mod commit;
 mod consent;
 mod copy;
 mod create;
@@ -25,6 +26,7 @@ pub mod format {}
 mod idempotency;
 mod instance;
 mod journal;
+mod late_sync;
 mod list;
 mod measured;
 mod meta;

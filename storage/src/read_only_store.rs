@@ -91,7 +91,7 @@ impl ReadOnlyStore {
     /// # Errors
     /// When there is a file already, or it can't be written.
     pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
-        snapshot_to(&self.database, path, cache_bytes)
+        snapshot_to(self.database.begin_read().map_err(Fault::from)?, path, cache_bytes)
     }
 
     /// Checks what [`Store::open`](crate::Store::open) checks.
