@@ -19,7 +19,7 @@ use crate::engine::verify_service::{VerifyQuestion, VerifyService};
 /// Carries effects to the provider. Every effect it is given is durable already.
 ///
 /// The answer to each comes back as an [`Ask`], from [`submitted`], [`searched`] or [`polled`].
-pub trait Effects: Debug + Send {
+pub trait Effects: Debug + Send + Sync {
     /// Submits one committed attempt.
     fn submit(&self, submission: Submission);
 

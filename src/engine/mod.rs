@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Nothing leaves before the transaction that intends it is durable. While one commit waits for the
-//! disk, the next batch gathers in front of the writer.
+//! disk, the next batch is decided; it is written when the disk has the one before.
 
 mod admission;
 mod answer;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use dunlin_storage::{BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
+use dunlin_storage::{Batch, BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Next, State, StateName};
@@ -56,7 +56,7 @@ pub(super) struct Writer {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     config: EngineConfig,
-    effects: Box<dyn Effects>,
+    effects: Arc<dyn Effects>,
     admission: Arc<Admission>,
     progress: Arc<Progress>,
     memory: Memory,
@@ -111,7 +111,7 @@ impl Writer {
             store,
             clock,
             config,
-            effects,
+            effects: Arc::from(effects),
             admission,
             progress,
             memory,
@@ -135,7 +135,7 @@ impl Writer {
             match inbox.recv_timeout(sleep) {
                 Ok(ask) => asks.push(ask),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return self.store.settle().map_err(unreadable),
             }
             while asks.len() < ASKS_PER_TURN
                 && let Ok(ask) = inbox.try_recv()
@@ -145,7 +145,7 @@ impl Writer {
             let stop = asks.iter().any(|ask| matches!(ask, Ask::Stop));
             let wait = self.turn(&mut asks)?;
             if stop {
-                return Ok(());
+                return self.store.settle().map_err(unreadable);
             }
             sleep = self.idle(wait).min(SLEEP_MAX);
         }
@@ -168,6 +168,9 @@ impl Writer {
 
     /// One turn: everything that was asked or is due, in one transaction. Returns the rate's wait.
     pub(super) fn turn(&mut self, asks: &mut Vec<Ask>) -> Result<Option<Duration>, CommitError<TurnError>> {
+        if self.store.is_poisoned() {
+            return Err(CommitError::Poisoned);
+        }
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let mut fired = std::mem::take(&mut self.backlog);
         // Timers stay on disk until there is room for them, however many are due at once.
@@ -185,6 +188,7 @@ impl Writer {
             && now_ms < self.housekeeping_due_ms
             && self.memory.instances_due.is_none_or(|due| due > now);
         if nothing_new && (nobody_goes || self.memory.dispatcher.waiting() == 0) {
+            self.store.settle().map_err(unreadable)?;
             self.publish(now_ms);
             return Ok(None);
         }
@@ -226,16 +230,15 @@ impl Writer {
         lose: Option<&Command>,
     ) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
-        let mut answers = Answers::default();
-        let mut submissions: Vec<Submission> = Vec::new();
         let mut fetches = Vec::new();
-        let mut questions = Vec::new();
         let mut wait = None;
-        let mut last_seq = 0;
-        let Self { store, memory, config, .. } = self;
+        let Self { store, memory, config, effects, admission, progress, last_seq, commits, .. } = self;
         let draining = &mut self.draining;
         let housekeeping = now_ms >= self.housekeeping_due_ms;
-        store.commit(|batch| {
+        let decide = |batch: &mut Batch<'_>| {
+            let mut answers = Answers::default();
+            let mut submissions: Vec<Submission> = Vec::new();
+            let mut questions = Vec::new();
             let mut settled = Vec::new();
             let mut turn = Turn {
                 batch,
@@ -275,23 +278,25 @@ impl Writer {
                     turn.batch.purge_flows(purged, now.minus(FLOWS_KEPT), FORGOTTEN_AT_ONCE)?;
             }
             turn.note_instances()?;
-            last_seq = turn.batch.last_seq().get();
+            *last_seq = turn.batch.last_seq().get();
             answers.settle(&mut memory.waiting, settled);
-            Ok(())
+            *commits = commits.saturating_add(1);
+            Ok((answers, submissions, questions, turned(memory, admission, now_ms, *last_seq, *commits)))
+        };
+        let (effects, progress) = (Arc::clone(effects), Arc::clone(progress));
+        store.commit_then(decide, move |(answers, submissions, questions, turned)| {
+            for submission in submissions {
+                effects.submit(submission);
+            }
+            for (number, question) in questions {
+                effects.verify(number, question);
+            }
+            progress.publish(turned);
+            answers.give();
         })?;
-        self.last_seq = last_seq;
-        self.commits = self.commits.saturating_add(1);
         if housekeeping {
             self.housekeeping_due_ms = now_ms.saturating_add(HOUSEKEEPING_MS);
         }
-        for submission in submissions {
-            self.effects.submit(submission);
-        }
-        for (number, question) in questions {
-            self.effects.verify(number, question);
-        }
-        self.publish(now_ms);
-        answers.give();
         self.fetch(&fetches)?;
         Ok(wait)
     }
@@ -328,18 +333,22 @@ impl Writer {
     }
 
     fn publish(&self, now_ms: u64) {
-        let cool = self.memory.lane.cool_until;
-        self.progress.publish(Turned {
-            turned_at_ms: now_ms,
-            last_seq: self.last_seq,
-            commits: self.commits,
-            in_flight: self.memory.dispatcher.in_flight(),
-            waiting: self.memory.dispatcher.waiting(),
-            oldest_wait_ms: self.memory.dispatcher.oldest_wait_ms(now_ms),
-            unknown: self.memory.doubts.len(),
-            queue_bytes: self.admission.waiting(),
-            cool_until_ms: u64::try_from(cool.as_millis()).unwrap_or(0),
-        });
+        self.progress.publish(turned(&self.memory, &self.admission, now_ms, self.last_seq, self.commits));
+    }
+}
+
+/// What is told of a turn.
+fn turned(memory: &Memory, admission: &Admission, now_ms: u64, last_seq: u64, commits: u64) -> Turned {
+    Turned {
+        turned_at_ms: now_ms,
+        last_seq,
+        commits,
+        in_flight: memory.dispatcher.in_flight(),
+        waiting: memory.dispatcher.waiting(),
+        oldest_wait_ms: memory.dispatcher.oldest_wait_ms(now_ms),
+        unknown: memory.doubts.len(),
+        queue_bytes: admission.waiting(),
+        cool_until_ms: u64::try_from(memory.lane.cool_until.as_millis()).unwrap_or(0),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dunlin_workflows::id::PersonNumber;
+use dunlin_workflows::id::{PersonNumber, UserNumber};
 use redb::{Builder, Database, ReadableDatabase};
 
 use crate::batch::tables::Tables;
@@ -68,6 +68,7 @@ fn fill(database: &Database, options: &OpenOptions, format: u8) -> Result<(), Fa
     let mut tables = Tables::new(&transaction);
     tables.create_all()?;
     newcomers::set_indexed(tables.meta.open()?, PersonNumber::new(0))?;
+    newcomers::set_users_indexed(tables.meta.open()?, UserNumber::new(0))?;
     drop(tables);
     transaction.commit()?;
     Ok(())

@@ -67,11 +67,11 @@ impl Store {
             return Err(OpenError::Io { path: path.into(), source });
         }
         let (builder, _repaired) = builder(&options);
-        let database = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
+        let (database, syncs) = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
         let snapshot = database.begin_read().map_err(Fault::from)?;
         let meta = Meta::take_measured(&snapshot).map_err(|error| refused(path, error))?;
         let (reader, archives) = (Reader::locked(snapshot), Archives::none());
-        let (store, report) = Self::begin(database, reader, meta, archives, &options, chains)?;
+        let (store, report) = Self::begin((database, syncs), reader, meta, archives, &options, chains)?;
         Ok((store, OpenReport { created: true, ..report }))
     }
 }

@@ -216,7 +216,8 @@ impl Batch<'_> {
     }
 
     fn meet(&mut self, hash: Hash, to: PhoneNumber) -> Result<PersonNumber, BatchError> {
-        if let Some(number) = self.newcomers.get(&hash).filter(|number| !self.erased.contains(number)) {
+        let gathered = self.newcomers.persons.get(&hash).map(PersonNumber::new);
+        if let Some(number) = gathered.filter(|number| !self.erased.contains(number)) {
             return Ok(number);
         }
         if let Some(number) = self.tables.person_hashes.open()?.get(&hash).map_err(Fault::from)? {
@@ -346,10 +347,10 @@ impl Reader {
     pub fn person_of(&self, to: PhoneNumber) -> Result<Option<PersonNumber>, ReadError> {
         let Some(keyring) = self.keyring() else { return Ok(None) };
         let hash = keyring.blind(to);
-        if let Some(number) = self.newcomers().get(&hash)
-            && self.open(table::PERSONS)?.get(number.get()).map_err(Fault::from)?.is_some()
+        if let Some(number) = self.newcomers().persons.get(&hash)
+            && self.open(table::PERSONS)?.get(number).map_err(Fault::from)?.is_some()
         {
-            return Ok(Some(number));
+            return Ok(Some(PersonNumber::new(number)));
         }
         let number = self.open(table::PERSON_HASHES)?.get(&hash).map_err(Fault::from)?;
         Ok(number.map(|number| PersonNumber::new(number.value())))

@@ -22,7 +22,7 @@ pub struct ReadOnlyStore {
     meta: Meta,
     keys: Option<Arc<Keyring>>,
     archives: Arc<Archives>,
-    newcomers: Arc<Newcomers>,
+    newcomers: Newcomers,
 }
 
 impl ReadOnlyStore {
@@ -60,10 +60,10 @@ impl ReadOnlyStore {
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
         }
-        let mut newcomers = Arc::default();
+        let mut newcomers = Newcomers::default();
         if let Some(keys) = &keys {
             check_keys(&reader, &meta, keys)?;
-            newcomers = Arc::new(reader.read_newcomers(keys)?);
+            newcomers = reader.read_newcomers(keys)?;
         }
         Ok(Self { database, meta, keys, archives, newcomers })
     }
@@ -75,13 +75,14 @@ impl ReadOnlyStore {
     pub fn open_measured(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
         let (database, snapshot) = look(path, cache_bytes)?;
         let meta = Meta::take_measured(&snapshot).map_err(|error| refused(path, error))?;
-        Ok(Self { database, meta, keys: None, archives: Archives::none(), newcomers: Arc::default() })
+        let (archives, newcomers) = (Archives::none(), Newcomers::default());
+        Ok(Self { database, meta, keys: None, archives, newcomers })
     }
 
     /// A snapshot.
     pub fn reader(&self) -> Result<Reader, ReadError> {
         let snapshot = self.database.begin_read().map_err(Fault::from)?;
-        let (archives, newcomers) = (Arc::clone(&self.archives), Arc::clone(&self.newcomers));
+        let (archives, newcomers) = (Arc::clone(&self.archives), self.newcomers.clone());
         Ok(Reader::new(snapshot, self.keys.clone(), archives, newcomers))
     }
 
@@ -90,7 +91,7 @@ impl ReadOnlyStore {
     /// # Errors
     /// When there is a file already, or it can't be written.
     pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
-        snapshot_to(&self.database, path, cache_bytes)
+        snapshot_to(self.database.begin_read().map_err(Fault::from)?, path, cache_bytes)
     }
 
     /// Checks what [`Store::open`](crate::Store::open) checks.

@@ -30,7 +30,7 @@ pub struct Reader {
     transaction: ReadTransaction,
     keys: Option<Arc<Keyring>>,
     archives: Arc<Archives>,
-    newcomers: Arc<Newcomers>,
+    newcomers: Newcomers,
 }
 
 /// One thing that happened to a message, with when and on whose behalf.
@@ -77,14 +77,14 @@ impl Reader {
         transaction: ReadTransaction,
         keys: Option<Arc<Keyring>>,
         archives: Arc<Archives>,
-        newcomers: Arc<Newcomers>,
+        newcomers: Newcomers,
     ) -> Self {
         Self { transaction, keys, archives, newcomers }
     }
 
     /// A snapshot that tells nothing about persons, and of the journal what is in the store.
     pub(crate) fn locked(transaction: ReadTransaction) -> Self {
-        Self::new(transaction, None, Archives::none(), Arc::default())
+        Self::new(transaction, None, Archives::none(), Newcomers::default())
     }
 
     pub(crate) fn archives(&self) -> &Arc<Archives> {

@@ -17,6 +17,8 @@ use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
+use crate::late_sync::{LateFile, Syncs};
+
 /// How much room is taken at once, in bytes.
 const CHUNK: u64 = 1 << 20;
 
@@ -33,21 +35,23 @@ struct RoomyFile {
     touched: Mutex<Vec<bool>>,
 }
 
-/// Opens the database at `path` for writing.
+/// Opens the database at `path` for writing. Gives its syncs, which may be late.
 ///
 /// # Errors
 /// As [`Builder::open`].
-pub(crate) fn open(builder: &Builder, path: &Path) -> Result<Database, DatabaseError> {
+pub(crate) fn open(builder: &Builder, path: &Path) -> Result<(Database, Option<Syncs>), DatabaseError> {
     let failed = |error| DatabaseError::Storage(redb::StorageError::Io(error));
     let file = File::options().read(true).write(true).open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() == 0 {
         // A backend would take it for a new one.
-        return builder.open(path);
+        return builder.open(path).map(|database| (database, None));
     }
     // What an earlier process wrote must be where it belongs before anybody asks what is a hole.
     file.sync_data().map_err(failed)?;
     let backend = FileBackend::new(file.try_clone().map_err(failed)?)?;
-    builder.create_with_backend(RoomyFile { backend, file, touched: Mutex::default() })
+    let (file, syncs) =
+        LateFile::new(RoomyFile { backend, file, touched: Mutex::default() }).map_err(failed)?;
+    Ok((builder.create_with_backend(file)?, Some(syncs)))
 }
 
 impl RoomyFile {

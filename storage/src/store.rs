@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dunlin_workflows::timestamp::Timestamp;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, WriteTransaction};
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction,
+};
 
 use crate::archive::Archives;
-use crate::batch::{Batch, Flushed};
 use crate::chain::Head;
 use crate::copy::copy;
 use crate::create;
-use crate::error::{CommitError, Fault, OpenError, ReadError};
+use crate::error::{Fault, OpenError, ReadError};
 use crate::fault::{Failed, FaultKind};
+use crate::late_sync::Syncs;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
-use crate::newcomers::Newcomers;
+use crate::newcomers::{self, Newcomers};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
@@ -52,20 +54,22 @@ pub struct OpenOptions {
 /// After a commit failed every call answers `Poisoned`: whether the batch is durable is not known
 /// until the file is opened again.
 pub struct Store {
-    database: Database,
+    pub(crate) database: Database,
+    /// The syncs of the file, where they may be late.
+    pub(crate) syncs: Option<Syncs>,
     meta: Meta,
-    keys: Arc<Keyring>,
-    entropy: Entropy,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) entropy: Entropy,
     /// Held from the beginning of a commit until what it changed is told below.
-    writing: Mutex<()>,
-    head: Mutex<Head>,
+    pub(crate) writing: Mutex<()>,
+    pub(crate) head: Arc<Mutex<Head>>,
     archives: Arc<Archives>,
-    newcomers: Mutex<Arc<Newcomers>>,
-    newcomers_max: usize,
+    newcomers: Mutex<Newcomers>,
+    pub(crate) newcomers_max: usize,
     /// Whether records extend the chain: always, but in a store that is measured without it.
-    chains: bool,
+    pub(crate) chains: bool,
     /// What failed first.
-    failure: OnceLock<FaultKind>,
+    pub(crate) failure: Arc<OnceLock<FaultKind>>,
 }
 
 impl Store {
@@ -83,8 +87,8 @@ impl Store {
         let was_repaired = repair_if_crashed(path)?;
         let (builder, repaired) = builder(options);
         repaired.fetch_or(was_repaired, Ordering::Relaxed);
-        let database = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
-        Self::start(database, path, Archives::beside(path), options, created, &repaired)
+        let (database, syncs) = roomy_file::open(&builder, path).map_err(|error| failed(path, error))?;
+        Self::start((database, syncs), path, Archives::beside(path), options, created, &repaired)
     }
 
     /// Opens the store on a storage backend of the caller's, or creates it there when it is empty.
@@ -100,11 +104,11 @@ impl Store {
         let (builder, repaired) = builder(options);
         let database = builder.create_with_backend(backend).map_err(|error| failed(path, error))?;
         let created = create::if_empty(&database, options)?;
-        Self::start(database, path, Archives::none(), options, created, &repaired)
+        Self::start((database, None), path, Archives::none(), options, created, &repaired)
     }
 
-    fn start(
-        database: Database,
+    pub(crate) fn start(
+        (database, syncs): (Database, Option<Syncs>),
         path: &Path,
         archives: Arc<Archives>,
         options: &OpenOptions,
@@ -119,14 +123,14 @@ impl Store {
         let snapshot = database.begin_read().map_err(Fault::from)?;
         let meta = Meta::take(&snapshot).map_err(|error| refused(path, error))?;
         let reader = Reader::locked(snapshot);
-        let (store, report) = Self::begin(database, reader, meta, archives, options, true)?;
+        let (store, report) = Self::begin((database, syncs), reader, meta, archives, options, true)?;
         let (repaired, is_unclean) = (repaired.load(Ordering::Relaxed), found.format < SEALED_SINCE);
         Ok((store, OpenReport { created, repaired, upgraded_from, is_unclean, ..report }))
     }
 
     /// Begins with what `reader` sees, once the keys fit and nothing is wrong with it.
     pub(crate) fn begin(
-        database: Database,
+        (database, syncs): (Database, Option<Syncs>),
         reader: Reader,
         meta: Meta,
         archives: Arc<Archives>,
@@ -135,79 +139,26 @@ impl Store {
     ) -> Result<(Self, OpenReport), OpenError> {
         let keys = Arc::clone(&options.keys);
         check_keys(&reader, &meta, &keys)?;
-        let newcomers = Arc::new(reader.read_newcomers(&keys)?);
+        let newcomers = reader.read_newcomers(&keys)?;
         let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
+        newcomers::mark_users(&database)?;
         let store = Self {
             database,
+            syncs,
             meta,
             keys,
             entropy: options.entropy.clone(),
             writing: Mutex::default(),
-            head: Mutex::new(report.head),
+            head: Arc::new(Mutex::new(report.head)),
             chains,
             archives,
             newcomers: Mutex::new(newcomers),
             newcomers_max: options.newcomers_max,
-            failure: OnceLock::new(),
+            failure: Arc::default(),
         };
         Ok((store, report))
-    }
-
-    /// Runs `decide` on a new batch and makes everything it changed durable, or nothing: when this
-    /// returns `Ok`, all of it survives a power loss.
-    ///
-    /// # Errors
-    /// [`CommitError::Refused`] when `decide` said no, [`CommitError::Batch`] when its batch can't be
-    /// written; nothing changed. After a fault of the database engine the store is poisoned.
-    pub fn commit<T, E>(
-        &self,
-        decide: impl FnOnce(&mut Batch<'_>) -> Result<T, E>,
-    ) -> Result<T, CommitError<E>> {
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_poisoned() {
-            return Err(CommitError::Poisoned);
-        }
-        let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
-        let newcomers = Arc::clone(&self.newcomers());
-        let mut batch = match Batch::new(
-            &transaction,
-            &self.keys,
-            &self.entropy,
-            Arc::clone(&newcomers),
-            self.newcomers_max,
-            self.chains,
-        ) {
-            Ok(batch) => batch,
-            Err(error) => {
-                self.poison(error.fault_kind().unwrap_or(FaultKind::Engine));
-                return Err(CommitError::Batch(error.into()));
-            }
-        };
-        let decided = decide(&mut batch);
-        if let Some(fault) = batch.fault() {
-            self.poison(fault);
-        }
-        let answer = decided.map_err(CommitError::Refused)?;
-        if self.is_poisoned() {
-            return Err(CommitError::Poisoned);
-        }
-        let Flushed { head, arrived, indexed } = batch.flush().map_err(|(error, fault)| {
-            if let Some(fault) = fault {
-                self.poison(fault);
-            }
-            CommitError::Batch(error)
-        })?;
-        // Known before they are durable: no snapshot has a person in it whom it does not find. Should the
-        // commit fail, nobody asks any more.
-        newcomers.add(arrived);
-        transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
-        if indexed {
-            *self.newcomers() = Arc::default();
-        }
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
-        Ok(answer)
     }
 
     /// A snapshot of everything committed so far. While it lives, space freed by later commits is
@@ -217,13 +168,17 @@ impl Store {
             return Err(ReadError::Poisoned);
         }
         // No newcomers begin in between: the snapshot's are these, or in its index.
-        let newcomers = self.newcomers();
-        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        let (newcomers, snapshot) = {
+            let newcomers = self.newcomers();
+            (newcomers.clone(), self.database.begin_read().map_err(Fault::from)?)
+        };
+        // Nobody sees what a power loss may still undo.
+        self.settle()?;
         let (keys, archives) = (Some(Arc::clone(&self.keys)), Arc::clone(&self.archives));
-        Ok(Reader::new(snapshot, keys, archives, Arc::clone(&newcomers)))
+        Ok(Reader::new(snapshot, keys, archives, newcomers))
     }
 
-    fn newcomers(&self) -> MutexGuard<'_, Arc<Newcomers>> {
+    pub(crate) fn newcomers(&self) -> MutexGuard<'_, Newcomers> {
         self.newcomers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,7 +188,9 @@ impl Store {
     /// # Errors
     /// When there is a file already, or it can't be written.
     pub fn copy_to(&self, path: &Path, cache_bytes: usize) -> Result<Head, OpenError> {
-        snapshot_to(&self.database, path, cache_bytes)
+        let snapshot = self.database.begin_read().map_err(Fault::from)?;
+        self.settle()?;
+        snapshot_to(snapshot, path, cache_bytes)
     }
 
     /// Has callback addresses sealed with another key from the next opening on: what was sealed with the
@@ -298,23 +255,17 @@ impl Store {
     }
 
     /// The first failure is the cause, later ones follow from it.
-    fn poison(&self, failure: FaultKind) {
+    pub(crate) fn poison(&self, failure: FaultKind) {
         self.failure.get_or_init(|| failure);
-    }
-
-    fn ambiguous<E>(&self, fault: Fault) -> CommitError<E> {
-        self.poison(fault.kind());
-        CommitError::Ambiguous(fault)
     }
 }
 
 /// Copies one snapshot, and gives its head.
 pub(crate) fn snapshot_to(
-    database: &impl ReadableDatabase,
+    snapshot: ReadTransaction,
     path: &Path,
     cache_bytes: usize,
 ) -> Result<Head, OpenError> {
-    let snapshot = database.begin_read().map_err(Fault::from)?;
     copy(&snapshot, path, cache_bytes)?;
     Ok(Reader::locked(snapshot).head()?)
 }

@@ -10,6 +10,7 @@ use redb::ReadableTable;
 use crate::batch::Batch;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::instance::{InstanceKind, Users};
+use crate::newcomers::Hash;
 use crate::reader::Reader;
 use crate::record::RecordError;
 use crate::record::envelope::{put_row, take_row};
@@ -30,6 +31,11 @@ impl UserKey {
     fn new(id: UserId, keyring: &Keyring, entropy: &Entropy) -> Result<Self, BatchError> {
         let (_, wrapping) = keyring.wrapping();
         Ok(Self { id, key: wrapping.draw_wrapped(entropy)? })
+    }
+
+    /// What the user is looked up by.
+    pub(crate) fn hash(&self, keyring: &Keyring) -> Hash {
+        hash(&self.id, keyring)
     }
 
     /// The user's data key.
@@ -64,6 +70,10 @@ impl UserKey {
     }
 }
 
+fn hash(id: &UserId, keyring: &Keyring) -> Hash {
+    keyring.blind_name(InstanceKind::User.number(), id.as_str())
+}
+
 fn wrap_place(user: UserNumber, master: KeyId) -> Place {
     Place { field: *b"uwrp", position: user.get(), owner: u64::from(master.get()) }
 }
@@ -84,6 +94,14 @@ fn find(
 impl Batch<'_> {
     /// The user with this id, if somebody named them before.
     pub fn user(&mut self, id: &UserId) -> Result<Option<UserNumber>, BatchError> {
+        let hash = hash(id, &self.keyring);
+        if let Some(number) = self.met_users.get(&hash) {
+            return Ok(Some(*number));
+        }
+        let gathered = self.newcomers.users.get(&hash).map(UserNumber::new);
+        if let Some(number) = gathered.filter(|number| !self.forgotten.contains(number)) {
+            return Ok(Some(number));
+        }
         Ok(self.instance_named(InstanceKind::User, id.as_str())?.map(UserNumber::new))
     }
 
@@ -91,10 +109,7 @@ impl Batch<'_> {
     pub fn meet_user(&mut self, id: &UserId) -> Result<UserNumber, BatchError> {
         let number = UserNumber::new(self.next_instance(InstanceKind::User)?);
         let user = UserKey::new(id.clone(), &self.keyring, &self.entropy)?;
-        let row = user.put(number, &self.keyring)?;
-        let written = self.write_user(number, &row);
-        self.noted(written)?;
-        self.name_instance(InstanceKind::User, id.as_str(), number.get())?;
+        self.met_users.insert(user.hash(&self.keyring), number);
         self.users.insert(number, user);
         Ok(number)
     }
@@ -108,10 +123,12 @@ impl Batch<'_> {
         let Some(id) = self.open_user(user)?.map(|open| open.id.clone()) else {
             return Err(BatchError::UnknownUser { user });
         };
+        self.met_users.remove(&hash(&id, &self.keyring));
         self.unname_instance(InstanceKind::User, id.as_str())?;
         let removed = self.remove_user(user);
         self.noted(removed)?;
         self.users.remove(&user);
+        self.forgotten.insert(user);
         Ok(())
     }
 
@@ -134,11 +151,6 @@ impl Batch<'_> {
         Ok(find(self.tables.user_keys.open()?, number, &self.keyring)?)
     }
 
-    fn write_user(&mut self, number: UserNumber, row: &[u8]) -> Result<(), BatchError> {
-        self.tables.user_keys.open()?.insert(number.get(), row).map_err(Fault::from)?;
-        Ok(())
-    }
-
     fn remove_user(&mut self, number: UserNumber) -> Result<(), BatchError> {
         self.tables.user_keys.open()?.remove(number.get()).map_err(Fault::from)?;
         Ok(())
@@ -148,6 +160,12 @@ impl Batch<'_> {
 impl Reader {
     /// The user with this id. Needs the keys.
     pub fn user_of(&self, id: &UserId) -> Result<Option<UserNumber>, ReadError> {
+        let Some(keyring) = self.keyring() else { return Ok(None) };
+        if let Some(number) = self.newcomers().users.get(&hash(id, keyring))
+            && self.open(table::USER_KEYS)?.get(number).map_err(Fault::from)?.is_some()
+        {
+            return Ok(Some(UserNumber::new(number)));
+        }
         Ok(self.instance_named(InstanceKind::User, id.as_str())?.map(UserNumber::new))
     }
 

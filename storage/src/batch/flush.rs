@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, UserNumber};
 use redb::ReadableTable;
 
+use super::tables::insert_run;
 use super::{Batch, Touched};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::fault::FaultKind;
+use crate::instance::InstanceKind;
 use crate::newcomers::{self, Hash};
 use crate::record::tag::Tagged;
 use crate::switch;
@@ -16,6 +18,8 @@ use crate::switch;
 /// Changes of the ordered indexes.
 #[derive(Default)]
 struct Moves {
+    /// Of new messages.
+    states_begun: Vec<(u8, u64)>,
     states_left: Vec<(u8, u64)>,
     states_entered: Vec<(u8, u64)>,
     timers_disarmed: Vec<(i64, u64)>,
@@ -28,10 +32,16 @@ struct Moves {
 pub(crate) struct Flushed {
     /// The new head of the chain.
     pub(crate) head: Head,
-    /// Persons it brought that are not in the index yet.
-    pub(crate) arrived: BTreeMap<Hash, PersonNumber>,
+    pub(crate) persons: Arrived,
+    pub(crate) users: Arrived,
+}
+
+/// Persons, or users, whom a batch brought.
+pub(crate) struct Arrived {
+    /// Those who are not in the index yet.
+    pub(crate) hashes: BTreeMap<Hash, u64>,
     /// Whether all who were newcomers before are in the index now.
-    pub(crate) indexed: bool,
+    pub(crate) are_indexed: bool,
 }
 
 impl Batch<'_> {
@@ -44,19 +54,11 @@ impl Batch<'_> {
     fn write(&mut self) -> Result<Flushed, BatchError> {
         self.pending.write(self.tables.journal.open()?)?;
         self.write_head()?;
-        let mut arrived = self.write_persons()?;
-        let mut moves = Moves::default();
-        for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
-            let row = touched.now.put(*number)?;
-            let messages = self.tables.messages.open()?;
-            messages.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
-            moves.note(*number, touched);
-            if touched.stored.is_none() {
-                let key = (touched.now.message.person.get(), number.get());
-                self.tables.by_person.open()?.insert(key, ()).map_err(Fault::from)?;
-            }
-        }
+        let persons = self.write_persons()?;
+        let moves = self.write_messages()?;
         self.write_moves(moves)?;
+        let users = self.write_users()?;
+        self.write_instances()?;
         self.write_usages()?;
         self.write_flows()?;
         self.write_said()?;
@@ -65,8 +67,32 @@ impl Batch<'_> {
             let row = projection.put(*lane)?;
             self.tables.lanes.open()?.insert(lane.get(), row.as_slice()).map_err(Fault::from)?;
         }
-        let indexed = self.write_index(&mut arrived)?;
-        Ok(Flushed { head: self.head, arrived, indexed })
+        let persons = self.write_hashes(persons)?;
+        let users = self.write_user_names(users)?;
+        Ok(Flushed { head: self.head, persons, users })
+    }
+
+    fn write_messages(&mut self) -> Result<Moves, BatchError> {
+        let (mut moves, mut begun, mut recipients) = (Moves::default(), Vec::new(), Vec::new());
+        for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
+            let row = touched.now.put(*number)?;
+            moves.note(*number, touched);
+            if touched.stored.is_none() {
+                recipients.push((touched.now.message.person.get(), number.get()));
+                begun.push((number.get(), row));
+            } else {
+                let messages = self.tables.messages.open()?;
+                messages.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
+            }
+        }
+        if !begun.is_empty() {
+            let rows = begun.iter().map(|(number, row)| (*number, row.as_slice()));
+            insert_run(self.tables.messages.open()?, rows, |_, _| {})?;
+            recipients.sort_unstable();
+            let keys = recipients.into_iter().map(|key| (key, ()));
+            insert_run(self.tables.by_person.open()?, keys, |_, ()| {})?;
+        }
+        Ok(moves)
     }
 
     /// Extends the chain over the records of this batch.
@@ -83,42 +109,108 @@ impl Batch<'_> {
 
     /// Writes the persons whom this batch sends their first text, or whose consent it tells of; gives them
     /// with their hashes.
-    fn write_persons(&mut self) -> Result<BTreeMap<Hash, PersonNumber>, BatchError> {
+    fn write_persons(&mut self) -> Result<BTreeMap<Hash, u64>, BatchError> {
         let mut arrived = BTreeMap::new();
         let created = self.messages.values().filter(|touched| touched.stored.is_none());
         let mut sent_to: BTreeSet<PersonNumber> = created.map(|touched| touched.now.message.person).collect();
         sent_to.extend(&self.told_of);
+        let mut rows = Vec::new();
         for (number, hash) in self.new_persons.iter().filter(|(number, _)| sent_to.contains(number)) {
             let Some(person) = self.persons.get(number) else { continue };
-            let row = person.put(*number, &self.keyring)?;
-            self.tables.persons.open()?.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
-            arrived.insert(*hash, *number);
+            rows.push((number.get(), person.put(*number, &self.keyring)?));
+            arrived.insert(*hash, number.get());
+        }
+        if !rows.is_empty() {
+            let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
+            insert_run(self.tables.persons.open()?, rows, |_, _| {})?;
         }
         Ok(arrived)
     }
 
-    /// Takes newcomers into the index when there are enough of them, or somebody is erased: whoever is
-    /// gone must not stay behind in memory. Says whether it did; then nobody is left in `arrived`.
-    fn write_index(&mut self, arrived: &mut BTreeMap<Hash, PersonNumber>) -> Result<bool, BatchError> {
-        let gathered = self.newcomers.len().saturating_add(arrived.len());
-        if gathered < self.newcomers_max.max(1) && self.erased.is_empty() {
-            return Ok(false);
+    /// Writes the users whom this batch met; gives them with their hashes.
+    fn write_users(&mut self) -> Result<BTreeMap<Hash, u64>, BatchError> {
+        let (mut rows, mut arrived) = (BTreeMap::new(), BTreeMap::new());
+        for (hash, number) in &self.met_users {
+            let Some(user) = self.users.get(number) else { continue };
+            rows.insert(number.get(), user.put(*number, &self.keyring)?);
+            arrived.insert(*hash, number.get());
         }
-        let mut hashes = self.newcomers.all();
-        hashes.append(arrived);
+        if !rows.is_empty() {
+            let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
+            insert_run(self.tables.user_keys.open()?, rows, |_, _| {})?;
+        }
+        Ok(arrived)
+    }
+
+    /// Writes the rows of small workflows.
+    fn write_instances(&mut self) -> Result<(), BatchError> {
+        let (begun, changed): (Vec<_>, Vec<_>) = self.instances.iter().partition(|(_, row)| row.is_new);
+        for (key, row) in changed {
+            self.tables.instances.open()?.insert(key, row.bytes.as_slice()).map_err(Fault::from)?;
+        }
+        if !begun.is_empty() {
+            let rows = begun.into_iter().map(|(key, row)| (*key, row.bytes.as_slice()));
+            insert_run(self.tables.instances.open()?, rows, |_, _| {})?;
+        }
+        Ok(())
+    }
+
+    /// Takes new persons into the index when there are enough of them, or somebody is erased: whoever is
+    /// gone must not stay behind in memory.
+    fn write_hashes(&mut self, mut arrived: BTreeMap<Hash, u64>) -> Result<Arrived, BatchError> {
+        let gathered = &self.newcomers.persons;
+        if gathered.len().saturating_add(arrived.len()) < self.newcomers_max.max(1) && self.erased.is_empty()
+        {
+            return Ok(Arrived { hashes: arrived, are_indexed: false });
+        }
+        let mut hashes = gathered.all();
+        hashes.append(&mut arrived);
         let index = self.tables.person_hashes.open()?;
-        for (hash, number) in hashes.iter().filter(|(_, number)| !self.erased.contains(number)) {
-            index.insert(hash, number.get()).map_err(Fault::from)?;
+        for (hash, number) in hashes {
+            if !self.erased.contains(&PersonNumber::new(number)) {
+                index.insert(&hash, number).map_err(Fault::from)?;
+            }
         }
         let last = self.tables.last_person()?;
         newcomers::set_indexed(self.tables.meta.open()?, last)?;
-        Ok(true)
+        Ok(Arrived { hashes: arrived, are_indexed: true })
+    }
+
+    /// The same for new users.
+    fn write_user_names(&mut self, mut arrived: BTreeMap<Hash, u64>) -> Result<Arrived, BatchError> {
+        let gathered = &self.newcomers.users;
+        if gathered.len().saturating_add(arrived.len()) < self.newcomers_max.max(1)
+            && self.forgotten.is_empty()
+        {
+            return Ok(Arrived { hashes: arrived, are_indexed: false });
+        }
+        let mut hashes = gathered.all();
+        hashes.append(&mut arrived);
+        let index = self.tables.instance_names.open()?;
+        for (hash, number) in hashes {
+            if !self.forgotten.contains(&UserNumber::new(number)) {
+                index.insert((InstanceKind::User.number(), &hash), number).map_err(Fault::from)?;
+            }
+        }
+        let next = self.next_instance(InstanceKind::User)?;
+        let last = UserNumber::new(next.saturating_sub(1));
+        newcomers::set_users_indexed(self.tables.meta.open()?, last)?;
+        Ok(Arrived { hashes: arrived, are_indexed: true })
     }
 
     fn write_moves(&mut self, mut moves: Moves) -> Result<(), BatchError> {
         let mut totals: BTreeMap<u8, (u64, u64)> = BTreeMap::new();
+        moves.states_begun.sort_unstable();
         moves.states_left.sort_unstable();
         moves.states_entered.sort_unstable();
+        for (state, _) in &moves.states_begun {
+            let (_, entered) = totals.entry(*state).or_default();
+            *entered = entered.saturating_add(1);
+        }
+        if !moves.states_begun.is_empty() {
+            let keys = moves.states_begun.into_iter().map(|key| (key, ()));
+            insert_run(self.tables.by_state.open()?, keys, |_, ()| {})?;
+        }
         for key in moves.states_left {
             self.tables.by_state.open()?.remove(key).map_err(Fault::from)?;
             let (left, _) = totals.entry(key.0).or_default();
@@ -143,8 +235,9 @@ impl Batch<'_> {
         for key in moves.timers_armed {
             self.tables.timers.open()?.insert(key, ()).map_err(Fault::from)?;
         }
-        for number in moves.switched_off {
-            self.tables.switched_off.open()?.insert(number, ()).map_err(Fault::from)?;
+        if !moves.switched_off.is_empty() {
+            let keys = moves.switched_off.into_iter().map(|number| (number, ()));
+            insert_run(self.tables.switched_off.open()?, keys, |_, ()| {})?;
         }
         for number in moves.switched_on {
             self.tables.switched_off.open()?.remove(number).map_err(Fault::from)?;
@@ -153,11 +246,14 @@ impl Batch<'_> {
     }
 
     fn write_names(&mut self) -> Result<(), BatchError> {
-        for (id, number) in &self.created {
-            let table = self.tables.message_ids.open()?;
-            let taken = table.insert(id.as_bytes(), number.get()).map_err(Fault::from)?;
-            if let Some(other) = taken.map(|other| MessageNumber::new(other.value())) {
-                return Err(BatchError::IdTaken { id: *id, number: other });
+        if !self.created.is_empty() {
+            let mut taken = None;
+            let ids = self.created.iter().map(|(id, number)| (id.as_bytes(), number.get()));
+            insert_run(self.tables.message_ids.open()?, ids, |id, other| {
+                taken = Some((MessageId::from_bytes(**id), MessageNumber::new(other)));
+            })?;
+            if let Some((id, number)) = taken {
+                return Err(BatchError::IdTaken { id, number });
             }
         }
         for (sid, number) in &self.learned {
@@ -180,9 +276,13 @@ impl Moves {
             (true, false) => self.switched_on.push(number),
             (true, true) | (false, false) => {}
         }
-        if old_state != Some(state) {
-            self.states_left.extend(old_state.map(|old| (old.tag(), number)));
-            self.states_entered.push((state.tag(), number));
+        match old_state {
+            None => self.states_begun.push((state.tag(), number)),
+            Some(old) if old != state => {
+                self.states_left.push((old.tag(), number));
+                self.states_entered.push((state.tag(), number));
+            }
+            Some(_same) => {}
         }
         if old_timer.flatten() != timer {
             self.timers_disarmed.extend(old_timer.flatten().map(|at| (at.as_millis(), number)));

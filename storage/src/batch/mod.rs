@@ -76,11 +76,17 @@ pub struct Batch<'txn> {
     pub(crate) new_persons: BTreeMap<PersonNumber, Hash>,
     /// Persons whose consent this batch tells of, or whom an instance names.
     pub(crate) told_of: BTreeSet<PersonNumber>,
-    /// Whether something was recorded about an instance.
-    pub(crate) touched_instances: bool,
-    /// Persons of the file that are not in the index yet.
-    pub(crate) newcomers: Arc<Newcomers>,
-    /// How many newcomers go to the index together.
+    /// Users whom this batch meets, by the hash of their id.
+    pub(crate) met_users: BTreeMap<Hash, UserNumber>,
+    /// Users whom this batch forgets.
+    pub(crate) forgotten: BTreeSet<UserNumber>,
+    /// Rows of small workflows that this batch changed, by kind and number.
+    pub(crate) instances: BTreeMap<(u8, u64), InstanceRow>,
+    /// The highest number of an instance of each kind, once asked for.
+    pub(crate) last_instances: BTreeMap<u8, u64>,
+    /// Persons and users of the file that are not in the index yet.
+    pub(crate) newcomers: Newcomers,
+    /// How many newcomers go to an index together.
     newcomers_max: usize,
     /// Persons that this batch erases.
     pub(crate) erased: BTreeSet<PersonNumber>,
@@ -92,6 +98,13 @@ pub struct Batch<'txn> {
     last_id: Option<MessageId>,
     /// What failed below, first.
     fault: Option<FaultKind>,
+}
+
+/// The row of an instance that this batch changed.
+pub(crate) struct InstanceRow {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the file has no row of it.
+    pub(crate) is_new: bool,
 }
 
 /// A message that this batch read or changed.
@@ -115,7 +128,7 @@ impl<'txn> Batch<'txn> {
         transaction: &'txn WriteTransaction,
         keyring: &Arc<Keyring>,
         entropy: &Entropy,
-        newcomers: Arc<Newcomers>,
+        newcomers: Newcomers,
         newcomers_max: usize,
         chains: bool,
     ) -> Result<Self, ReadError> {
@@ -141,7 +154,10 @@ impl<'txn> Batch<'txn> {
             newcomers_max,
             erased: BTreeSet::new(),
             told_of: BTreeSet::new(),
-            touched_instances: false,
+            met_users: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+            instances: BTreeMap::new(),
+            last_instances: BTreeMap::new(),
             last_person: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),

@@ -1,7 +1,9 @@
 //! The tables of one transaction, each opened at most once and only when it is needed.
 
+use std::ops::Bound;
+
 use dunlin_workflows::id::PersonNumber;
-use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+use redb::{CursorError, Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 
 use crate::archive::Pruned;
 use crate::error::{Fault, ReadError};
@@ -27,6 +29,38 @@ impl<'txn, K: Key + 'static, V: Value + 'static> Lazy<'txn, K, V> {
         };
         Ok(self.table.insert(table))
     }
+}
+
+/// Inserts entries in the order of their keys. A run that falls between two neighbours, as what is new does
+/// where keys are sequential, is written at once: one page is taken apart and packed for all of it. Where a run
+/// ends, one entry is inserted by itself; `replaced` hears of what had its key.
+pub(crate) fn insert_run<'k, 'v, K: Key + 'static, V: Value + 'static>(
+    table: &mut Table<'_, K, V>,
+    entries: impl IntoIterator<Item = (K::SelfType<'k>, V::SelfType<'v>)>,
+    mut replaced: impl FnMut(&K::SelfType<'k>, V::SelfType<'_>),
+) -> Result<(), Fault> {
+    let mut entries = entries.into_iter().peekable();
+    while let Some((first, _)) = entries.peek() {
+        let mut cursor = table.lower_bound_mut(Bound::Included(first))?;
+        let mut apart = None;
+        for (key, value) in entries.by_ref() {
+            match cursor.insert_before(&key, &value) {
+                Ok(()) => {}
+                Err(CursorError::UnorderedKey) => {
+                    apart = Some((key, value));
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        cursor.close()?;
+        if let Some((key, value)) = apart
+            && let Some(old) = table.insert(&key, &value)?
+        {
+            replaced(&key, old.value());
+        }
+    }
+    Ok(())
 }
 
 /// The tables of one transaction.

@@ -1,13 +1,13 @@
-//! Instances in a batch: read, recorded, named, claimed, woken. Rows go to the tables at once, since few
-//! batches touch any.
+//! Instances in a batch: read, recorded, named, claimed, woken. Rows stay in memory until the batch ends, names,
+//! claims and timers go to their tables at once.
 
 use dunlin_workflows::timestamp::Timestamp;
 use redb::ReadableTable;
 
 use super::{Holder, InstanceKind, InstanceState, Workflow, holder};
 use crate::actor::By;
-use crate::batch::Batch;
 use crate::batch::tables::Tables;
+use crate::batch::{Batch, InstanceRow};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::journal::JournalSeq;
 use crate::record::envelope::{put_bytes, take_bytes};
@@ -38,8 +38,14 @@ pub struct Told<'a, W: Workflow> {
 impl Batch<'_> {
     /// The number that the next instance of a kind gets.
     pub fn next_instance(&mut self, kind: InstanceKind) -> Result<u64, BatchError> {
-        let read = last(&mut self.tables, kind);
-        Ok(self.noted(read)?.saturating_add(1))
+        let last = if let Some(last) = self.last_instances.get(&kind.number()) {
+            *last
+        } else {
+            let read = last(&mut self.tables, kind);
+            self.noted(read)?
+        };
+        self.last_instances.insert(kind.number(), last);
+        Ok(last.saturating_add(1))
     }
 
     /// What is known of an instance, with what this batch changed; `None` when there is none.
@@ -48,6 +54,13 @@ impl Batch<'_> {
     }
 
     fn instance_row<W: Workflow>(&mut self, number: u64) -> Result<Option<Row<W>>, BatchError> {
+        if let Some(changed) = self.instances.get(&(W::KIND.number(), number)) {
+            return Ok(Some(row::<W>(number, &changed.bytes)?));
+        }
+        // Whoever just got the next number has no row.
+        if self.last_instances.get(&W::KIND.number()).is_some_and(|last| *last < number) {
+            return Ok(None);
+        }
         let read = stored::<W>(&mut self.tables, number);
         self.noted(read)
     }
@@ -86,10 +99,15 @@ impl Batch<'_> {
             put_instance(place, number, &event, &sealed, payload, out)
         })?;
         let moves = Moves { timer: (old_timer, W::timer(told.after)), claim: (old_claim, claim) };
-        let written = write(&mut self.tables, W::KIND, number, &row, moves);
+        let written = write(&mut self.tables, W::KIND, number, moves);
         self.noted(written)?;
+        let key = (W::KIND.number(), number);
+        let is_new = self.instances.get(&key).map_or(before.is_none(), |changed| changed.is_new);
+        self.instances.insert(key, InstanceRow { bytes: row, is_new });
+        if let Some(last) = self.last_instances.get_mut(&W::KIND.number()) {
+            *last = number.max(*last);
+        }
         self.told_of.extend(W::person(told.event));
-        self.touched_instances = true;
         Ok(seq)
     }
 
@@ -132,7 +150,7 @@ impl Batch<'_> {
 
     /// Whether something was recorded about an instance.
     pub fn touched_instances(&self) -> bool {
-        self.touched_instances
+        !self.instances.is_empty()
     }
 
     /// When the next timer of an instance is due.
@@ -231,14 +249,7 @@ fn rename(
     Ok(())
 }
 
-fn write(
-    tables: &mut Tables<'_>,
-    kind: InstanceKind,
-    number: u64,
-    row: &[u8],
-    moves: Moves,
-) -> Result<(), BatchError> {
-    tables.instances.open()?.insert((kind.number(), number), row).map_err(Fault::from)?;
+fn write(tables: &mut Tables<'_>, kind: InstanceKind, number: u64, moves: Moves) -> Result<(), BatchError> {
     let (old, new) = moves.timer;
     if old != new {
         let timers = tables.instance_timers.open()?;

@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use dunlin_storage::{Batch, BatchError, OpenOptions, ReadOnlyStore, Reader, Store, compact};
-use dunlin_workflows::id::PersonNumber;
-use dunlin_workflows::message::{Event, Message, Request};
+use dunlin_storage::{
+    Batch, BatchError, By, CommitError, OpenOptions, ReadOnlyStore, Reader, Store, Told, Users, compact,
+};
+use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::message::{Event, Message, Request, UserId};
 use dunlin_workflows::source::Source;
+use dunlin_workflows::user::{self, User};
 
 use crate::disk::Disk;
 use crate::opening::{CACHE_BYTES, keys, options};
@@ -181,4 +184,149 @@ fn file_without_a_mark_of_its_index_is_refused() {
     let error = Store::open(&path, &options()).unwrap_err().to_string();
     assert!(error.contains("\"persons_indexed\" is missing"), "{error}");
     assert!(fs::exists(&path).unwrap());
+}
+
+fn user_id(n: u64) -> UserId {
+    format!("user-{n}").parse().unwrap()
+}
+
+/// Names a user; gives their number.
+fn name(store: &Store, n: u64) -> Result<u64, CommitError<BatchError>> {
+    store.commit(|batch| {
+        if let Some(known) = batch.user(&user_id(n))? {
+            return Ok(known.get());
+        }
+        let user = batch.meet_user(&user_id(n))?;
+        let after = User::default();
+        let told = Told::<Users> {
+            at: at(1),
+            by: By::from(Source::Api),
+            event: &user::Event::Met,
+            after: &after,
+            secret: None,
+        };
+        batch.record_instance(user.get(), &told)?;
+        Ok(user.get())
+    })
+}
+
+/// The numbers of users 1 to 5; 0 for those who were never named.
+fn named(reader: &Reader) -> [u64; 5] {
+    [1, 2, 3, 4, 5].map(|n| reader.user_of(&user_id(n)).unwrap().map_or(0, UserNumber::get))
+}
+
+fn names_in_index(reader: &Reader) -> u64 {
+    let sizes = reader.sizes().unwrap();
+    sizes.iter().find(|size| size.name == "instance_names").map(|size| size.rows).unwrap()
+}
+
+#[test]
+fn users_are_found_by_every_snapshot_that_has_them_and_after_a_power_loss() {
+    let disk = Disk::default();
+    let (store, _) = disk.open(&gathering(3)).unwrap();
+    let nobody = store.reader().unwrap();
+    assert_eq!((name(&store, 1).unwrap(), name(&store, 2).unwrap()), (1, 2));
+    let two = store.reader().unwrap();
+    assert_eq!(names_in_index(&two), 0);
+    name(&store, 3).unwrap();
+    assert_eq!(names_in_index(&store.reader().unwrap()), 3);
+    name(&store, 4).unwrap();
+    assert_eq!((named(&nobody), named(&two)), ([0; 5], [1, 2, 0, 0, 0]));
+    for max in [1, 2, 100] {
+        let (store, _) = disk.lose_power().open(&gathering(max)).unwrap();
+        assert_eq!(named(&store.reader().unwrap()), [1, 2, 3, 4, 0]);
+        assert_eq!((name(&store, 4).unwrap(), name(&store, 5).unwrap()), (4, 5), "nobody is met twice");
+        assert_eq!(named(&store.reader().unwrap()), [1, 2, 3, 4, 5]);
+        assert_sound(&store.reader().unwrap());
+    }
+    drop((nobody, two));
+}
+
+#[test]
+fn user_who_was_forgotten_is_nobody_wherever_their_name_was() {
+    for max in [1, 2, 100] {
+        let disk = Disk::default();
+        let (store, _) = disk.open(&gathering(max)).unwrap();
+        (1..=3).for_each(|n| assert_eq!(name(&store, n).unwrap(), n));
+        let before = store.reader().unwrap();
+        let forgotten = store.commit(|batch| {
+            let after = User { is_erased: true, ..User::default() };
+            let event = user::Event::Erased { reason: None };
+            let told = Told::<Users> {
+                at: at(2),
+                by: By::from(Source::Cli),
+                event: &event,
+                after: &after,
+                secret: None,
+            };
+            batch.record_instance(2, &told)?;
+            batch.forget_user(UserNumber::new(2))?;
+            batch.user(&user_id(2))
+        });
+        assert_eq!(forgotten.unwrap(), None);
+        assert_eq!(named(&before), [1, 2, 3, 0, 0], "an older snapshot stays what it is");
+        assert_eq!(named(&store.reader().unwrap()), [1, 0, 3, 0, 0]);
+        assert_sound(&store.reader().unwrap());
+        let (after, _) = disk.lose_power().open(&gathering(max)).unwrap();
+        assert_eq!(named(&after.reader().unwrap()), [1, 0, 3, 0, 0]);
+        assert_eq!(name(&after, 2).unwrap(), 4, "a new user, not the one of before");
+        assert_sound(&after.reader().unwrap());
+    }
+}
+
+/// The first files of format 4 had every name in the index and said nothing of it.
+#[test]
+fn file_without_a_mark_of_its_users_has_all_of_them_in_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dunlin.redb");
+    let (store, _) = Store::open(&path, &gathering(1)).unwrap();
+    (1..=3).for_each(|n| assert_eq!(name(&store, n).unwrap(), n));
+    store.close().unwrap();
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+    transaction.open_table(meta).unwrap().remove("users_indexed").unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let looked = ReadOnlyStore::open(&path, CACHE_BYTES, Some(keys(1))).unwrap().reader().unwrap();
+    assert_eq!(named(&looked), [1, 2, 3, 0, 0]);
+    assert_sound(&looked);
+    drop(looked);
+    for named_now in [4, 5] {
+        let (store, _) = Store::open(&path, &gathering(100)).unwrap();
+        assert_eq!(name(&store, named_now).unwrap(), named_now);
+        assert_eq!(names_in_index(&store.reader().unwrap()), 3);
+        drop(store);
+    }
+    let (store, _) = Store::open(&path, &gathering(100)).unwrap();
+    assert_eq!(named(&store.reader().unwrap()), [1, 2, 3, 4, 5]);
+    assert_sound(&store.reader().unwrap());
+}
+
+/// The disk fails at every change in turn, also while the index takes users in.
+#[test]
+fn whoever_was_named_is_found_after_a_failure_at_any_point() {
+    let all = |store: &Store| (1..=5).take_while(|n| name(store, *n).is_ok()).count() as u64;
+    let (created, total) = {
+        let disk = Disk::default();
+        let (store, _) = disk.open(&gathering(2)).unwrap();
+        let created = disk.changes();
+        assert_eq!(all(&store), 5);
+        (created, disk.changes())
+    };
+    for change in created..=total {
+        let disk = Disk::default();
+        let (store, _) = disk.open(&gathering(2)).unwrap();
+        disk.fail_at(change);
+        let told = all(&store);
+        drop(store);
+        for survivor in [disk.lose_power(), disk.restart()] {
+            let (store, _) = survivor.open(&gathering(2)).unwrap();
+            let reader = store.reader().unwrap();
+            let there = named(&reader).into_iter().filter(|number| *number > 0).count() as u64;
+            assert!(there == told || there == told + 1, "change {change}: {told} told, {there} there");
+            assert_eq!(named(&reader), [1, 2, 3, 4, 5].map(|n| if n <= there { n } else { 0 }));
+            assert_sound(&reader);
+        }
+    }
 }

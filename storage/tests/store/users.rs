@@ -175,7 +175,9 @@ fn every_table_about_users_is_verified() {
     for (table, damage) in damages {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dunlin.redb");
-        let (store, _) = Store::open(&path, &options()).unwrap();
+        // The index takes in every name at once.
+        let (store, _) =
+            Store::open(&path, &dunlin_storage::OpenOptions { newcomers_max: 1, ..options() }).unwrap();
         verify(&store, ID, 5).unwrap();
         store.close().unwrap();
         let database = redb::Database::open(&path).unwrap();
