@@ -18,6 +18,9 @@ use crate::database::{Database, PEOPLE};
 
 /// Where Debian's `postgresql-15` puts the server; another place may be named by `POSTGRES_BIN`.
 const BIN: &str = "/usr/lib/postgresql/15/bin";
+/// How a server is made: small, and not careful about crashes.
+const INITDB: [&str; 9] =
+    ["-U", "supabase_admin", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1"];
 /// What a Supabase project has before anybody made anything in it.
 const ROLES: &str = include_str!("sql/roles.sql");
 const BASE: &str = include_str!("sql/base.sql");
@@ -136,29 +139,14 @@ async fn made_once() -> PathBuf {
     let lock = File::create(folder.join("postgres.lock")).unwrap();
     lock.lock().unwrap();
     let migrations = MIGRATIONS.map(|migration| migration.sql).concat();
-    let fixture = format!("{}{ROLES}{BASE}{migrations}{PEOPLE}", bin("postgres").display());
+    let fixture = format!("{}{INITDB:?}{ROLES}{BASE}{migrations}{PEOPLE}", bin("postgres").display());
     let made = folder.join(format!("postgres-{:016x}", fnv(fixture.as_bytes())));
     if made.exists() {
         return made;
     }
     let place = new_place();
     let data = place.path().join("data");
-    let initdb = server_command("initdb")
-        .args([
-            "-U",
-            "supabase_admin",
-            "-A",
-            "trust",
-            "-N",
-            "--wal-segsize=1",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "-D",
-        ])
-        .arg(&data)
-        .output()
-        .unwrap();
+    let initdb = server_command("initdb").args(INITDB).arg("-D").arg(&data).output().unwrap();
     assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
     let mut cluster = serve(place, &[]);
     let admin = cluster.client("supabase_admin", "postgres").await;
