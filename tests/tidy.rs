@@ -45,7 +45,7 @@ const ROOT_FILES: [&str; 10] = [
 ];
 
 /// Folders that stand at the root, dotfiles aside.
-const ROOT_FOLDERS: [&str; 7] = ["benches", "fuzz", "src", "storage", "sync", "tests", "workflows"];
+const ROOT_FOLDERS: [&str; 8] = ["benches", "docs", "fuzz", "src", "storage", "sync", "tests", "workflows"];
 
 /// Folders that are made, not written.
 const MADE_FOLDERS: [&str; 6] = [".git", "artifacts", "dunlin-data", "found", "node_modules", "target"];

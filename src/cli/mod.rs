@@ -23,6 +23,7 @@ mod instant;
 mod keys;
 mod list;
 mod message;
+mod migrate;
 mod offline;
 mod output;
 mod pages;
@@ -134,6 +135,9 @@ enum Command {
     Restore(restore::Restore),
     /// Check that everything the daemon needs is in place
     Doctor(doctor::Doctor),
+    /// The database's side of Supabase
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Show the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -206,6 +210,7 @@ impl Command {
             Self::Compact(compact) => compact.run(output),
             Self::Backup(backup) => wait_for(backup.run(output)),
             Self::Restore(restore) => restore.run(output),
+            Self::Migrate(migrate) => wait_for(migrate.run(output)),
             Self::Config(config) => config.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Demo(demo) => wait_for(demo.run(output)),

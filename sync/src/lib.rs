@@ -6,9 +6,12 @@
 //! asked for, the engine owns how far it came.
 //!
 //! The crate does not know the engine. It owns [`CommandSink`], and whoever starts the daemon puts
-//! the engine behind it. No transport to Supabase is built yet: here are the words that both sides
-//! will use, and nothing that acts.
+//! the engine behind it. The contract with the database is SQL ([`migration`]); `docs/supabase-contract.md` has what goes
+//! in and comes out of its functions.
 
+pub mod contract;
+pub mod migration;
+pub mod postgres;
 mod sink;
 
 pub use sink::{CommandSink, HandingError, Wish};

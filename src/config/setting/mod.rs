@@ -43,6 +43,8 @@ pub enum Name {
     VerifyAddressHour,
     /// What signs the hook of Supabase Auth.
     AuthHookSecrets,
+    /// Where the database of the Supabase project is.
+    SupabaseDbUrl,
     /// Whether anything is sent at all.
     SendingEnabled,
     /// Where the store is.

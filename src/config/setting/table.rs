@@ -139,6 +139,11 @@ pub const SETTINGS: &[Setting] = &[
         &["DUNLIN_AUTH_HOOK_SECRETS"],
         "what signs the Send SMS hook of Supabase Auth, v1,whsec_...; several with | while one is replaced",
     ),
+    secret(
+        Name::SupabaseDbUrl,
+        &["SUPABASE_DB_URL", "PRIVATE_SUPABASE_DB_URL"],
+        "the database of the Supabase project, postgresql://...; with a password, so never shown",
+    ),
     plain(
         Name::SendingEnabled,
         &["SMS_SENDING_ENABLED", "PRIVATE_SMS_SENDING_ENABLED"],

@@ -1,0 +1,9 @@
+//! The way to a database by its own protocol: its address, a connection, and the migrations.
+
+mod address;
+mod connect;
+mod migrate;
+
+pub use address::{Address, AddressError, Tls};
+pub use connect::{ConnectError, Connection, connect};
+pub use migrate::{MigrateError, apply, found, recorded};

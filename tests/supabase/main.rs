@@ -1,0 +1,22 @@
+//! The contract in SQL on a real PostgreSQL 15: what the migrations make and adopt, who may do what, and that nothing
+//! that is asked for is lost on the way.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests end at the first surprise"
+)]
+
+mod adoption; // fresh databases, and both old shapes with data in them
+mod claims; // who has which text
+mod cluster; // a server of one's own
+mod command; // dunlin migrate
+mod cursor; // changes, whichever order they commit in
+mod database; // one database, and who talks to it
+mod lints; // Supabase's advisors
+mod ownership; // columns with one owner, opt-outs, other workers
+mod parking; // rows that can't be understood
+mod push; // states, once and never backwards
+mod rights; // row level security, grants, functions
+mod seed; // the seed's SQL as written
+mod tls; // nobody stands between

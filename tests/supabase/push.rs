@@ -1,0 +1,121 @@
+//! What became of texts: pushed twice it is pushed once, an older version changes nothing, and one bad row keeps nothing back.
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::database::{ADA, FIRST, SECOND, done, literal, one};
+
+const BORN: &str = "eeeeeeee-0000-4000-8000-000000000001";
+
+fn born(id: &str, version: u64, user: &str, status: &str) -> Value {
+    json!({"id": id, "version": version, "status": status, "state": "sent", "attempt_count": 1, "sent_at": "2026-11-29T10:00:00Z",
+        "born": {"user_id": user, "phone_number": "+15551230001", "message_content": "Born in the engine",
+            "template_key": "welcome", "priority": "urgent", "created_at": "2026-11-29T09:59:00Z"}})
+}
+
+#[tokio::test]
+async fn pushed_twice_is_pushed_once_and_an_older_version_changes_nothing() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let owner = database.owner().await;
+    done(
+        &owner,
+        "insert into sms_templates (template_key, name, message_template) values ('welcome', 'w', 'w')",
+    )
+    .await;
+    let daemon = database.daemon(FIRST).await;
+    let first = json!([born(BORN, 7, ADA, "sent")]);
+    assert_eq!(daemon.push(first.clone()).await["applied"], 1);
+    let row = format!("select to_jsonb(m) - 'updated_at' from sms_messages m where id = '{BORN}'");
+    let before = one(&owner, &row).await;
+    assert_eq!(
+        (&before["status"], &before["priority"], &before["engine_version"]),
+        (&json!("sent"), &json!("urgent"), &json!(7))
+    );
+    assert_eq!(daemon.push(first).await["stale"], json!([BORN]));
+    let older =
+        json!([{"id": BORN, "version": 6, "status": "queued", "state": "submitted", "attempt_count": 1}]);
+    assert_eq!(daemon.push(older).await["stale"], json!([BORN]));
+    assert_eq!(one(&owner, &row).await, before);
+    let used = "select usage_count from sms_templates";
+    assert_eq!(one(&owner, used).await, json!(1), "a text is counted with its first attempt, once");
+
+    // Of several states of one text in a batch the newest stays; another daemon's word does not count.
+    let several = json!([
+        {"id": BORN, "version": 9, "status": "delivered", "state": "delivered", "attempt_count": 1, "finished": true,
+         "sent_at": "2026-11-29T10:00:00Z", "delivered_at": "2026-11-29T10:00:05Z"},
+        {"id": BORN, "version": 8, "status": "sent", "state": "sent", "attempt_count": 1},
+    ]);
+    assert_eq!(daemon.push(several).await["applied"], 1);
+    let other = database.daemon(SECOND).await;
+    let theirs =
+        json!([{"id": BORN, "version": 100, "status": "failed", "state": "failed", "attempt_count": 5}]);
+    assert_eq!(other.push(theirs).await["foreign"], json!([BORN]));
+    assert_eq!(
+        one(&owner, &format!("select status from sms_messages where id = '{BORN}'")).await,
+        "delivered"
+    );
+    assert_eq!(daemon.claim(10).await.len(), 0, "a text that was born in the engine is no request");
+
+    // Deleted by people, it stays deleted.
+    done(&owner, &format!("delete from sms_messages where id = '{BORN}'")).await;
+    assert_eq!(daemon.push(json!([born(BORN, 10, ADA, "sent")])).await["missing"], json!([BORN]));
+}
+
+#[tokio::test]
+async fn row_that_the_database_refuses_is_answered_and_keeps_nothing_back() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let daemon = database.daemon(FIRST).await;
+    let id = |n: u8| format!("eeeeeeee-0000-4000-8000-{n:012}");
+    let batch = json!({"messages": [
+        born(&id(1), 1, ADA, "sent"),
+        born(&id(2), 2, ADA, "no such status"),
+        born(&id(3), 3, SECOND, "sent"),
+        born(&id(4), 4, ADA, "sent"),
+    ], "verifications": [
+        {"user_id": ADA, "version": 5, "phone_number": "+15551230003", "phone_verified": true, "phone_verified_at": "2026-11-29T10:00:00Z"},
+        {"user_id": "a0000000-0000-4000-8000-000000000002", "version": 6, "phone_number": "+15551230003", "phone_verified": true},
+    ]});
+    let answer = daemon.call("push", &literal(&batch)).await;
+    assert_eq!(answer["applied"], 2);
+    assert_eq!(answer["missing"], json!([id(3)]), "its user is not known here");
+    assert_eq!(answer["others_applied"], 1);
+    let rejected: Vec<_> = answer["rejected"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(rejected, ["messages", "verifications"], "{answer}");
+}
+
+#[tokio::test]
+async fn job_of_a_text_tells_the_same_as_the_text() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let service = database.role("service_role").await;
+    let daemon = database.daemon(FIRST).await;
+    let owner = database.owner().await;
+    let mut version = 0_u32;
+    for (state, status, job) in [
+        ("held", "scheduled", "pending"),
+        ("submitting", "sending", "processing"),
+        ("unknown", "sending", "processing"),
+        ("submitted", "queued", "completed"),
+        ("unconfirmed", "sent", "completed"),
+        ("delivered", "delivered", "completed"),
+        ("undelivered", "undelivered", "failed"),
+        ("failed", "failed", "failed"),
+        ("expired", "cancelled", "cancelled"),
+    ] {
+        let id =
+            one(&service, &format!("select queue_sms_message('{ADA}', '+15551230001', '{state}')")).await;
+        daemon.acknowledge(&daemon.claim(1).await).await;
+        version += 1;
+        let states = json!([{"id": id, "version": version, "status": status, "state": state, "attempt_count": 1,
+            "reason": "why", "finished": true}]);
+        assert_eq!(daemon.push(states).await["applied"], 1, "{state}");
+        let told = format!(
+            "select j.status || '/' || m.status from sms_messages m join queue_jobs j on j.id = m.queue_job_id where m.id = '{}'",
+            id.as_str().unwrap()
+        );
+        assert_eq!(one(&owner, &told).await, format!("{job}/{status}"), "{state}");
+    }
+    assert_eq!(one(&owner, "select count(*) from dunlin.requests").await, json!(0));
+}
