@@ -196,8 +196,9 @@ pub fn account(carrier: String) -> Vec<(&'static str, String)> {
         ("TWILIO_AUTH_TOKEN", AUTH_TOKEN.to_owned()),
         ("TWILIO_FROM", SENDER.to_owned()),
         ("TWILIO_API_BASE_URL", carrier),
-        // Nobody is behind its numbers who could prove them.
+        // Nobody is behind its numbers who could prove them, and they follow each other.
         ("DUNLIN_VERIFIED_NUMBERS", "not_required".to_owned()),
+        ("DUNLIN_PREFIX_VELOCITY", "off".to_owned()),
         ("DUNLIN_LOG", "warn".to_owned()),
     ]
 }

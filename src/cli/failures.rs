@@ -39,6 +39,9 @@ pub(super) struct Which {
     /// Of this user
     #[arg(long)]
     user_id: Option<String>,
+    /// Of this template
+    #[arg(long, value_name = "KEY")]
+    template: Option<String>,
     /// Go on where a search ended that had more to look at
     #[arg(long)]
     cursor: Option<String>,
@@ -57,6 +60,7 @@ impl Which {
             ("class", many(&self.class)),
             ("to", one(&self.to)),
             ("user_id", one(&self.user_id)),
+            ("template", one(&self.template)),
             ("cursor", one(&self.cursor)),
         ];
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

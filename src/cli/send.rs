@@ -80,6 +80,10 @@ impl Send {
     fn request(&self) -> Result<Value, Failure> {
         let now = SystemClock::start().wall();
         let instant = |given: Option<Instant>| given.map(|instant| written(instant.seen_at(now)));
+        if self.to.is_none() && self.user_id.is_none() {
+            let why = "say who gets it and what it says: dunlin send NUMBER TEXT, or --user USER TEXT";
+            return Err(Failure::new(Exit::Usage, why));
+        }
         let body = if self.body == "-" { from_stdin()? } else { self.body.clone() };
         let fields = [
             ("to", self.to.clone()),

@@ -21,6 +21,8 @@ pub(super) enum TemplatesCommand {
     Show(One),
     /// List what was published, newest first
     Versions(One),
+    /// Count what became of its texts, by version
+    Usage(Usage),
     /// Write what will be its next version, from a file: {"name":...,"text":...,"variables":{...}}
     Write(Write),
     /// Use the draft from now on
@@ -48,6 +50,16 @@ pub(super) struct List {
 pub(super) struct One {
     /// Which
     key: TemplateKey,
+}
+
+/// What became of its texts.
+#[derive(Debug, Args)]
+pub(super) struct Usage {
+    /// Which
+    key: TemplateKey,
+    /// Accepted since then, RFC 3339
+    #[arg(long, value_name = "INSTANT")]
+    since: Option<String>,
 }
 
 /// What a template will say.
@@ -123,6 +135,7 @@ impl TemplatesCommand {
                 let versions = format!("{}/versions", path(&key));
                 shown(output, &Client::from_environment()?.get(&versions).await?)
             }
+            Self::Usage(usage) => usage.run(output).await,
             Self::Write(write) => write.run(output).await,
             Self::Publish(told) => told.ask("publish", &json!({}), output).await,
             Self::Rollback(RollBack { key, version, reason }) => {
@@ -131,6 +144,32 @@ impl TemplatesCommand {
             Self::Deactivate(told) => told.ask("deactivate", &json!({}), output).await,
             Self::Activate(told) => told.ask("activate", &json!({}), output).await,
             Self::Preview(preview) => preview.run(output).await,
+        }
+    }
+}
+
+impl Usage {
+    async fn run(self, output: Output) -> Ended {
+        let client = Client::from_environment()?;
+        let mut cursor = None::<String>;
+        loop {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(self.since.as_ref().map(|since| ("since", since)));
+            query.extend_pairs(cursor.as_ref().map(|cursor| ("cursor", cursor)));
+            let told = client.get(&format!("{}/usage?{}", path(&self.key), query.finish())).await?;
+            if output.form() == Form::Json {
+                output.json(&told)?;
+            } else {
+                for version in told.get("data").and_then(Value::as_array).into_iter().flatten() {
+                    let (number, accepted) = (number(version, "version"), number(version, "accepted"));
+                    let by_status = version.get("by_status").map(Value::to_string).unwrap_or_default();
+                    output.line(format_args!("version {number}  {accepted} accepted  {by_status}"))?;
+                }
+            }
+            cursor = told.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(Exit::Success);
+            }
         }
     }
 }

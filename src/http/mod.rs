@@ -38,6 +38,7 @@ mod serve;
 pub mod standard_webhook;
 mod survey;
 mod template_json;
+mod template_usage;
 mod templates;
 mod verification;
 mod webhook;
@@ -225,6 +226,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/templates", get(templates::list))
         .route("/v1/templates/{key}", get(templates::show).put(templates::put))
         .route("/v1/templates/{key}/versions", get(templates::versions))
+        .route("/v1/templates/{key}/usage", get(template_usage::usage))
         .route("/v1/templates/{key}/draft", delete(templates::discard))
         .route("/v1/templates/{key}/preview", post(templates::preview))
         .route("/v1/templates/{key}/{what}", post(templates::tell))

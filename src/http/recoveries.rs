@@ -278,7 +278,7 @@ fn read_filter(filter: &Map<String, Value>, region: Option<Region>, wrong: &mut 
         }
     }
     if wanted.is_empty() {
-        let detail = "say which: at least one of since, code, class, to and user_id";
+        let detail = "say which: at least one of since, code, class, to, user_id and template";
         wrong.add("filter", "required", detail.to_owned());
     }
     wanted

@@ -1,12 +1,13 @@
 //! Texts that came to nothing, as a filter finds them: failures are counted and recoveries chosen from these.
 
-use dunlin_storage::{Content, Filter, ReadError, Reader};
+use dunlin_storage::{Content, Filter, InstanceKind, ReadError, Reader};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::message::{Context, Message, StateName, UserId};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::recovery::{Obstacle, Reason, Selection, obstacle};
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::template::TemplateKey;
 use dunlin_workflows::timestamp::Timestamp;
 
 use crate::http::{instant, recipient};
@@ -20,7 +21,8 @@ const PAGE: usize = 1_000;
 const NOTHING: [StateName; 3] = [StateName::Failed, StateName::Undelivered, StateName::Expired];
 
 /// Names of filters, for whoever asks for another.
-pub(super) const FILTERS: [&str; 7] = ["since", "until", "code", "class", "to", "user_id", "cursor"];
+pub(super) const FILTERS: [&str; 8] =
+    ["since", "until", "code", "class", "to", "user_id", "template", "cursor"];
 
 /// Which texts that came to nothing.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,8 @@ pub(super) struct Wanted {
     pub(super) selection: Selection,
     pub(super) to: Option<PhoneNumber>,
     pub(super) user_id: Option<UserId>,
+    /// Of this template.
+    pub(super) template: Option<TemplateKey>,
     /// Accepted before this one.
     pub(super) before: Option<MessageNumber>,
 }
@@ -72,6 +76,7 @@ impl Wanted {
             "class" => class(value).map(|class| selection.classes.push(class)),
             "to" => told(PhoneNumber::parse(value, region)).map(|to| self.to = Some(to)),
             "user_id" => told(value.parse()).map(|user| self.user_id = Some(user)),
+            "template" => told(value.parse()).map(|key| self.template = Some(key)),
             "cursor" => {
                 told(u64::from_str_radix(value, 16)).map(|at| self.before = Some(MessageNumber::new(at)))
             }
@@ -87,6 +92,7 @@ impl Wanted {
             && classes.is_empty()
             && self.to.is_none()
             && self.user_id.is_none()
+            && self.template.is_none()
     }
 
     /// Shows `see` every text that fits, newest first; gives where the next survey goes on, if it must.
@@ -101,6 +107,13 @@ impl Wanted {
             Some(person) => person,
             None => None,
         };
+        let named =
+            self.template.as_ref().map(|key| reader.instance_named(InstanceKind::Template, key.as_str()));
+        let template = match named.transpose()? {
+            Some(None) => return Ok(None),
+            Some(template) => template,
+            None => None,
+        };
         let mut filter = Filter {
             states: NOTHING.to_vec(),
             person,
@@ -112,6 +125,9 @@ impl Wanted {
             let page = reader.list(&filter)?;
             for (number, row) in &page.messages {
                 let Some(reason) = self.selection.takes(&row.message) else { continue };
+                if template.is_some() && template != row.message.template.map(|used| used.number) {
+                    continue;
+                }
                 let obstacle = judge(reader, &row.message, reason, judging)?;
                 // Only the text tells whether it can still be read, and whose it is.
                 let content = match obstacle {

@@ -44,7 +44,7 @@ impl Shelf for App {
     }
 }
 
-fn find(reader: &Reader, key: &TemplateKey) -> Result<Option<(u64, Template)>, Problem> {
+pub(super) fn find(reader: &Reader, key: &TemplateKey) -> Result<Option<(u64, Template)>, Problem> {
     let Some(number) = reader.instance_named(InstanceKind::Template, key.as_str())? else { return Ok(None) };
     Ok(reader.instance::<Templates>(number)?.flatten().map(|known| (number, known)))
 }
@@ -246,7 +246,7 @@ fn tagged(status: StatusCode, known: &Template) -> Response {
     response
 }
 
-fn not_found(key: &TemplateKey) -> Problem {
+pub(super) fn not_found(key: &TemplateKey) -> Problem {
     Problem::new(
         Code::TemplateNotFound,
         format!("there is no template \"{key}\"; GET /v1/templates lists them"),
@@ -260,7 +260,7 @@ fn named(key: &str) -> Result<TemplateKey, Problem> {
 }
 
 /// The `{key}` in a path.
-pub(super) struct Named(TemplateKey);
+pub(super) struct Named(pub(super) TemplateKey);
 
 impl<S: Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;

@@ -373,10 +373,10 @@ mod tests {
             wrong(values),
             named(&[
                 ("/to", "invalid"),
-                ("/body", "required"),
                 ("/priority", "invalid"),
                 ("/scheduled_for", "invalid"),
                 ("/metadata", "invalid"),
+                ("/body", "required"),
             ])
         );
         let shapes = r#"{"to":5,"priority":"asap","colour":"red","metadata":7,"id":null}"#;
@@ -385,9 +385,9 @@ mod tests {
             named(&[
                 ("/colour", "unknown"),
                 ("/to", "invalid"),
-                ("/body", "required"),
                 ("/priority", "invalid"),
                 ("/metadata", "invalid"),
+                ("/body", "required"),
             ])
         );
     }

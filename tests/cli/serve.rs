@@ -50,7 +50,7 @@ fn what_is_wrong_with_the_settings_keeps_it_from_starting() {
     );
     assert!(!twins.contains("hush"), "{twins}");
     let open = refused(&[("DUNLIN_LISTEN", "0.0.0.0:0")]);
-    assert!(open.contains("set DUNLIN_API_TOKEN or listen on 127.0.0.1"), "{open}");
+    assert!(open.contains("set DUNLIN_API_TOKEN or DUNLIN_API_KEYS, or listen on 127.0.0.1"), "{open}");
     let misspelled = refused(&[("DUNLIN_RETRY_BSE", "1s")]);
     assert!(misspelled.contains("did you mean DUNLIN_RETRY_BASE?"), "{misspelled}");
 }

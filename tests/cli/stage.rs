@@ -41,6 +41,7 @@ impl Stage {
         let variables = [
             ACCOUNT,
             ("DUNLIN_VERIFIED_NUMBERS", "not_required"),
+            ("DUNLIN_PREFIX_VELOCITY", "off"),
             TOKEN,
             ("TWILIO_FROM", "+15005550006"),
             ("TWILIO_API_BASE_URL", self.carrier.url.as_str()),

@@ -64,6 +64,7 @@ fn run(settings: Settings, dir: &Path) -> anyhow::Result<()> {
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001".to_owned()),
         ("TWILIO_AUTH_TOKEN", "a-token-for-this-test-only".to_owned()),
         ("DUNLIN_VERIFIED_NUMBERS", "not_required".to_owned()),
+        ("DUNLIN_PREFIX_VELOCITY", "off".to_owned()),
     ];
     let carrier = Carrier::start(dir, &account, settings.seed)?;
     let mut daemon = Daemon::new(dir, &account, carrier.address())?;

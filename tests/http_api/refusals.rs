@@ -53,8 +53,8 @@ async fn a_problem_says_what_where_and_what_to_do() {
     let id = [("x-request-id", "req-7")];
     let (_, headers, problem) = house.post("/v1/messages?x=1", &id, &json!({"to": "12", "text": "hi"})).await;
     assert_eq!(headers["x-request-id"], "req-7");
-    let known = "there is no such field; known: id, to, body, kind, priority, scheduled_for, expires_at, \
-                 on_unknown, user_id, metadata";
+    let known = "there is no such field; known: id, to, body, template, vars, locale, kind, priority, \
+                 scheduled_for, expires_at, on_unknown, user_id, metadata";
     let country = "\"**\" has no country; start it with + and the country code, or set a default region";
     assert_eq!(
         problem,

@@ -66,6 +66,10 @@ async fn text_is_rendered_by_the_version_that_is_used_and_names_it() {
     let message = format!("/v1/messages/{}", accepted["id"].as_str().unwrap());
     let (_, shown) = web.ask("GET", &message, &Value::Null).await;
     assert_eq!((&shown["body"], &shown["template"]["version"]), (&json!("Hej Ada"), &json!(2)));
+    let (_, usage) = web.ask("GET", &format!("{path}/usage"), &Value::Null).await;
+    let counted = |row: &Value| (row["version"].clone(), row["accepted"].clone());
+    let versions: Vec<_> = usage["data"].as_array().unwrap().iter().map(counted).collect();
+    assert_eq!(versions, [(json!(2), json!(1)), (json!(1), json!(1))], "{usage}");
     let (_, back) = author.ask("POST", &format!("{path}/rollback"), &json!({"version": 1})).await;
     assert_eq!((&back["version"], &back["newest_version"]), (&json!(1), &json!(2)), "{back}");
     let (_, versions) = author.ask("GET", &format!("{path}/versions"), &Value::Null).await;
@@ -102,17 +106,16 @@ async fn key_does_what_it_is_for_and_nothing_else() {
 
 #[tokio::test]
 async fn urgent_text_passes_quiet_hours_for_a_key_that_may_mark_it_and_for_no_other() {
-    let house = House::build(Some(&keys()));
-    let (web, pager) = (Caller::new(&house, WEB), Caller::new(&house, PAGER));
-    house.verify("ada", "+15551234567").await.unwrap();
-    let always = json!({"timezone": "UTC", "quiet_hours_start": "00:00", "quiet_hours_end": "23:59", "urgent_alerts": true});
-    assert_eq!(web.ask("PUT", "/v1/users/ada/preferences", &always).await.0, StatusCode::OK);
     let urgent = json!({"to": "+15551234567", "user_id": "ada", "body": "Fire", "priority": "urgent"});
-    let (_, held) = web.ask("POST", "/v1/messages", &urgent).await;
-    assert_eq!(held["decision"]["held_by"], "quiet_hours", "{held}");
-    let (status, goes) = pager.ask("POST", "/v1/messages", &urgent).await;
-    assert_eq!(status, StatusCode::ACCEPTED);
-    assert_ne!(goes["decision"]["held_by"], "quiet_hours", "{goes}");
+    let house = House::judging(&format!("{} duty:read+send+urgent:duty-duty-duty-duty", keys()));
+    let (web, duty) = (Caller::new(&house, WEB), Caller::new(&house, "duty-duty-duty-duty"));
+    house.verify("ada", "+15551234567").await.unwrap();
+    let always = json!({"timezone": "UTC", "quiet_hours_start": "00:01", "quiet_hours_end": "00:00", "urgent_alerts": true});
+    assert_eq!(web.ask("PUT", "/v1/users/ada/preferences", &always).await.0, StatusCode::OK);
+    let (_, held) = web.ask("POST", "/v1/preview", &urgent).await;
+    assert_eq!((&held["action"], &held["rule"]), (&json!("hold"), &json!("quiet_hours_user")), "{held}");
+    let (_, goes) = duty.ask("POST", "/v1/preview", &urgent).await;
+    assert_eq!((&goes["action"], &goes["bypasses_quiet_hours"]), (&json!("send"), &json!(true)), "{goes}");
 }
 
 #[tokio::test]

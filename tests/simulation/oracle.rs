@@ -12,6 +12,7 @@ use dunlin::engine::provider::Submission;
 use dunlin_storage::recovery::{Until, Visitor, fold};
 use dunlin_storage::{Event as Kept, Head, JournalSeq, RawRecord, Reader, Record};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
+use dunlin_workflows::kind::VERIFICATION;
 use dunlin_workflows::message::{Event, ProviderStatus};
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::rules::Rules;
@@ -49,8 +50,8 @@ pub(crate) struct Oracle {
     pub(crate) proofs: Proofs,
     /// What goes to whom ever.
     streams: Streams,
-    /// Messages that try another one again.
-    retries: BTreeSet<MessageNumber>,
+    /// Messages that may say the same again: they try another one again, or are about codes.
+    repeats: BTreeSet<MessageNumber>,
     /// How often each event was recorded.
     pub(crate) events: BTreeMap<&'static str, u64>,
 }
@@ -212,9 +213,9 @@ impl Oracle {
                     self.wishes.starts(number, life.asked.to)?;
                     self.users.starts(number, attempt.get(), moment.at, &rules.limits)?;
                     if attempt.get() == 1 {
-                        let (is_retry, is_proven) =
-                            (self.retries.contains(&number), self.users.is_proven(number));
-                        self.streams.starts(&life.asked, is_retry, is_proven, moment.at, &rules.limits)?;
+                        let (may_repeat, is_proven) =
+                            (self.repeats.contains(&number), self.users.is_proven(number));
+                        self.streams.starts(&life.asked, may_repeat, is_proven, moment.at, &rules.limits)?;
                     }
                 }
                 Event::BecameDue if moment.source == Source::Api => {
@@ -234,8 +235,9 @@ impl Oracle {
         if let Event::Accepted { terms } = event {
             self.wishes.begun(number, terms.person);
             self.users.begun(number, terms);
-            if terms.retry_of.is_some() {
-                self.retries.insert(number);
+            let is_about_codes = terms.kind.as_ref().is_some_and(|kind| kind.as_str() == VERIFICATION);
+            if terms.retry_of.is_some() || is_about_codes {
+                self.repeats.insert(number);
             }
         }
         if self.ids.insert(life.id, number).is_some() {

@@ -41,7 +41,7 @@ impl Streams {
     pub(crate) fn starts(
         &mut self,
         asked: &Asked,
-        is_retry: bool,
+        may_repeat: bool,
         is_proven: bool,
         at: Timestamp,
         limits: &Limits,
@@ -61,7 +61,7 @@ impl Streams {
         let said = self.said.insert((asked.to, asked.body.clone()), ms);
         let (Some(said), Some(window)) = (said, limits.duplicate_window) else { return Ok(()) };
         let ago = ms - said;
-        if !is_retry && ago >= 0 && u128::from(ago.unsigned_abs()) < window.as_millis() {
+        if !may_repeat && ago >= 0 && u128::from(ago.unsigned_abs()) < window.as_millis() {
             return Err(format!("said the same again after {ago} ms"));
         }
         Ok(())

@@ -226,7 +226,7 @@ proptest! {
 
     #[test]
     fn every_recurrence_reads_back_as_itself(recurrence in recurrence()) {
-        let says_more = recurrence.plan.kind.is_some();
+        let says_more = recurrence.plan.kind.is_some() || recurrence.plan.template.is_some();
         let state = Some(recurrence);
         let mut bytes = Vec::new();
         let version = Recurrences::put_state(&state, &mut bytes).unwrap();

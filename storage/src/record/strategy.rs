@@ -9,7 +9,7 @@ use dunlin_workflows::kind::KindName;
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
     Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
-    State, TemplateVersion, Terms, Verdict, Via,
+    State, Terms, Verdict, Via,
 };
 use dunlin_workflows::policy::{Ban, Usage};
 use dunlin_workflows::provider_error::FailureClass;
@@ -29,7 +29,7 @@ use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::projection::{LaneProjection, Projection};
 use crate::record::strategy_of_recurrences::recurrence_event;
-use crate::record::strategy_of_templates::template_event;
+use crate::record::strategy_of_templates::{template_event, version};
 use crate::record::{Event, PersonEvent, Record};
 
 fn at() -> impl Strategy<Value = Timestamp> {
@@ -95,9 +95,7 @@ fn terms() -> impl Strategy<Value = Terms> {
     let who = (id(), any::<u64>().prop_map(PersonNumber::new), option::of(id()));
     let how = (priority(), option::of(at()), option::of(at()), on_unknown());
     let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
-    let template =
-        (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
-    let extra = ((owner(), kind()), (option::of(template), any::<bool>()));
+    let extra = ((owner(), kind()), (version(), any::<bool>()));
     (who, how, judged, extra).prop_map(
         |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged, extra)| {
             let (encoding, segments) = judged;
@@ -455,9 +453,7 @@ fn state() -> impl Strategy<Value = State> {
 /// Every row of a message.
 pub(crate) fn projection() -> impl Strategy<Value = Projection> {
     let person = any::<u64>().prop_map(PersonNumber::new);
-    let template =
-        (any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version });
-    let about = (owner(), kind(), option::of(template), any::<bool>());
+    let about = (owner(), kind(), version(), any::<bool>());
     let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), about);
     let times = (option::of(at()), option::of(at()), at(), option::of(at()));
     let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));

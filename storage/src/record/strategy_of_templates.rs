@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dunlin_workflows::message::TemplateVersion;
 use dunlin_workflows::template::{
     Content, Event, OnLong, Published, Template, VARIABLE_KINDS, Value, Variable, VariableKind,
 };
@@ -54,6 +55,11 @@ fn content() -> impl Strategy<Value = Content> {
 
 fn published() -> impl Strategy<Value = Published> {
     (any::<u32>(), content()).prop_map(|(version, content)| Published { version, content })
+}
+
+/// The version that rendered a message, if one did.
+pub(crate) fn version() -> impl Strategy<Value = Option<TemplateVersion>> {
+    option::of((any::<u64>(), any::<u32>()).prop_map(|(number, version)| TemplateVersion { number, version }))
 }
 
 /// Every event of a template.

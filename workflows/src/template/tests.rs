@@ -1,3 +1,5 @@
+//! What holds for every template, and what becomes of values that do not fit.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
