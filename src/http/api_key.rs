@@ -211,7 +211,9 @@ fn needed(method: &Method, path: &str) -> Scope {
     let under =
         |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
     let looks = matches!(*method, Method::GET | Method::HEAD);
-    let asks_only = under("/v1/preview") || (under("/v1/templates") && path.ends_with("/preview"));
+    let of_template = path.strip_prefix("/v1/templates/").and_then(|rest| rest.split_once('/'));
+    let fills = *method == Method::POST && of_template.is_some_and(|(_, what)| what == "preview");
+    let asks_only = under("/v1/preview") || fills;
     if under("/v1/audit") || under("/v1/backups") {
         Scope::Admin
     } else if looks || asks_only {
@@ -288,6 +290,8 @@ mod tests {
             (Method::PUT, "/v1/templates/a", Scope::Templates),
             (Method::POST, "/v1/templates/preview/publish", Scope::Templates),
             (Method::POST, "/v1/templates/a/preview", Scope::Read),
+            (Method::PUT, "/v1/templates/preview", Scope::Templates),
+            (Method::POST, "/v1/templates/a/publish/preview", Scope::Templates),
             (Method::PUT, "/v1/consent", Scope::Admin),
             (Method::GET, "/v1/audit", Scope::Admin),
             (Method::POST, "/v1/recoveries", Scope::Admin),
