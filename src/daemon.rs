@@ -17,11 +17,12 @@ use dunlin_workflows::verification;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::announcement::{Up, announce};
 use crate::archivist;
 use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
-use crate::config::resolve::{Origin, Values};
+use crate::config::resolve::Values;
 use crate::config::verification::Verification;
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
@@ -29,7 +30,7 @@ use crate::engine::duty::{Away, Duty};
 use crate::engine::verifications::Verifying;
 use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
-use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
+use crate::http::{self, App, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
 use crate::keeper::Keeper;
 use crate::keys::KeysError;
@@ -124,7 +125,20 @@ pub enum DaemonError {
 /// # Errors
 /// [`DaemonError`]; nothing acknowledged is lost by any of them.
 pub async fn run(config: Config, values: &Values, without: Option<Without>) -> Result<(), DaemonError> {
-    let mut shutdown = Shutdown::listen()?;
+    let shutdown = Shutdown::listen()?;
+    stand(config, without, shutdown, |up| announce(up, values)).await
+}
+
+/// Runs a daemon until `shutdown`, and tells `up` once it stands.
+///
+/// # Errors
+/// As [`run`].
+pub async fn stand(
+    config: Config,
+    without: Option<Without>,
+    mut shutdown: Shutdown,
+    up: impl FnOnce(&Up<'_>) -> Result<(), DaemonError>,
+) -> Result<(), DaemonError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref(), without)?;
@@ -158,14 +172,15 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
     };
-    announce(address, &config, mode, values, &report)?;
+    let app = Arc::new(App::new(edge));
+    up(&Up { address, config: &config, mode, report: &report, app: &app })?;
     let (stop, mut stopping) = tokio::sync::watch::channel(false);
     let stopped = async move {
         // The sender going away means the same as its word.
         drop(stopping.wait_for(|stop| *stop).await);
     };
-    archivist::begin(keeper.duty(), &edge.clock, config.archive_after, stop.subscribe());
-    let serving = http::serve(listener, http::router(Arc::new(edge)), ServeLimits::default(), stopped);
+    archivist::begin(keeper.duty(), app.clock(), config.archive_after, stop.subscribe());
+    let serving = http::serve(listener, http::routes(app), ServeLimits::default(), stopped);
     let mut serving = tokio::spawn(serving);
     tokio::select! {
         () = shutdown.asked() => {}
@@ -379,41 +394,6 @@ fn mode(config: &Config) -> Mode {
         (Sending::Enabled, Destination::Live(_)) => Mode::Live,
         (Sending::Enabled, Destination::Sandbox) => Mode::Sandbox,
     }
-}
-
-/// Says where the daemon listens, for programs, and what it found, for people.
-fn announce(
-    address: SocketAddr,
-    config: &Config,
-    mode: Mode,
-    values: &Values,
-    report: &OpenReport,
-) -> Result<(), DaemonError> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "listening on http://{address}")?;
-    stdout.flush()?;
-    let given = values.rows.iter().filter(|row| !matches!(row.origin, Origin::Default | Origin::Unset));
-    let origins: Vec<String> =
-        given.map(|row| format!("{}: {}", row.setting.variable(), row.origin)).collect();
-    let open: Vec<String> =
-        report.open.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        mode = mode.as_str(),
-        %address,
-        store = %config.data.join(STORE_FILE).display(),
-        created = report.created,
-        repaired = report.repaired,
-        upgraded_from = report.upgraded_from,
-        head = %report.head,
-        messages = report.messages,
-        open = %open.join(", "),
-        timers = report.timers,
-        orphans = report.orphans,
-        settings = %origins.join("; "),
-        "started"
-    );
-    Ok(())
 }
 
 fn reason(ended: Ended) -> DaemonError {

@@ -1,5 +1,6 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
 
+pub mod announcement;
 pub mod archivist;
 pub mod backup;
 pub mod bench;
@@ -16,6 +17,7 @@ pub mod replay;
 pub mod restore;
 pub mod room;
 pub mod sandbox;
+pub mod service;
 pub mod shutdown;
 pub mod telemetry;
 pub mod templates;

@@ -22,6 +22,7 @@ use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use secrecy::SecretString;
 
 use crate::config::account::Destination;
+use crate::config::environment::Environment;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
@@ -112,6 +113,14 @@ impl Reader<'_> {
 }
 
 impl Config {
+    /// What these variables say.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn of(environment: &Environment) -> Result<Self, Problems> {
+        Self::read(&Values::resolve(&[], environment))
+    }
+
     /// Types the values and checks them against each other.
     ///
     /// # Errors

@@ -6,15 +6,15 @@ use dunlin_storage::{By, Idempotency, JournalSeq, record};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::message::{Command, Next, Request, State, next};
 use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::template::Template;
-use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
 use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
+use crate::engine::receipt::Dated;
 use crate::engine::turn::{Turn, TurnError};
 use crate::engine::verifications::Verified;
 
@@ -206,29 +206,14 @@ pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: Wish, by: By) -> Result<Rece
     })
 }
 
-/// The answer that was given when the message was accepted: acceptance and first verdict stand next
-/// to each other in the journal.
+/// The answer that was given when the message was accepted.
 fn first_receipt(turn: &mut Turn<'_, '_>, number: MessageNumber) -> Result<Receipt, TurnError> {
     let seq = turn.batch.load(number)?.ok_or(TurnError::NotFound)?.accepted_seq;
-    let (accepted, at) = event_at(turn, seq)?;
-    let (verdict, verdict_at) = event_at(turn, seq.next())?;
-    let mut message = Message::begin(&accepted, at)?;
-    message.apply(&verdict, verdict_at)?;
-    let Event::Accepted { terms } = accepted else {
-        return Err(TurnError::NotFound);
-    };
-    Ok(Receipt {
-        id: terms.id,
-        state: message.state,
-        status: message.public_status(),
-        accepted_at: at,
-        encoding: terms.encoding,
-        segments: terms.segments,
-        replayed: true,
-    })
+    let (accepted, verdict) = (event_at(turn, seq)?, event_at(turn, seq.next())?);
+    Receipt::first(&accepted, &verdict)?.ok_or(TurnError::NotFound)
 }
 
-fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestamp), TurnError> {
+fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<Dated, TurnError> {
     let record = turn.batch.record_at(seq)?;
     match record.event {
         record::Event::Message { event, .. } => Ok((event, record.at)),

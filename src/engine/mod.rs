@@ -24,6 +24,7 @@ mod instances;
 pub mod progress;
 pub mod provider;
 pub mod rate;
+mod receipt;
 mod recipients;
 mod recurrences;
 mod scheduler;

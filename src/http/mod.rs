@@ -142,23 +142,34 @@ pub struct Edge {
 /// The edge with what it keeps between requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    edge: Arc<Edge>,
+    edge: Edge,
     verifier: Verifier,
     in_flight: InFlight,
     pace: Pace,
 }
 
 impl App {
+    /// What answers requests through this edge.
+    pub(crate) fn new(edge: Edge) -> Self {
+        let verifier = Verifier::new(&edge.webhook.auth_tokens);
+        Self { edge, verifier, in_flight: InFlight::default(), pace: Pace::default() }
+    }
+
+    /// Tells the time.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.edge.clock
+    }
+
     /// Whoever answers questions now. Let go of it before the answer leaves.
     ///
     /// # Errors
     /// Why nobody does.
-    fn on_duty(&self) -> Result<Arc<OnDuty>, Problem> {
+    pub(crate) fn on_duty(&self) -> Result<Arc<OnDuty>, Problem> {
         self.edge.duty.now().map_err(Problem::from)
     }
 
     /// A snapshot of the store.
-    fn reader(&self) -> Result<Reader, Problem> {
+    pub(crate) fn reader(&self) -> Result<Reader, Problem> {
         Ok(self.on_duty()?.store.reader()?)
     }
 
@@ -194,11 +205,14 @@ impl From<Away> for Problem {
     }
 }
 
+/// Every route, of an edge of its own.
+pub fn router(edge: Edge) -> Router {
+    routes(Arc::new(App::new(edge)))
+}
+
 /// Every route.
-pub fn router(edge: Arc<Edge>) -> Router {
-    let verifier = Verifier::new(&edge.webhook.auth_tokens);
-    let keys = edge.api_keys.clone();
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default() });
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    let keys = app.edge.api_keys.clone();
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))

@@ -212,6 +212,11 @@ impl Problem {
         self
     }
 
+    /// Its code, what a person should know, the fields that are wrong, and the time to wait.
+    pub(crate) fn into_parts(self) -> (Code, String, Vec<FieldError>, Option<Duration>) {
+        (self.code, self.detail, self.errors, self.retry_after)
+    }
+
     /// The problem as JSON, for answers that hold several.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self.document()).unwrap_or_default()

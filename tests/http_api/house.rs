@@ -170,7 +170,7 @@ impl House {
             hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
         };
-        Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }
+        Self { router: router(edge), engine, store, sandbox, public: public.to_owned(), _dir: dir }
     }
 
     /// Lets a user prove that a number is theirs.
