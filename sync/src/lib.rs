@@ -13,5 +13,7 @@ pub mod contract;
 pub mod migration;
 pub mod postgres;
 mod sink;
+pub mod transport;
+pub mod wire;
 
 pub use sink::{CommandSink, HandingError, Wish};

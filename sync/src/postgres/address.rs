@@ -12,6 +12,16 @@ use tokio_postgres::config::{Host, SslMode};
 const BYTES_MAX: usize = 4096;
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before the other side is asked whether it is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+/// How long it has to answer, each of three times.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long what was sent may stay without an answer from the other side's network.
+const UNHEARD_MAX: Duration = Duration::from_secs(30);
+/// Where Supabase's poolers are.
+const POOLERS: &str = ".pooler.supabase.com";
+/// The port of poolers that give each transaction another connection.
+const TRANSACTION_POOLER_PORT: u16 = 6543;
 
 /// How a connection is protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +102,25 @@ impl Address {
         };
         config.ssl_mode(if tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
         config.connect_timeout(CONNECT_TIMEOUT).application_name("dunlin");
+        config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
+        config.tcp_user_timeout(UNHEARD_MAX);
         Ok(Self { config, tls })
+    }
+
+    /// Whether it is that of a pooler that gives each transaction another connection, so that nothing of a session lasts.
+    pub fn is_pooled_by_transaction(&self) -> bool {
+        self.config.get_ports().contains(&TRANSACTION_POOLER_PORT)
+    }
+
+    /// The database's name for who connects: a pooler's users are written `USER.PROJECT`.
+    pub fn role(&self) -> &str {
+        let user = self.config.get_user().unwrap_or_default();
+        let is_pooled = |host: &Host| matches!(host, Host::Tcp(name) if name.ends_with(POOLERS));
+        if self.config.get_hosts().iter().any(is_pooled) {
+            user.rsplit_once('.').map_or(user, |(role, _project)| role)
+        } else {
+            user
+        }
     }
 
     /// How the connection is protected.
@@ -157,6 +185,18 @@ mod tests {
         ] {
             assert!(!Address::parse(wrong).unwrap_err().to_string().contains("s3cret"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn poolers_are_known_by_port_and_their_users_without_the_project() {
+        let address = |text: &str| Address::parse(text).unwrap();
+        let transaction =
+            address("postgresql://dunlin_worker.ref:p@aws-0-eu.pooler.supabase.com:6543/postgres");
+        assert_eq!((transaction.is_pooled_by_transaction(), transaction.role()), (true, "dunlin_worker"));
+        let session = address("postgresql://postgres.ref:p@aws-0-eu.pooler.supabase.com:5432/postgres");
+        assert_eq!((session.is_pooled_by_transaction(), session.role()), (false, "postgres"));
+        let direct = address("postgresql://ada.l:p@db.ref.supabase.co/postgres");
+        assert_eq!((direct.is_pooled_by_transaction(), direct.role()), (false, "ada.l"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A connection to a database.
 
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Address, Tls};
@@ -59,7 +61,7 @@ fn told(error: &tokio_postgres::Error) -> String {
 pub struct Connection {
     /// Where statements go.
     pub client: Client,
-    driver: JoinHandle<Result<(), tokio_postgres::Error>>,
+    driver: JoinHandle<()>,
 }
 
 impl Drop for Connection {
@@ -73,18 +75,43 @@ impl Drop for Connection {
 /// # Errors
 /// [`ConnectError`], which names the address without its password.
 pub async fn connect(address: &Address) -> Result<Connection, ConnectError> {
+    connect_hearing(address, || ()).await
+}
+
+/// Connects, and calls `hear` whenever somebody notifies this session, and when the connection broke.
+///
+/// # Errors
+/// [`ConnectError`], which names the address without its password.
+pub async fn connect_hearing(
+    address: &Address,
+    hear: impl FnMut() + Send + 'static,
+) -> Result<Connection, ConnectError> {
     let refused = |source| ConnectError::Refused { address: address.to_string(), source };
     match &address.tls {
         Tls::Off => {
-            let (client, driver) = address.config.connect(NoTls).await.map_err(refused)?;
-            Ok(Connection { client, driver: tokio::spawn(driver) })
+            let (client, connection) = address.config.connect(NoTls).await.map_err(refused)?;
+            Ok(Connection { client, driver: tokio::spawn(drive(connection, hear)) })
         }
         Tls::Verified { roots } => {
             let tls = MakeRustlsConnect::new(client_config(roots.as_ref())?);
-            let (client, driver) = address.config.connect(tls).await.map_err(refused)?;
-            Ok(Connection { client, driver: tokio::spawn(driver) })
+            let (client, connection) = address.config.connect(tls).await.map_err(refused)?;
+            Ok(Connection { client, driver: tokio::spawn(drive(connection, hear)) })
         }
     }
+}
+
+/// Moves bytes until the connection ends. Why it ended is told to whoever asks something next.
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, mut hear: impl FnMut())
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if matches!(message, AsyncMessage::Notification(_)) {
+            hear();
+        }
+    }
+    hear();
 }
 
 fn client_config(roots: Option<&PathBuf>) -> Result<ClientConfig, ConnectError> {

@@ -5,5 +5,5 @@ mod connect;
 mod migrate;
 
 pub use address::{Address, AddressError, Tls};
-pub use connect::{ConnectError, Connection, connect};
+pub use connect::{ConnectError, Connection, connect, connect_hearing};
 pub use migrate::{MigrateError, apply, found, recorded};
