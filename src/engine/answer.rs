@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{By, Idempotency, JournalSeq, record};
+use dunlin_storage::{By, DaemonId, Idempotency, JournalSeq, record};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::MessageNumber;
@@ -15,6 +15,7 @@ use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
 use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
+use crate::engine::sync;
 use crate::engine::turn::{Turn, TurnError};
 use crate::engine::verifications::Verified;
 
@@ -27,11 +28,12 @@ pub(super) struct Answers {
     ready: Vec<Ready>,
 }
 
-enum Ready {
+pub(super) enum Ready {
     Accepted(oneshot::Sender<Vec<Result<Receipt, AskError>>>, Vec<Result<Receipt, AskError>>),
     Done(oneshot::Sender<Result<State, AskError>>, Result<State, AskError>),
     Retried(oneshot::Sender<Result<Retried, AskError>>, Result<Retried, AskError>),
     Heard(oneshot::Sender<()>),
+    Named(oneshot::Sender<DaemonId>, DaemonId),
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
     User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
@@ -104,6 +106,7 @@ impl Answers {
                 let known = turn.asked_of_template(&ask, &origin);
                 self.ready.push(Ready::Template(reply, Box::new(said(known)?)));
             }
+            Ask::Sync(ask) => self.ready.push(sync::answer(turn, ask)?),
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
@@ -136,6 +139,7 @@ impl Answers {
                 Ready::Done(reply, state) => reply.send(state).is_ok(),
                 Ready::Retried(reply, retried) => reply.send(retried).is_ok(),
                 Ready::Heard(reply) => reply.send(()).is_ok(),
+                Ready::Named(reply, id) => reply.send(id).is_ok(),
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
                 Ready::Told(reply, consent) => reply.send(consent).is_ok(),
                 Ready::User(reply, user) => reply.send(user).is_ok(),

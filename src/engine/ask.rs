@@ -19,6 +19,7 @@ use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
 pub use crate::engine::recurrences::RecurrenceAsk;
+pub use crate::engine::sync::SyncAsk;
 pub use crate::engine::templates::{TemplateAsk, TemplateWish};
 pub use crate::engine::users::UserAsk;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
@@ -207,6 +208,8 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Template, AskError>>,
     },
+    /// Asks something on behalf of a shared database.
+    Sync(SyncAsk),
     /// A submission ended.
     Concluded {
         /// Which message.

@@ -29,6 +29,7 @@ mod recurrences;
 mod scheduler;
 pub mod script;
 pub mod stepper;
+pub mod sync;
 mod templates;
 pub mod timer_wheel;
 mod turn;
