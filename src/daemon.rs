@@ -26,6 +26,7 @@ use crate::config::verification::Verification;
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::duty::{Away, Duty};
+use crate::engine::lease::LeaseHandle;
 use crate::engine::verifications::Verifying;
 use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
@@ -369,6 +370,7 @@ fn engine_config(config: &Config, verifying: &Verifying, ids: &dyn IdSource) -> 
         orphan_retention: config.orphan_retention,
         questions_max: QUESTIONS_MAX,
         verifying: verifying.clone(),
+        lease: LeaseHandle::unlimited(),
         seed: ids.secret().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
     }
 }

@@ -15,7 +15,7 @@ use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
 use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
-use crate::engine::sync;
+use crate::engine::sync::{self, Standing};
 use crate::engine::turn::{Turn, TurnError};
 use crate::engine::verifications::Verified;
 
@@ -33,6 +33,8 @@ pub(super) enum Ready {
     Done(oneshot::Sender<Result<State, AskError>>, Result<State, AskError>),
     Retried(oneshot::Sender<Result<Retried, AskError>>, Result<Retried, AskError>),
     Heard(oneshot::Sender<()>),
+    Claimed(oneshot::Sender<Vec<Result<Standing, AskError>>>, Vec<Result<Standing, AskError>>),
+    Stand(oneshot::Sender<Vec<Result<State, AskError>>>, Vec<Result<State, AskError>>),
     Named(oneshot::Sender<DaemonId>, DaemonId),
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
@@ -108,6 +110,7 @@ impl Answers {
             }
             Ask::Sync(ask) => self.ready.push(sync::answer(turn, ask)?),
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
+            Ask::Kept { number, attempt } => sync::kept(turn, number, attempt)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
             }
@@ -138,6 +141,8 @@ impl Answers {
                 Ready::Accepted(reply, receipts) => reply.send(receipts).is_ok(),
                 Ready::Done(reply, state) => reply.send(state).is_ok(),
                 Ready::Retried(reply, retried) => reply.send(retried).is_ok(),
+                Ready::Claimed(reply, standings) => reply.send(standings).is_ok(),
+                Ready::Stand(reply, states) => reply.send(states).is_ok(),
                 Ready::Heard(reply) => reply.send(()).is_ok(),
                 Ready::Named(reply, id) => reply.send(id).is_ok(),
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
@@ -156,7 +161,7 @@ impl Answers {
 }
 
 /// Splits the domain's no, which is an answer, from the store's failure, which ends the turn.
-fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnError> {
+pub(super) fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnError> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
@@ -170,6 +175,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
         Err(TurnError::Template(rejection)) => Ok(Err(AskError::Template(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
+        Err(TurnError::Altered(id)) => Ok(Err(AskError::Altered(id))),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
         Err(TurnError::Erased) => Ok(Err(AskError::Erased)),
@@ -269,6 +275,7 @@ fn anew(
         scheduled_for: again.scheduled_for,
         expires_at: again.expires_at.or(old.expires_at),
         retry_of: Some(old.id),
+        is_claimed: false,
         ..old
     };
     let receipt = accept(turn, Wish { request: request.into(), claim: None }, by)?;

@@ -219,6 +219,13 @@ pub enum Ask {
         /// How.
         outcome: Outcome,
     },
+    /// A submission did not leave: the lease that it needs lapsed before it could.
+    Kept {
+        /// Which message.
+        number: MessageNumber,
+        /// Which attempt.
+        attempt: Attempt,
+    },
     /// A search ended.
     Resolved {
         /// Which message.
@@ -315,6 +322,11 @@ pub enum AskError {
         "message {0} exists already; leave the id out or use an idempotency key to repeat a request safely"
     )]
     IdTaken(MessageId),
+    /// It was claimed again from a shared database, and is here with another text or recipient.
+    #[error(
+        "message {0} is here with another text or recipient, which can't be changed; it is left to the shared database: park it there, and queue the text anew"
+    )]
+    Altered(MessageId),
     /// The idempotency key was used for something else.
     #[error("this idempotency key was used for a different request; use a new key")]
     KeyReused,

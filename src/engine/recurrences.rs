@@ -223,6 +223,7 @@ impl Turn<'_, '_> {
             kind: known.plan.kind.clone(),
             template,
             may_bypass,
+            is_claimed: false,
         };
         match self.accept(&request, by) {
             Ok(_) => Ok(Outcome::Texted(id)),

@@ -333,6 +333,7 @@ fn text(wish: &CodeWish, body: Body, expires_at: Timestamp) -> Request {
         metadata: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
         retry_of: None,
     }
 }

@@ -144,6 +144,7 @@ fn refused(error: &AskError) -> Refusal {
         | AskError::Verification(_)
         | AskError::NotFound
         | AskError::IdTaken(_)
+        | AskError::Altered(_)
         | AskError::Erased => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error),
     }
 }

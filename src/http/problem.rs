@@ -316,7 +316,7 @@ impl From<AskError> for Problem {
             ),
             AskError::Template(rejection) => Self::new(refused_of_template(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
-            AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
+            AskError::IdTaken(_) | AskError::Altered(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),
             AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
@@ -328,9 +328,12 @@ impl From<AskError> for Problem {
 
 fn rejected(rejection: &Rejection) -> Code {
     match rejection {
+        Rejection::Elsewhere => Code::MessageFinalized,
         Rejection::AlreadyCommitted { .. } => Code::AlreadyCommitted,
         Rejection::Finalized { .. } => Code::MessageFinalized,
-        Rejection::NotDue { .. } | Rejection::NothingToRetry { .. } => Code::NothingToRetry,
+        Rejection::NotDue { .. } | Rejection::NotConfirmed | Rejection::NothingToRetry { .. } => {
+            Code::NothingToRetry
+        }
         Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
         Rejection::Forbidden { .. } => Code::RecipientOptedOut,
         Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use dunlin_workflows::id::{MessageId, MessageNumber};
+use dunlin_workflows::message::StateName;
 use redb::ReadableTable;
 use uuid::Uuid;
 
@@ -157,6 +159,38 @@ impl Reader {
     pub fn pushed(&self) -> Result<Option<JournalSeq>, ReadError> {
         let seq = self.open(table::CURSORS)?.get(PUSHER).map_err(Fault::from)?;
         Ok(seq.map(|seq| JournalSeq::new(seq.value())))
+    }
+}
+
+/// Messages that wait for the database's word that they are ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Number and public name of each, in order of acceptance.
+    pub messages: Vec<(MessageNumber, MessageId)>,
+    /// After which message to look on; `None` at the end.
+    pub next: Option<MessageNumber>,
+}
+
+impl Reader {
+    /// Messages that wait for the database's word that they are ours and follow `after`, among the next `looked_at`
+    /// that wait for anything. Reads a row of each of those, and a record of each that it gives: for the start, and
+    /// for when a lease lapsed.
+    ///
+    /// # Errors
+    /// When a row or record can't be read.
+    pub fn unconfirmed(&self, after: MessageNumber, looked_at: usize) -> Result<Unconfirmed, ReadError> {
+        let numbers = self.numbers_in(StateName::Held, after, looked_at)?;
+        let next = numbers.last().copied().filter(|_| numbers.len() == looked_at);
+        let mut messages = Vec::new();
+        for number in numbers {
+            let Some(row) = self.message(number)? else { continue };
+            if !row.message.is_unconfirmed() {
+                continue;
+            }
+            let id = self.id_of(number)?.ok_or(ReadError::Strayed { table: "by_state", number })?;
+            messages.push((number, id));
+        }
+        Ok(Unconfirmed { messages, next })
     }
 }
 

@@ -11,6 +11,7 @@ use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::ask::{AskError, UserAsk};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::duty::{Duty, OnDuty};
+use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
 use dunlin::engine::{Engine, EngineConfig};
@@ -148,6 +149,7 @@ impl House {
             orphan_retention: Duration::from_hours(1),
             questions_max: 1,
             verifying: Verifying { service, ..Verifying::default() },
+            lease: LeaseHandle::unlimited(),
             seed: 1,
         };
         let engine = Engine::start(Arc::clone(&store), Arc::new(twilio), Arc::clone(&clock), config).unwrap();

@@ -59,6 +59,7 @@ pub(crate) fn request(n: u8) -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 

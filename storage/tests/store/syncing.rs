@@ -2,13 +2,16 @@
 
 use dunlin_storage::recovery::verify;
 use dunlin_storage::{
-    ArchiveRequest, BatchError, CommitError, DaemonId, JournalSeq, PullCursor, Store, compact,
+    ArchiveRequest, BatchError, Claim, CommitError, DaemonId, JournalSeq, OpenClaim, PullCursor, Reader,
+    Store, compact,
 };
+use dunlin_workflows::id::MessageNumber;
+use dunlin_workflows::message::{ProviderStatus, Report, Suspicion, Via};
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, TableDefinition};
 
 use crate::opening::options;
-use crate::story::{carry_out, turns};
+use crate::story::{self, carry_out, turns};
 use crate::verifying::assert_sound;
 
 fn told(dir: &std::path::Path) -> Store {
@@ -40,6 +43,11 @@ fn copies_are_the_same_daemon_and_go_on_where_it_was() {
     store.commit(|batch| batch.set_pull_cursor(&cursor)).unwrap();
     store.commit(|batch| batch.set_pushed(JournalSeq::new(11))).unwrap();
     assert_eq!(named(&store).unwrap(), id, "drawn once");
+    let claimed = MessageNumber::new(2);
+    let known =
+        Some(Report { sid: story::sid(9), status: ProviderStatus::Sent, code: Some(1), via: Via::Lookup });
+    let claim = Claim { token: [7; 16], suspicion: Some(Suspicion { since: story::at(3), known }) };
+    store.commit(|batch| batch.open_claim(claimed, &claim)).unwrap();
     let copy = dir.path().join("copy.redb");
     store.copy_to(&copy, 1 << 20).unwrap();
     compact(&copy, 1 << 20).unwrap();
@@ -48,7 +56,11 @@ fn copies_are_the_same_daemon_and_go_on_where_it_was() {
     assert_eq!(copied.daemon_id().unwrap(), Some(id));
     assert_eq!(copied.pull_cursor().unwrap(), Some(cursor));
     assert_eq!(copied.pushed().unwrap(), Some(JournalSeq::new(11)));
+    let open = |reader: &Reader| reader.open_claims(MessageNumber::new(0), 10).unwrap();
+    assert_eq!(open(&copied), [OpenClaim { number: claimed, id: story::id(2), claim }]);
     assert_sound(&copied);
+    store.commit(|batch| batch.close_claim(claimed)).unwrap();
+    assert_eq!(open(&store.reader().unwrap()), []);
     assert!(PullCursor::new(&"c".repeat(PullCursor::BYTES_MAX + 1)).is_err());
 }
 
