@@ -161,6 +161,7 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Verification(rejection)) => Ok(Err(AskError::Verification(rejection))),
         Err(TurnError::Allowance(rejection)) => Ok(Err(AskError::Allowance(rejection))),
         Err(TurnError::Forbidden(ban)) => Ok(Err(AskError::Forbidden(ban))),
+        Err(TurnError::Crowded { hold, until }) => Ok(Err(AskError::Crowded { hold, until })),
         Err(TurnError::Wording) => Ok(Err(AskError::Wording)),
         Err(TurnError::SendingDisabled) => Ok(Err(AskError::SendingDisabled)),
         Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),

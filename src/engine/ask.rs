@@ -7,10 +7,10 @@ use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{
-    Addressee, Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId,
+    Addressee, Command, Hold, Outcome, PublicStatus, Rejection, Report, Request, State, UserId,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy::Ban;
+use dunlin_workflows::policy::{Ban, Ruling};
 use dunlin_workflows::recurrence::{self, Recurrence};
 use dunlin_workflows::template::{self, Template};
 use dunlin_workflows::timestamp::Timestamp;
@@ -269,6 +269,10 @@ pub enum Retried {
     As(Receipt),
 }
 
+fn held_by(hold: Hold) -> &'static str {
+    Ruling::Hold { hold, until: Timestamp::MAX }.lifted_by()
+}
+
 /// The engine says no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -287,9 +291,17 @@ pub enum AskError {
     /// Too many codes were asked for.
     #[error(transparent)]
     Allowance(#[from] allowance::Rejection),
-    /// The recipient opted out.
+    /// No code may go to the number: most often its holder opted out.
     #[error("{0}; no code is sent to them")]
     Forbidden(Ban),
+    /// As many texts as may went lately, so no code can go now.
+    #[error("no code can be sent now, because of {}, which is lifted by {}; ask again later", .hold.as_str(), held_by(*.hold))]
+    Crowded {
+        /// What holds it.
+        hold: Hold,
+        /// When to ask again.
+        until: Timestamp,
+    },
     /// Nothing is sent, so no code is either.
     #[error(
         "sending is switched off, so no code can be sent; the operator switches it on with SMS_SENDING_ENABLED"

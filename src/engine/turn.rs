@@ -82,6 +82,8 @@ pub(super) enum TurnError {
     Allowance(#[from] allowance::Rejection),
     #[error("{0}")]
     Forbidden(Ban),
+    #[error("no code can go now")]
+    Crowded { hold: Hold, until: Timestamp },
     #[error("sending is switched off")]
     SendingDisabled,
     #[error("the text of a code is too long")]

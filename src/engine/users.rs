@@ -123,8 +123,9 @@ impl Turn<'_, '_> {
             let told = Told::<Users> { at: self.now, by, event: &event, after: &after, secret: None };
             self.batch.record_instance(number.get(), &told)?;
         }
-        let zone = |user: &User| user.preferences.and_then(|preferences| preferences.zone);
-        if before.is_some_and(|before| zone(&before) != zone(&after)) {
+        if let Some(before) = before
+            && self.zone_of_state(&before)? != self.zone_of_state(&after)?
+        {
             self.user_moved(number)?;
         }
         // What waits for them waits for reasons that may be gone.

@@ -79,6 +79,46 @@ async fn many_new_numbers_of_one_block_wait_until_somebody_vouches_for_them() {
     delivered(&house, &accept(&house, &wish("+15551230004", "hello")).await.0).await;
 }
 
+/// Nobody is told that a code was sent which waits, and nobody learns which numbers of a block are known.
+#[tokio::test]
+async fn code_that_would_have_to_wait_is_refused_alike_for_every_number_of_its_block() {
+    let velocity = Rate { per_hour: Some(1), ..Rate::NONE };
+    let limits = Limits { velocity, countries: vec!["US".parse().unwrap()], ..Limits::default() };
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules { limits, ..Rules::default() }).await;
+    let ask = async |number: &str, user: &str| {
+        let who = [("dunlin-user-id", user)];
+        let (status, _, mut told) =
+            house.post("/api/sms/verify", &who, &json!({"phoneNumber": number})).await;
+        told["request_id"] = Value::Null;
+        (status, told)
+    };
+    let (known, unknown) = ("+12025550101", "+12025550102");
+    let (status, told) = ask(known, "ada").await;
+    assert_eq!((status, &told["verificationSent"]), (StatusCode::OK, &json!(true)), "{told}");
+    let code: String = house.newest("ledger", known, "body").await.chars().take(6).collect();
+    let proof = json!({"phoneNumber": known, "code": code});
+    house.post("/api/sms/verify/confirm", &[("dunlin-user-id", "ada")], &proof).await;
+    let (status, told) = ask(unknown, "eve").await;
+    assert_eq!((status, &told["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("too_many_texts")), "{told}");
+    assert!((1..=3700).contains(&told["retry_after"].as_u64().unwrap()), "{told}");
+    assert_eq!(
+        ask(known, "eve").await,
+        (status, told),
+        "a number that is taken is answered like one nobody knows"
+    );
+    assert_eq!(ask("+12125550101", "eve").await.0, StatusCode::OK, "another block has nothing to do with it");
+    let (status, told) = ask("+4532123456", "eve").await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("number_unreachable")),
+        "{told}"
+    );
+    clock.ahead(62);
+    assert_eq!(ask(unknown, "eve").await.0, StatusCode::OK, "what was refused took nothing of any allowance");
+    assert_eq!((house.carried(known).await, house.newest("ledger", unknown, "to").await.len()), (1, 12));
+}
+
 #[tokio::test]
 async fn same_text_to_the_same_person_is_dropped_but_of_kinds_that_may_repeat() {
     let custom = Kinds::default().get(None).unwrap().clone();
