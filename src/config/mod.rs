@@ -143,7 +143,7 @@ impl Config {
             text.parse::<SocketAddr>()
                 .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
         });
-        let public_url = public_url(reader);
+        let public_url = public_url(reader, live);
         let default_region = reader.read(Name::DefaultRegion, str::parse::<Region>);
         let given_rate = reader.read(Name::SenderRate, value::rate);
         let concurrency = reader.read(Name::ProviderConcurrency, |text| value::number(text, 1, 1000));
@@ -258,14 +258,21 @@ fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     })
 }
 
-/// The public URL, from its own setting or from the provider's words for it. Both may be set when they agree.
-fn public_url(reader: &mut Reader<'_>) -> Option<String> {
-    let own = reader.read(Name::PublicUrl, value::base_url);
+/// The public URL, from its own setting or from the provider's words for it. Both may be set when they agree. What the
+/// provider sends there when live are numbers and words of people.
+fn public_url(reader: &mut Reader<'_>, live: bool) -> Option<String> {
+    let read = |text: &str| match value::base_url(text) {
+        Ok(base) if live && !value::is_guarded(&base) => Err(format!(
+            "\"{text}\" would carry people's numbers and texts in clear; use https, or http on loopback"
+        )),
+        read => read,
+    };
+    let own = reader.read(Name::PublicUrl, read);
     let callback = reader.read(Name::StatusCallbackUrl, |text| {
         let base = text.strip_suffix(STATUS_PATH).ok_or_else(|| {
             format!("\"{text}\" does not end in {STATUS_PATH}; that is where reports are taken")
         })?;
-        value::base_url(base)
+        read(base)
     });
     match (own, callback) {
         (Some(own), Some(callback)) if own != callback => {

@@ -136,9 +136,11 @@ fn reachable(config: &Config) -> Option<Check> {
             "no public URL: the provider can't report, so fates are asked for later (DUNLIN_POLL_AFTER)",
             remedy,
         ),
-        Some(url) if url.starts_with("http://") => {
-            Check::note("callbacks", format!("{url} is not encrypted on its way"), remedy)
-        }
+        Some(url) if url.starts_with("http://") => Check::note(
+            "callbacks",
+            format!("{url} is on this machine: only a carrier here can report"),
+            remedy,
+        ),
         Some(url) => Check::good("callbacks", format!("signatures are checked against {url}")),
     })
 }
