@@ -19,6 +19,7 @@ pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod duty;
+pub mod first_text;
 mod flows;
 mod instances;
 pub mod progress;

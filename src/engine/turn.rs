@@ -127,6 +127,8 @@ impl Turn<'_, '_> {
         }
         let person = self.person(request.to, by)?;
         let user = request.user_id.as_ref().map(|user| self.user(user, by)).transpose()?;
+        let request = self.worded(person, request)?;
+        let request = request.as_ref();
         let terms = request.terms(person, user);
         let encoding = terms.encoding;
         let mut recipient = self.recipient(person, user)?;

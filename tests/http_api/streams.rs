@@ -154,3 +154,33 @@ async fn same_text_to_the_same_person_is_dropped_but_of_kinds_that_may_repeat() 
     delivered(&house, &accept(&house, &wish(first, "Your table is ready")).await.0).await;
     assert_eq!(house.carried(first).await, 5);
 }
+
+#[tokio::test]
+async fn first_text_to_a_person_ends_with_the_line_until_one_went_and_no_code_does() {
+    let opt_out_line = Some("Text STOP to end these.".parse().unwrap());
+    let limits =
+        Limits { opt_out_line, duplicate_window: Some(Duration::from_mins(10)), ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    let (ada, bob) = ("+15551234501", "+15551234502");
+    let body = async |path: &str| house.get(path).await.2["body"].as_str().unwrap().to_owned();
+    // What waits or came to nothing told nobody.
+    let later = json!({"to": ada, "body": "Later", "scheduled_for": "2099-01-01T00:00:00Z"});
+    assert_eq!(body(&accept(&house, &later).await.0).await, "Later\nText STOP to end these.");
+    let ready = wish(ada, &"Your table is ready. ".repeat(7));
+    let (_, _, preview) = house.post("/v1/preview", &[], &ready).await;
+    assert_eq!(preview["segments"], 2, "as it would be sent: {preview}");
+    let (first, accepted) = accept(&house, &ready).await;
+    assert_eq!(accepted["decision"]["segments"], 2);
+    assert!(body(&first).await.ends_with("ready.\nText STOP to end these."));
+    delivered(&house, &first).await;
+    let (second, _) = accept(&house, &wish(ada, "Your food too")).await;
+    assert_eq!(body(&second).await, "Your food too");
+    let (_, repeated) = accept(&house, &ready).await;
+    assert_eq!(repeated["decision"]["evidence"]["rule"], "duplicate", "with the line or without: {repeated}");
+
+    house.post("/api/sms/verify", &[], &json!({"phoneNumber": bob})).await;
+    assert!(house.newest("ledger", bob, "body").await.contains("verification code"));
+    assert!(!house.newest("ledger", bob, "body").await.contains("STOP"));
+    let (first, _) = accept(&house, &wish(bob, "Welcome")).await;
+    assert_eq!(body(&first).await, "Welcome\nText STOP to end these.");
+}

@@ -97,6 +97,8 @@ pub enum Name {
     PrefixVelocity,
     /// How long the same text does not go to the same person again.
     DuplicateWindow,
+    /// What the first text to a person ends with.
+    OptOutLine,
     /// Where texts may go.
     Countries,
     /// Whether only proven numbers are texted.

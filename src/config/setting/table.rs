@@ -189,7 +189,7 @@ pub const SETTINGS: &[Setting] = &[
         Name::PublicUrl,
         &["DUNLIN_PUBLIC_URL"],
         Depends("http://LISTEN"),
-        "http or https URL without query",
+        "https URL without query; http in the sandbox and on loopback",
         "where the provider reaches the daemon; signatures are checked against it",
     ),
     secret(Name::ApiToken, &["DUNLIN_API_TOKEN"], "what callers of /v1 show as a bearer token"),
@@ -309,6 +309,13 @@ pub const SETTINGS: &[Setting] = &[
         Text("off"),
         "duration up to 24h, or off",
         "how long the same text to the same person is not sent again, but of kinds that may repeat",
+    ),
+    plain(
+        Name::OptOutLine,
+        &["DUNLIN_OPT_OUT_LINE"],
+        Text("off"),
+        "a line of up to 100 characters that says STOP, or off",
+        "what the first text to a person ends with, but for codes, such as: Text STOP to end these.",
     ),
     plain(
         Name::Countries,
