@@ -1,4 +1,7 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
+//!
+//! A program that wants it inside uses [`service`] with [`config::Config`]; everything else is for the daemon itself, and may
+//! change with any version.
 
 pub mod announcement;
 pub mod archivist;

@@ -278,10 +278,16 @@ impl House {
 
     /// How many texts to this number the carrier took.
     pub(crate) async fn carried(&self, to: &str) -> usize {
+        self.carried_texts(to).await.len()
+    }
+
+    /// What the texts to this number say that the carrier took, in the order in which it took them.
+    pub(crate) async fn carried_texts(&self, to: &str) -> Vec<String> {
         let at = format!("{}/sandbox/ledger", self.sandbox.as_ref().unwrap().base_url());
         let ledger = reqwest::get(at).await.unwrap().bytes().await.unwrap();
         let ledger: Vec<Value> = serde_json::from_slice(&ledger).unwrap();
-        ledger.iter().filter(|taken| taken["to"] == to).count()
+        let theirs = ledger.iter().filter(|taken| taken["to"] == to);
+        theirs.map(|taken| taken["body"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Posts a form to the webhook for texts, signed with `token` when there is one.
