@@ -27,6 +27,7 @@ use crate::config::verification::Verification;
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::duty::{Away, Duty};
+use crate::engine::lease::LeaseHandle;
 use crate::engine::verifications::Verifying;
 use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
@@ -37,6 +38,7 @@ use crate::keys::KeysError;
 use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
+use crate::supabase::{self, Supabase};
 use crate::templates;
 use crate::timeline::written;
 use crate::trial_account::TrialAccount;
@@ -102,6 +104,9 @@ pub enum DaemonError {
     /// The engine can't start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The way to Supabase can't be set up.
+    #[error(transparent)]
+    Supabase(#[from] dunlin_sync::transport::SetupError),
     /// The edge failed.
     #[error("the HTTP server failed: {0}")]
     Serve(#[source] io::Error),
@@ -157,7 +162,7 @@ pub async fn stand(
     let twilio = Arc::new(Twilio::new(provider)?);
     let keeper =
         keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
-    let mode = mode(&config);
+    let (mode, supabase) = (mode(&config), supabase(&config, keeper.duty(), &clock)?);
     begin_templates(keeper.duty()).await;
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
@@ -171,6 +176,7 @@ pub async fn stand(
         rules: config.rules.clone(),
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
+        supabase: supabase.clone(),
     };
     let app = Arc::new(App::new(edge));
     up(&Up { address, config: &config, mode, report: &report, app: &app })?;
@@ -193,7 +199,7 @@ pub async fn stand(
     stop.send_replace(true);
     tracing::info!("stopping; requests on the wire may finish, nothing new starts");
     tokio::select! {
-        stopped = wind_down(serving, keeper.duty(), config.drain) => stopped?,
+        stopped = wind_down(serving, keeper.duty(), config.drain, supabase.as_deref()) => stopped?,
         () = shutdown.asked() => return Err(DaemonError::Impatient),
     }
     let Ok(on_duty) = keeper.duty().now() else {
@@ -384,8 +390,32 @@ fn engine_config(config: &Config, verifying: &Verifying, ids: &dyn IdSource) -> 
         orphan_retention: config.orphan_retention,
         questions_max: QUESTIONS_MAX,
         verifying: verifying.clone(),
+        // With a lease nothing that was claimed leaves before somebody gave it one.
+        lease: match &config.supabase {
+            Some(project) if project.lease.is_some() => LeaseHandle::lapsed(),
+            Some(_) | None => LeaseHandle::unlimited(),
+        },
         seed: ids.secret().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
     }
+}
+
+/// Keeps in step with a Supabase project from now on, if there is one.
+fn supabase(
+    config: &Config,
+    duty: &Arc<Duty>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<Supabase>>, DaemonError> {
+    let Some(project) = &config.supabase else { return Ok(None) };
+    let settings = supabase::Settings {
+        name: project.name.clone(),
+        lease: project.lease,
+        poll: project.poll,
+        age_limit: project.age_limit,
+        region: config.default_region,
+        rules: config.rules.clone(),
+    };
+    let begun = Supabase::begin(project, settings, Arc::clone(duty), Arc::clone(clock))?;
+    Ok(Some(Arc::new(begun)))
 }
 
 fn mode(config: &Config) -> Mode {
@@ -419,8 +449,12 @@ async fn wind_down(
     serving: JoinHandle<io::Result<()>>,
     duty: &Duty,
     longest: Duration,
+    supabase: Option<&Supabase>,
 ) -> Result<(), DaemonError> {
     let served = tokio::time::timeout(EDGE_STOP_MAX, serving).await;
+    if let Some(supabase) = supabase {
+        supabase.finish().await;
+    }
     if let Ok(on_duty) = duty.now() {
         on_duty.engine.drain(longest).await;
         let ended = on_duty.engine.ended().await;

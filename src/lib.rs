@@ -1,4 +1,7 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
+//!
+//! A program that wants it inside uses [`service`] with [`config::Config`]; everything else is for the daemon itself, and may
+//! change with any version.
 
 pub mod announcement;
 pub mod archivist;
@@ -19,6 +22,7 @@ pub mod room;
 pub mod sandbox;
 pub mod service;
 pub mod shutdown;
+pub mod supabase;
 pub mod telemetry;
 pub mod templates;
 pub mod timeline;

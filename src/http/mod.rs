@@ -37,6 +37,7 @@ mod recurrences;
 mod serve;
 pub mod standard_webhook;
 mod survey;
+mod sync;
 mod template_json;
 mod template_usage;
 mod templates;
@@ -75,6 +76,7 @@ use crate::http::standard_webhook::WebhookSecrets;
 use crate::http::verification::Pace;
 use crate::id_source::IdSource;
 use crate::room::Room;
+use crate::supabase::Supabase;
 use crate::twilio::signature::Verifier;
 
 /// Where texts go.
@@ -137,6 +139,8 @@ pub struct Edge {
     pub hook_secrets: Option<WebhookSecrets>,
     /// Where texts go.
     pub mode: Mode,
+    /// The project that is kept in step with, if there is one.
+    pub supabase: Option<Arc<Supabase>>,
 }
 
 /// The edge with what it keeps between requests.
@@ -250,6 +254,10 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/v1/verifications/{id}/check", post(verification::check))
         .route("/api/sms/verify", post(verification::seed_start))
         .route("/api/sms/verify/confirm", post(verification::seed_confirm))
+        .route("/v1/sync", get(sync::show))
+        .route("/v1/sync/pull", post(sync::pull))
+        .route("/v1/sync/push", post(sync::push))
+        .route("/v1/sync/repair", post(sync::repair))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if !keys.is_empty() {
         api = api.route_layer(from_fn_with_state(keys, api_key::guard));

@@ -25,6 +25,7 @@ pub(super) async fn preview(
     let reader = app.reader()?;
     let rules = &app.edge.rules;
     let request = recipient::addressed(&reader, wish, rules)?;
+    let request = recipient::worded(&reader, request, rules)?;
     let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), &request.body, rules)?;
     // Terms name the person by a number that nobody looks at here.
     let terms = request.terms(PersonNumber::new(0), None);

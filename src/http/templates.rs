@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use dunlin_storage::{InstanceEvent, InstanceKind, JournalSeq, Reader, Templates, Users, record};
 use dunlin_workflows::message::UserId;
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::{self, ZoneByRegion};
 use dunlin_workflows::template::{CheckedContent, Content, Event, Locale, Rejection, Template, TemplateKey};
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value, json};
@@ -31,16 +33,16 @@ impl Shelf for App {
     }
 
     fn zone(&self, user: Option<&UserId>) -> Result<Option<Zone>, Problem> {
-        let own = match user {
-            Some(user) => {
-                let reader = self.reader()?;
-                let number = reader.user_of(user)?;
-                let known = number.map(|user| reader.instance::<Users>(user.get())).transpose()?.flatten();
-                known.and_then(|user| user.preferences).and_then(|preferences| preferences.zone)
-            }
-            None => None,
-        };
-        Ok(own.or(self.edge.rules.limits.zone))
+        let limits = &self.edge.rules.limits;
+        let Some(user) = user else { return Ok(limits.zone) };
+        let reader = self.reader()?;
+        let number = reader.user_of(user)?;
+        let known = number.map(|user| reader.instance::<Users>(user.get())).transpose()?.flatten();
+        let own = known.and_then(|user| user.number).filter(|_| limits.zone_by_region == ZoneByRegion::On);
+        let own = own.map(|number| reader.number_of(number.person)).transpose()?.flatten();
+        let preferences = known.and_then(|user| user.preferences);
+        let known = policy::whereabouts(preferences.as_ref(), own.and_then(PhoneNumber::region), limits);
+        Ok(known.map(|(zone, _)| zone))
     }
 }
 

@@ -56,6 +56,7 @@ impl Standing {
                 let remedy = remedy_of(failure).map(|remedy| format!("; {remedy}")).unwrap_or_default();
                 format!("{}{remedy}", cause_of(failure))
             }),
+            State::Relinquished => Some("another daemon of the shared database has it".to_owned()),
             State::Expired => Some("its deadline passed before it was sent".to_owned()),
             State::Accepted
             | State::Due { .. }

@@ -124,8 +124,8 @@ pub enum TwilioClientError {
     /// The provider does not know it.
     #[error("the provider knows no message {0}")]
     NotFound(ProviderSid),
-    /// Nothing was asked, or nothing that changes anything: ask again.
-    #[error("the provider could not be asked: {0}")]
+    /// Nothing was asked, or nothing that may not be asked twice: ask again.
+    #[error("the provider gave no usable answer: {0}")]
     Unavailable(String),
     /// It may have been done. Sending it again may send it twice.
     #[error("nobody knows whether the provider did it: {0}")]

@@ -43,7 +43,7 @@ pub(crate) struct Cluster {
     server: Child,
     port: u16,
     projects: AtomicU32,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Cluster {
@@ -95,6 +95,25 @@ impl Cluster {
     /// A new project with every migration, Ada and Bob.
     pub(crate) async fn migrated(&self) -> Database {
         self.copy_of("migrated").await
+    }
+
+    /// Stops the server, as somebody does who upgrades it: whoever is connected is thrown out.
+    pub(crate) fn stop(&mut self) {
+        stop(&mut self.server);
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again(&mut self) {
+        self.server = run(self.place.path(), self.port, &[]);
+    }
+
+    /// From now on this user is asked for a password.
+    pub(crate) async fn ask_password_of(&self, user: &str) {
+        let rules = self.place.path().join("data/pg_hba.conf");
+        let rest = fs::read_to_string(&rules).unwrap();
+        fs::write(&rules, format!("host all {user} 127.0.0.1/32 scram-sha-256\n{rest}")).unwrap();
+        let admin = self.client("supabase_admin", "postgres").await;
+        admin.execute("select pg_reload_conf()", &[]).await.unwrap();
     }
 
     async fn copy_of(&self, template: &str) -> Database {
@@ -166,14 +185,20 @@ async fn made_once() -> PathBuf {
     made
 }
 
-/// Starts a server on `place` and waits until it says that it is ready.
+/// Starts a server on `place`.
 fn serve(place: TempDir, settings: &[&str]) -> Cluster {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = run(place.path(), port, settings);
+    Cluster { server, port, projects: AtomicU32::new(1), place }
+}
+
+/// Runs a server and waits until it says that it is ready.
+fn run(place: &Path, port: u16, settings: &[&str]) -> Child {
     let mut server = server_command("postgres")
         .arg("-D")
-        .arg(place.path().join("data"))
+        .arg(place.join("data"))
         .arg("-k")
-        .arg(place.path())
+        .arg(place)
         .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "timezone=UTC"])
         .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"])
         .args(["-c", "wal_level=logical", "-c", "min_wal_size=2MB", "-c", "max_wal_size=32MB"])
@@ -194,7 +219,7 @@ fn serve(place: TempDir, settings: &[&str]) -> Cluster {
     }
     // Whatever it says afterwards is heard too: a pipe that is full would stop it.
     drop(thread::spawn(move || log.for_each(drop)));
-    Cluster { server, port, projects: AtomicU32::new(1), _place: place }
+    server
 }
 
 fn stop(server: &mut Child) {

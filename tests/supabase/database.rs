@@ -38,6 +38,16 @@ impl Database {
         format!("postgresql://postgres:s3cret@127.0.0.1:{}/{}", self.port, self.name)
     }
 
+    /// Its address for this user, through this port of this machine; without one, the server's own.
+    pub(crate) fn url_of(&self, user: &str, port: Option<u16>) -> String {
+        format!("postgresql://{user}:s3cret@127.0.0.1:{}/{}", port.unwrap_or(self.port), self.name)
+    }
+
+    /// The port of its server.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address over TLS under this name, with more parameters.
     pub(crate) fn guarded_url(&self, host: &str, parameters: &str) -> String {
         format!("postgresql://postgres:s3cret@{host}:{}/{}?sslmode=require{parameters}", self.port, self.name)

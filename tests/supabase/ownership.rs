@@ -56,11 +56,14 @@ async fn what_others_write_to_the_engines_columns_is_put_back_and_remembered() {
     wanted.sort();
     assert_eq!(remembered, wanted);
     // What it says is people's, until a daemon has it; and again once nothing is awaited any more.
-    for (column, value) in [("message_content", "'Edited'"), ("phone_number", "'+15551230009'"), ("priority", "'low'")] {
+    for (column, value) in
+        [("message_content", "'Edited'"), ("phone_number", "'+15551230009'"), ("priority", "'low'")]
+    {
         let edit = format!("update sms_messages set {column} = {value} where id = '{id}'");
         assert_eq!(refusal(&service, &edit).await.code(), "PT409", "{column}");
     }
-    done(&service, &format!("update sms_messages set metadata = '{{\"edited\": true}}' where id = '{id}'")).await;
+    done(&service, &format!("update sms_messages set metadata = '{{\"edited\": true}}' where id = '{id}'"))
+        .await;
     let finished = json!([{"id": id, "version": 2, "status": "delivered", "state": "delivered", "finished": true, "attempt_count": 1}]);
     assert_eq!(daemon.push(finished).await["applied"], 1);
     done(&service, &format!("update sms_messages set message_content = 'Edited' where id = '{id}'")).await;

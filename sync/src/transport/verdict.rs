@@ -99,6 +99,7 @@ impl Refusal<'_> {
             Some(403) => CallError::Forbidden { function, why, remedy: SECRET_KEY.to_owned() },
             Some(408 | 429) => self.busy(why),
             Some(540) => self.busy(format!("{why}; the project is paused: restore it on its page")),
+            Some(502..=504) => self.busy(why),
             Some(500..) if !has_code => self.busy(why),
             Some(413) => CallError::Other { function, why: format!("{why}; fewer rows must go at once") },
             Some(300..=499) if !has_code => CallError::Other {
@@ -212,6 +213,7 @@ mod tests {
             (None, "57P03"),
             (Some(429), ""),
             (Some(502), ""),
+            (Some(503), "PGRST500"),
             (Some(540), ""),
             (Some(405), "25006"),
         ];
