@@ -26,6 +26,7 @@ mod list;
 pub mod message_json;
 mod message_name;
 mod messages;
+mod metrics;
 mod paging;
 mod preferences;
 mod preview;
@@ -254,6 +255,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/v1/verifications/{id}/check", post(verification::check))
         .route("/api/sms/verify", post(verification::seed_start))
         .route("/api/sms/verify/confirm", post(verification::seed_confirm))
+        .route("/metrics", get(metrics::show))
         .route("/v1/sync", get(sync::show))
         .route("/v1/sync/pull", post(sync::pull))
         .route("/v1/sync/push", post(sync::push))

@@ -45,6 +45,14 @@ async fn text_that_sql_asks_for_is_sent_once_within_a_second_and_its_row_tells_i
 
         let (code, told) = daemon.ask(&["sync", "status"]).await;
         assert_eq!(code, 0, "{told}");
+        let metrics = reqwest::get(format!("{}/metrics", daemon.url)).await.unwrap().text().await.unwrap();
+        for line in [
+            "dunlin_supabase_texts_taken_total 2\n",
+            "dunlin_supabase_records_behind 0\n",
+            "dunlin_messages{state=\"delivered\"} 2\n",
+        ] {
+            assert!(metrics.contains(line), "{line} is not in {metrics}");
+        }
         assert!(told.contains("2 texts taken") && told.contains("0 records of the journal to go"), "{told}");
     }
 }

@@ -16,8 +16,10 @@ mod cluster; // a server of one's own
 mod command; // dunlin migrate
 mod cursor; // changes, whichever order they commit in
 mod database; // one database, and who talks to it
+mod doctor; // what a project lacks, and what mends it
 mod door; // who is let in, and what mends it when nobody is
 mod gateway; // what stands in front of a project's database
+mod house; // a daemon's inside, with a clock that can be moved
 mod in_step; // a daemon and a database, both for real
 mod lints; // Supabase's advisors
 mod outage; // servers that stop, hang or are cut off
