@@ -119,14 +119,14 @@ impl Intake {
         };
         let standing = self.link.answered(heartbeat(&self.database, daemon, &said).await)?;
         self.beaten_at_ms = Some(now_ms);
+        if standing.lapsed || has_lapsed {
+            on_duty.engine.lease().lapse();
+            self.catching_up = true;
+        }
         // Others get what is ours when the lease lapses there, where it began later than we asked for it.
         if let Some(lease) = settings.lease {
             let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
             self.lease_until = (now_ms.saturating_add(lease_ms), now.plus(lease));
-            if standing.lapsed || has_lapsed {
-                on_duty.engine.lease().lapse();
-                self.catching_up = true;
-            }
             if !self.catching_up {
                 self.extend_lease(on_duty);
             }
@@ -167,6 +167,8 @@ impl Intake {
         if self.catching_up {
             if self.link.settings.lease.is_some() {
                 self.extend_lease(on_duty);
+            } else {
+                on_duty.engine.lease().grant();
             }
             self.confirm_waiting(on_duty, daemon).await?;
             let compared = repair(&self.link, &self.database, Mend::Older).await?;

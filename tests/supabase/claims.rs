@@ -162,3 +162,25 @@ async fn texts_of_a_daemon_whose_lease_lapsed_come_back_and_say_whether_they_may
     let sent = "select count(*) from sms_messages where status = 'sent'";
     assert_eq!(one(&owner, sent).await, json!(0));
 }
+
+#[tokio::test]
+async fn daemon_that_gets_its_own_text_back_is_not_told_to_look_it_up_and_others_are() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    ask_for(&database, 1).await;
+    let first = database.daemon(FIRST).await;
+    let second = database.daemon(SECOND).await;
+    let watcher = database.daemon("dddddddd-0000-4000-8000-000000000003").await;
+    // Each has it until its lease lapses; from the second on nobody's word is enough.
+    for (daemon, other, told) in
+        [(&first, FIRST, false), (&first, FIRST, false), (&second, SECOND, true), (&first, FIRST, true)]
+    {
+        daemon.call("heartbeat", "'', '', 30").await;
+        let claimed = daemon.claim(10).await;
+        assert_eq!((claimed.len(), &claimed[0]["may_have_been_sent"]), (1, &json!(told)), "{other}");
+        daemon.acknowledge(&claimed).await;
+        lapse(&database, other).await;
+        // Whoever looks next finds it; here somebody who takes nothing.
+        watcher.call("pull", "p_claims := 0").await;
+    }
+}

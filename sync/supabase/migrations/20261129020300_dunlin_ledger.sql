@@ -22,7 +22,9 @@ create table if not exists dunlin.requests (
   claim uuid,
   claimed_until timestamptz,
   -- Somebody else may have sent it: it is looked up at the provider before anything else happens to it.
-  may_have_been_sent boolean not null default false
+  may_have_been_sent boolean not null default false,
+  -- The one daemon that may have, if it was one: it knows itself what it did. Null: anybody.
+  suspect uuid
 );
 create index if not exists requests_waiting_idx on dunlin.requests (rank, due_at) where state = 'waiting';
 create index if not exists requests_due_at_idx on dunlin.requests (due_at) where state = 'waiting';

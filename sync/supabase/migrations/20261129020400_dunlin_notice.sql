@@ -284,7 +284,9 @@ begin
     when 'processing' then
       update dunlin.requests set state = 'elsewhere' where message_id = v_message;
     when 'pending', 'retrying' then
-      update dunlin.requests set state = 'waiting', may_have_been_sent = may_have_been_sent or v_state = 'elsewhere'
+      update dunlin.requests
+        set state = 'waiting', may_have_been_sent = may_have_been_sent or v_state = 'elsewhere',
+            suspect = case when v_state <> 'elsewhere' then suspect end
         where message_id = v_message;
     when 'failed' then
       perform dunlin.park_row('sms_messages', v_message, 'failed_elsewhere',

@@ -41,6 +41,10 @@ begin
   loop
     update dunlin.requests
       set state = 'waiting', claim = null, claimed_until = null, daemon_id = null,
+          suspect = case
+            when not v_lapsed.may_have_been_sent then suspect
+            when not may_have_been_sent or suspect = v_lapsed.daemon_id then v_lapsed.daemon_id
+          end,
           may_have_been_sent = may_have_been_sent or v_lapsed.may_have_been_sent
       where message_id = v_lapsed.message_id;
     update public.queue_jobs set status = 'pending', processing_token = null, updated_at = now()
@@ -102,7 +106,7 @@ begin
       'id', m.id,
       'claim', c.claim,
       'claimed_until', c.claimed_until,
-      'may_have_been_sent', c.may_have_been_sent,
+      'may_have_been_sent', c.may_have_been_sent and c.suspect is distinct from p_daemon,
       'user_id', m.user_id,
       'phone_number', m.phone_number,
       'message_content', m.message_content,

@@ -27,7 +27,7 @@ begin
     where id in (select value::uuid from jsonb_array_elements_text(p_ids)) order by id for update;
   with given as (
     update dunlin.requests r
-    set state = 'waiting', claim = null, claimed_until = null, daemon_id = null, may_have_been_sent = true
+    set state = 'waiting', claim = null, claimed_until = null, daemon_id = null, may_have_been_sent = true, suspect = null
     where r.message_id in (select value::uuid from jsonb_array_elements_text(p_ids))
       and r.daemon_id = p_daemon and r.state = 'accepted'
     returning r.message_id
