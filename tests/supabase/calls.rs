@@ -45,6 +45,9 @@ async fn six_functions_answer_with_types_either_way() {
         assert_eq!(lease, Duration::from_secs(30), "{way:?}");
         assert_eq!((standing.daemons.len(), standing.daemons[0].name.as_str()), (1, "first"));
 
+        let for_good = heartbeat(there, id(FIRST), &Heartbeat { lease: None, ..alive() }).await.unwrap();
+        assert_eq!((for_good.lease_until, for_good.lapsed), (None, false), "{way:?}");
+
         let pulled = pull(there, id(FIRST), &Pull::default()).await.unwrap();
         assert!(pulled.reset && !pulled.more, "{pulled:?}");
         let claims: Vec<_> = pulled.requests.iter().map(|one| one.as_ref().unwrap().claim()).collect();
