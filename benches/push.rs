@@ -190,9 +190,9 @@ async fn reset(owner: &Client) {
     for statement in RESET.split(';') {
         owner.batch_execute(statement).await.unwrap();
     }
-    owner.batch_execute("vacuum sms_messages").await.unwrap();
-    owner.batch_execute("vacuum queue_jobs").await.unwrap();
-    owner.batch_execute("vacuum dunlin.requests").await.unwrap();
+    for table in ["sms_messages", "queue_jobs", "dunlin.requests", "dunlin.changes"] {
+        owner.batch_execute(&format!("vacuum {table}")).await.unwrap();
+    }
 }
 
 /// How long a push takes, from rows in memory to the typed answer.

@@ -51,7 +51,7 @@ begin
       template_vars jsonb, priority text, scheduled_for timestamptz, metadata jsonb, created_at timestamptz)
     join auth.users u on u.id = w.user_id
     left join public.sms_templates t on t.template_key = w.template_key
-    where jsonb_typeof(g.born) = 'object' and not exists (select from before b where b.id = g.id)
+    where g.born is not null and not exists (select from before b where b.id = g.id)
       -- A row that people deleted stays deleted.
       and not exists (select from dunlin.changes c where c.kind = 'message' and c.key = g.id)
     on conflict (id) do nothing
@@ -98,6 +98,36 @@ begin
     into v_result
   from given g left join before b on b.id = g.id left join applied a on a.id = g.id;
   return v_result;
+end
+$$;
+
+-- The same, with what the database refuses left out and answered: halves of what fails are tried again, so that one bad row
+-- of thousands costs a few statements and not thousands.
+create or replace function dunlin.push_good_messages(p_daemon uuid, p_rows jsonb) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_half integer := jsonb_array_length(p_rows) / 2;
+  v_first jsonb;
+  v_second jsonb;
+begin
+  begin
+    return dunlin.push_messages(p_daemon, p_rows) || '{"rejected": []}';
+  exception when data_exception or integrity_constraint_violation or raise_exception then
+    if v_half = 0 then
+      return '{"applied": 0, "stale": [], "foreign": [], "missing": []}' || jsonb_build_object('rejected',
+        jsonb_build_array(jsonb_build_object('kind', 'messages', 'id', p_rows -> 0 -> 'id', 'reason', sqlerrm)));
+    end if;
+  end;
+  select jsonb_agg(value order by place) filter (where place <= v_half), jsonb_agg(value order by place) filter (where place > v_half)
+    into v_first, v_second from jsonb_array_elements(p_rows) with ordinality as e (value, place);
+  v_first := dunlin.push_good_messages(p_daemon, v_first);
+  v_second := dunlin.push_good_messages(p_daemon, v_second);
+  return jsonb_build_object(
+    'applied', (v_first ->> 'applied')::integer + (v_second ->> 'applied')::integer,
+    'stale', (v_first -> 'stale') || (v_second -> 'stale'),
+    'foreign', (v_first -> 'foreign') || (v_second -> 'foreign'),
+    'missing', (v_first -> 'missing') || (v_second -> 'missing'),
+    'rejected', (v_first -> 'rejected') || (v_second -> 'rejected'));
 end
 $$;
 
@@ -176,11 +206,9 @@ $$;
 create or replace function dunlin.push(p_daemon uuid, p_batch jsonb) returns jsonb
 language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
-  v_messages jsonb := coalesce(p_batch -> 'messages', '[]');
-  v_answer jsonb := '{"applied": 0, "stale": [], "foreign": [], "missing": []}';
-  v_rejected jsonb := '[]';
+  v_answer jsonb;
+  v_rejected jsonb;
   v_others jsonb := '[]';
-  v_one jsonb;
   v_row jsonb;
   v_kind text;
   v_became text;
@@ -189,22 +217,8 @@ begin
     'a daemon that dunlin_heartbeat knows');
   perform set_config('dunlin.origin', p_daemon::text, true);
 
-  begin
-    v_answer := dunlin.push_messages(p_daemon, v_messages);
-  exception when data_exception or integrity_constraint_violation or raise_exception then
-    for v_row in select value from jsonb_array_elements(v_messages) loop
-      begin
-        v_one := dunlin.push_messages(p_daemon, jsonb_build_array(v_row));
-        v_answer := jsonb_build_object(
-          'applied', (v_answer ->> 'applied')::integer + (v_one ->> 'applied')::integer,
-          'stale', (v_answer -> 'stale') || (v_one -> 'stale'),
-          'foreign', (v_answer -> 'foreign') || (v_one -> 'foreign'),
-          'missing', (v_answer -> 'missing') || (v_one -> 'missing'));
-      exception when data_exception or integrity_constraint_violation or raise_exception then
-        v_rejected := v_rejected || jsonb_build_object('kind', 'messages', 'id', v_row -> 'id', 'reason', sqlerrm);
-      end;
-    end loop;
-  end;
+  v_answer := dunlin.push_good_messages(p_daemon, coalesce(p_batch -> 'messages', '[]'));
+  v_rejected := v_answer -> 'rejected';
 
   foreach v_kind in array array['consents', 'verifications', 'usage'] loop
     for v_row in select value from jsonb_array_elements(coalesce(p_batch -> v_kind, '[]')) loop
