@@ -9,6 +9,7 @@ mod change; // rows that changed
 mod claim; // claimed texts: acknowledged or parked
 mod fields; // one JSON object
 mod heartbeat;
+mod held; // texts that a daemon has
 mod instant;
 mod pull;
 mod request; // texts that are claimed
@@ -24,6 +25,7 @@ pub use change::{AskedRow, Change, ChangedRow, ParkedRow, PreferencesRow, Templa
 pub use claim::{Acknowledged, Claim, Parking};
 pub use fields::FieldError;
 pub use heartbeat::{CONTRACT, Heartbeat, Peer, Standing};
+pub use held::Held;
 pub use instant::{Instant, InstantError};
 pub use pull::{Pull, Pulled};
 pub use request::{Request, UnreadableRequest};
