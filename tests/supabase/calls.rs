@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin_sync::transport::{acknowledge, heartbeat, park, pull, push, troubles};
+use dunlin_sync::transport::{Function, acknowledge, heartbeat, park, pull, push, troubles};
 use dunlin_sync::wire::{
     Batch, Born, Change, ChangedRow, ConsentRow, EngineState, Heartbeat, Instant, MessageRow, Parking, Pull,
     SmsStatus, UsageRow, VerificationRow,
@@ -44,6 +44,9 @@ async fn six_functions_answer_with_types_either_way() {
         let lease = standing.lease_until.unwrap().timestamp().since(standing.server_time.timestamp());
         assert_eq!(lease, Duration::from_secs(30), "{way:?}");
         assert_eq!((standing.daemons.len(), standing.daemons[0].name.as_str()), (1, "first"));
+
+        let for_good = heartbeat(there, id(FIRST), &Heartbeat { lease: None, ..alive() }).await.unwrap();
+        assert_eq!((for_good.lease_until, for_good.lapsed), (None, false), "{way:?}");
 
         let pulled = pull(there, id(FIRST), &Pull::default()).await.unwrap();
         assert!(pulled.reset && !pulled.more, "{pulled:?}");
@@ -127,6 +130,21 @@ fn batch(claimed: dunlin_workflows::id::MessageId) -> Batch {
         }],
         verifications: vec![verification(ADA, 10, "+15551230003"), verification(BOB, 11, "+15551230003")],
         usage: vec![UsageRow { user_id: id(ADA), version: 12, daily_sms_count: 3, daily_count_reset_at: at }],
+    }
+}
+
+#[tokio::test]
+async fn signatures_that_grants_name_are_the_databases() {
+    let cluster = Cluster::start().await;
+    let owner = cluster.migrated().await.owner().await;
+    for function in Function::ALL {
+        for signature in [function.signature(), function.inner_signature()] {
+            let names = function.parameters().iter().map(|(name, _)| *name).collect::<Vec<_>>();
+            let found = format!(
+                "select to_jsonb(proargnames) from pg_proc where oid = to_regprocedure('{signature}')"
+            );
+            assert_eq!(one(&owner, &found).await, json!(names), "{signature}");
+        }
     }
 }
 

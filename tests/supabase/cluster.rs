@@ -49,7 +49,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts a server that has the roles of Supabase, and two projects to copy: an empty one and a migrated one.
     pub(crate) async fn start() -> Self {
-        serve(copied().await, &[])
+        Self::start_with(&[]).await
+    }
+
+    /// The same with other settings, as arguments of the server.
+    pub(crate) async fn start_with(settings: &[&str]) -> Self {
+        serve(copied().await, settings)
     }
 
     /// The same with TLS, for the name `localhost`, and the certificate that vouches for it.

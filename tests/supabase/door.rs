@@ -34,7 +34,7 @@ async fn grant_that_is_missing_is_told_as_the_statement_that_mends_it() {
                 "{way:?} {revoked}: {error:?}"
             );
             let told = error.to_string();
-            let statement = told.split("say ").nth(1).and_then(|rest| rest.split(", or ").next()).unwrap();
+            let statement = told.split("say ").nth(1).unwrap();
             done(&owner, statement).await;
             pull(there, id(FIRST), &Pull::default()).await.unwrap();
         }

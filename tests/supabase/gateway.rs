@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -26,6 +26,8 @@ use crate::database::Database;
 const POSTRUST_VERSION: &str = "3.1.0";
 /// The key that the gateway knows.
 pub(crate) const SECRET_KEY: &str = "sb_secret_s3cret";
+/// Most bytes of a request.
+const BODY_MAX: usize = 64 * 1024 * 1024;
 /// What signs tokens.
 const JWT_SECRET: &str = "s3cret-of-the-project-that-signs-its-tokens";
 
@@ -55,7 +57,7 @@ impl Gateway {
             .env("PGRST_DB_CHANNEL_ENABLED", "true")
             .env("PGRST_DB_POOL", "4")
             .env("PGRST_DB_POOL_TIMEOUT", "2")
-            .env("PGRST_MAX_BODY_SIZE", "67108864")
+            .env("PGRST_MAX_BODY_SIZE", BODY_MAX.to_string())
             .env("PGRST_SERVER_HOST", "127.0.0.1")
             .env("PGRST_SERVER_PORT", port.to_string())
             .stdin(Stdio::null())
@@ -67,7 +69,7 @@ impl Gateway {
         let gateway = Self { postgrest, address: listener.local_addr().unwrap(), place };
         gateway.wait(port).await;
         let behind = Behind { http: reqwest::Client::new(), origin: format!("http://127.0.0.1:{port}") };
-        let app = Router::new().fallback(pass).with_state(behind);
+        let app = Router::new().fallback(pass).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(behind);
         drop(tokio::spawn(async move { axum::serve(listener, app).await }));
         gateway
     }

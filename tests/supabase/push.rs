@@ -86,6 +86,25 @@ async fn row_that_the_database_refuses_is_answered_and_keeps_nothing_back() {
 }
 
 #[tokio::test]
+async fn one_bad_row_of_thousands_is_found_by_halving_and_the_others_count() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let daemon = database.daemon(FIRST).await;
+    let count = "reset role; set track_functions = 'pl'; set role dunlin_worker; begin";
+    daemon.client.batch_execute(count).await.unwrap();
+    let id = |n: u64| format!("eeeeeeee-0000-4000-8000-{n:012}");
+    let status = |n| if n == 1234 { "no such status" } else { "sent" };
+    let answer = daemon.push((0..2048).map(|n| born(&id(n), n, ADA, status(n))).collect()).await;
+    assert_eq!((&answer["applied"], &answer["rejected"][0]["id"]), (&json!(2047), &json!(id(1234))));
+    let tries = "select calls from pg_stat_xact_user_functions where funcname = 'push_messages'";
+    assert_eq!(
+        one(&daemon.client, tries).await,
+        json!(11),
+        "of 2,048 rows eleven halvings leave a good half each"
+    );
+}
+
+#[tokio::test]
 async fn job_of_a_text_tells_the_same_as_the_text() {
     let cluster = Cluster::start().await;
     let database = cluster.migrated().await;

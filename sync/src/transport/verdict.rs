@@ -142,7 +142,7 @@ impl Refusal<'_> {
         } else {
             return "whoever owns the functions of the schema dunlin must be allowed what they do; they belong to the role that ran dunlin migrate apply, which is postgres as a rule".to_owned();
         };
-        format!("say {statement}, or grant dunlin_worker to {role}")
+        format!("say {statement}")
     }
 
     /// What was said, with its code and advice. Details are left out: they may quote a row.

@@ -17,8 +17,9 @@ begin
       rescheduled_for timestamptz, born jsonb)
     order by g.id, g.version desc
   ), before as materialized (
-    select m.id, m.engine_id, m.engine_version, coalesce(m.attempt_count, 0) as attempt_count
-    from public.sms_messages m where m.id in (select id from given) order by m.id for update
+    select m.id, m.engine_id, m.engine_version, coalesce(m.attempt_count, 0) as attempt_count, m.engine_state, m.twilio_sid,
+      m.twilio_error_message
+    from given g join public.sms_messages m on m.id = g.id order by g.id for update of m
   ), updated as (
     update public.sms_messages m set
       status = g.status::public.sms_status, status_reason = g.reason, engine_state = g.state, engine_version = g.version,
@@ -28,7 +29,13 @@ begin
       scheduled_for = coalesce(g.rescheduled_for, m.scheduled_for), updated_at = now()
     from given g join before b on b.id = g.id
     where m.id = g.id and m.engine_id = p_daemon and coalesce(b.engine_version, -1) < g.version
-    returning m.id, m.template_id, m.queue_job_id, b.attempt_count as attempts_before
+    returning m.id, m.template_id, m.queue_job_id, m.engine_state, m.status_reason, m.twilio_sid, m.twilio_error_message,
+      m.next_retry_at, g.rescheduled_for, g.finished, m.attempt_count, b.attempt_count as attempts_before,
+      -- The job of a text that the provider has ended: what comes afterwards changes it only when something went wrong.
+      b.engine_version is not null and b.engine_state in ('submitted', 'sent', 'unconfirmed', 'delivered')
+        and g.state in ('submitted', 'sent', 'unconfirmed', 'delivered') and g.next_retry_at is null
+        and g.rescheduled_for is null and (b.attempt_count, b.twilio_sid, b.twilio_error_message)
+          is not distinct from (g.attempt_count, g.twilio_sid, g.twilio_error_message) as job_is_told
   ), inserted as (
     insert into public.sms_messages
       (id, user_id, phone_number, message_content, template_id, template_vars, priority, scheduled_for, metadata, created_at,
@@ -44,43 +51,43 @@ begin
       template_vars jsonb, priority text, scheduled_for timestamptz, metadata jsonb, created_at timestamptz)
     join auth.users u on u.id = w.user_id
     left join public.sms_templates t on t.template_key = w.template_key
-    where jsonb_typeof(g.born) = 'object' and not exists (select from before b where b.id = g.id)
+    where g.born is not null and not exists (select from before b where b.id = g.id)
       -- A row that people deleted stays deleted.
       and not exists (select from dunlin.changes c where c.kind = 'message' and c.key = g.id)
     on conflict (id) do nothing
-    returning id, template_id, queue_job_id, 0 as attempts_before
+    returning id, template_id, attempt_count, 0 as attempts_before
   ), applied as (
-    select * from updated union all select * from inserted
+    select id, template_id, attempt_count, attempts_before from updated
+    union all select id, template_id, attempt_count, attempts_before from inserted
   ), used as (
     update public.sms_templates t set usage_count = coalesce(t.usage_count, 0) + n.times, last_used_at = now()
-    from (select a.template_id, count(*) as times from applied a join given g on g.id = a.id
-      where a.template_id is not null and a.attempts_before = 0 and g.attempt_count > 0 group by a.template_id) n
+    from (select template_id, count(*) as times from applied
+      where template_id is not null and attempts_before = 0 and attempt_count > 0 group by template_id) n
     where t.id = n.template_id
   ), jobs as (
     update public.queue_jobs j set
-      status = k.status, attempts = g.attempt_count,
-      error_message = case when k.status in ('failed', 'cancelled') or g.twilio_error_message is not null
-        then coalesce(g.twilio_error_message, g.reason) end,
-      scheduled_for = coalesce(g.next_retry_at, g.rescheduled_for, j.scheduled_for),
-      started_at = case when g.attempt_count > 0 then coalesce(j.started_at, now()) end,
+      status = k.status, attempts = a.attempt_count,
+      error_message = case when k.status in ('failed', 'cancelled') or a.twilio_error_message is not null
+        then coalesce(a.twilio_error_message, a.status_reason) end,
+      scheduled_for = coalesce(a.next_retry_at, a.rescheduled_for, j.scheduled_for),
+      started_at = case when a.attempt_count > 0 then coalesce(j.started_at, now()) end,
       processed_at = case when k.status = 'completed' then coalesce(j.processed_at, now()) end,
       completed_at = case when k.status in ('completed', 'failed', 'cancelled') then coalesce(j.completed_at, now()) end,
-      result = jsonb_strip_nulls(jsonb_build_object('status', g.status, 'twilio_sid', g.twilio_sid, 'reason', g.reason)),
+      result = case when a.twilio_sid is not null then jsonb_build_object('twilio_sid', a.twilio_sid) end,
       processing_token = case when k.status = 'processing' then p_daemon end,
       updated_at = now()
-    from updated a join given g on g.id = a.id
+    from updated a
     cross join lateral (select case
-        when g.state in ('accepted', 'held', 'due') then 'pending'
-        when g.state in ('submitting', 'unknown') then 'processing'
-        when g.state in ('undelivered', 'failed') then 'failed'
-        when g.state in ('canceled', 'expired', 'suppressed') then 'cancelled'
+        when a.engine_state in ('accepted', 'held', 'due') then 'pending'
+        when a.engine_state in ('submitting', 'unknown') then 'processing'
+        when a.engine_state in ('undelivered', 'failed') then 'failed'
+        when a.engine_state in ('canceled', 'expired', 'suppressed') then 'cancelled'
         else 'completed' end::public.queue_status as status) k
-    where j.id = a.queue_job_id and j.job_type = 'send_sms'
+    where a.job_is_told is not true and j.id = a.queue_job_id and j.job_type = 'send_sms'
       -- A job that ended does not begin again: another with its dedup key may be active.
       and (j.status not in ('completed', 'failed', 'cancelled') or k.status in ('completed', 'failed', 'cancelled'))
   ), finished as (
-    delete from dunlin.requests r using updated a, given g
-    where r.message_id = a.id and g.id = a.id and g.finished
+    delete from dunlin.requests r using updated a where r.message_id = a.id and a.finished
   )
   select jsonb_build_object(
       'applied', count(*) filter (where a.id is not null),
@@ -91,6 +98,36 @@ begin
     into v_result
   from given g left join before b on b.id = g.id left join applied a on a.id = g.id;
   return v_result;
+end
+$$;
+
+-- The same, with what the database refuses left out and answered: halves of what fails are tried again, so that one bad row
+-- of thousands costs a few statements and not thousands.
+create or replace function dunlin.push_good_messages(p_daemon uuid, p_rows jsonb) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_half integer := jsonb_array_length(p_rows) / 2;
+  v_first jsonb;
+  v_second jsonb;
+begin
+  begin
+    return dunlin.push_messages(p_daemon, p_rows) || '{"rejected": []}';
+  exception when data_exception or integrity_constraint_violation or raise_exception then
+    if v_half = 0 then
+      return '{"applied": 0, "stale": [], "foreign": [], "missing": []}' || jsonb_build_object('rejected',
+        jsonb_build_array(jsonb_build_object('kind', 'messages', 'id', p_rows -> 0 -> 'id', 'reason', sqlerrm)));
+    end if;
+  end;
+  select jsonb_agg(value order by place) filter (where place <= v_half), jsonb_agg(value order by place) filter (where place > v_half)
+    into v_first, v_second from jsonb_array_elements(p_rows) with ordinality as e (value, place);
+  v_first := dunlin.push_good_messages(p_daemon, v_first);
+  v_second := dunlin.push_good_messages(p_daemon, v_second);
+  return jsonb_build_object(
+    'applied', (v_first ->> 'applied')::integer + (v_second ->> 'applied')::integer,
+    'stale', (v_first -> 'stale') || (v_second -> 'stale'),
+    'foreign', (v_first -> 'foreign') || (v_second -> 'foreign'),
+    'missing', (v_first -> 'missing') || (v_second -> 'missing'),
+    'rejected', (v_first -> 'rejected') || (v_second -> 'rejected'));
 end
 $$;
 
@@ -175,11 +212,9 @@ $$;
 create or replace function dunlin.push(p_daemon uuid, p_batch jsonb) returns jsonb
 language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
-  v_messages jsonb := coalesce(p_batch -> 'messages', '[]');
-  v_answer jsonb := '{"applied": 0, "stale": [], "foreign": [], "missing": []}';
-  v_rejected jsonb := '[]';
+  v_answer jsonb;
+  v_rejected jsonb;
   v_others jsonb := '[]';
-  v_one jsonb;
   v_row jsonb;
   v_kind text;
   v_became text;
@@ -188,22 +223,8 @@ begin
     'a daemon that dunlin_heartbeat knows');
   perform set_config('dunlin.origin', p_daemon::text, true);
 
-  begin
-    v_answer := dunlin.push_messages(p_daemon, v_messages);
-  exception when data_exception or integrity_constraint_violation or raise_exception then
-    for v_row in select value from jsonb_array_elements(v_messages) loop
-      begin
-        v_one := dunlin.push_messages(p_daemon, jsonb_build_array(v_row));
-        v_answer := jsonb_build_object(
-          'applied', (v_answer ->> 'applied')::integer + (v_one ->> 'applied')::integer,
-          'stale', (v_answer -> 'stale') || (v_one -> 'stale'),
-          'foreign', (v_answer -> 'foreign') || (v_one -> 'foreign'),
-          'missing', (v_answer -> 'missing') || (v_one -> 'missing'));
-      exception when data_exception or integrity_constraint_violation or raise_exception then
-        v_rejected := v_rejected || jsonb_build_object('kind', 'messages', 'id', v_row -> 'id', 'reason', sqlerrm);
-      end;
-    end loop;
-  end;
+  v_answer := dunlin.push_good_messages(p_daemon, coalesce(p_batch -> 'messages', '[]'));
+  v_rejected := v_answer -> 'rejected';
 
   foreach v_kind in array array['consents', 'verifications', 'usage'] loop
     for v_row in select value from jsonb_array_elements(coalesce(p_batch -> v_kind, '[]')) loop
