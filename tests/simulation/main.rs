@@ -12,6 +12,7 @@
 )]
 
 mod carrier;
+mod claims;
 mod clock;
 mod disk;
 mod life;

@@ -69,7 +69,7 @@ enum Coming {
     Take { daemon: usize, boot: u64, submission: Submission, answers: bool },
 }
 
-fn config(seed: u64, lease: LeaseHandle) -> EngineConfig {
+pub(crate) fn config(seed: u64, lease: LeaseHandle) -> EngineConfig {
     let rules = Rules {
         polls: vec![Duration::from_mins(1), Duration::from_mins(5)],
         unknown_hold: Duration::from_mins(30),
