@@ -12,6 +12,7 @@
 )]
 
 mod carrier;
+mod claims;
 mod clock;
 mod disk;
 mod life;
@@ -25,6 +26,9 @@ mod plan;
 mod proofs;
 mod recurrences;
 mod service;
+mod shared_database;
+mod sharer;
+mod sharing;
 mod streams;
 mod texts;
 mod trace;

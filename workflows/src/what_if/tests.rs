@@ -9,7 +9,7 @@ use crate::body::Body;
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{
     Cause, Command, Context, Event, Lease, Message, Next, OnUnknown, Outcome as Answered, Priority,
-    ProviderStatus, Report, Request, State, StateName, Via, accept, decide, next,
+    ProviderStatus, Report, Request, State, StateName, Suspicion, Via, accept, decide, next,
 };
 use crate::phone_number::PhoneNumber;
 use crate::policy::STRANGER;
@@ -24,13 +24,15 @@ struct Told {
     rules: Rules,
     now: Timestamp,
     jitter: u32,
+    lease: Lease,
     message: Option<Message>,
     life: Vec<(Timestamp, Event)>,
 }
 
 impl Told {
     fn accept(rules: Rules, request: &Request) -> Self {
-        let mut told = Self { rules, now: BEGIN, jitter: 0, message: None, life: Vec::new() };
+        let mut told =
+            Self { rules, now: BEGIN, jitter: 0, lease: Lease::InForce, message: None, life: Vec::new() };
         let events = accept(request.terms(PersonNumber::new(1), None), &told.context()).unwrap();
         told.fold(events);
         told
@@ -41,7 +43,7 @@ impl Told {
             now: self.now,
             rules: &self.rules,
             recipient: &STRANGER,
-            lease: Lease::InForce,
+            lease: self.lease,
             jitter: self.jitter,
         }
     }
@@ -157,6 +159,7 @@ fn lived(mut dice: Dice) -> Told {
     wish.expires_at = dice
         .one_in(3)
         .then(|| scheduled.unwrap_or(BEGIN).plus(Duration::from_millis(u64::from(dice.below(300_000)) + 1)));
+    wish.is_claimed = dice.one_in(3);
     wish.on_unknown = if dice.one_in(2) { OnUnknown::Resend } else { OnUnknown::Hold };
     let mut rules = rules(&mut dice);
     rules.sending = if dice.one_in(6) { Sending::Disabled } else { Sending::Enabled };
@@ -185,7 +188,16 @@ fn coming(told: &Told, dice: &mut Dice) -> Option<(Timestamp, Command)> {
     let after =
         |from: Timestamp, ms: i64| Timestamp::from_millis(from.as_millis().saturating_add(ms)).max(told.now);
     let late = if dice.one_in(4) { dice.ms(20_000) } else { 0 };
+    if message.is_unconfirmed() {
+        let since = message.accepted_at;
+        let known = dice.one_in(2).then(|| Report { via: Via::Lookup, ..report(attempt.next(), dice) });
+        let suspicion = dice.one_in(3).then_some(Suspicion { since, known });
+        return Some((after(told.now, dice.ms(9_000)), Command::Confirm { suspicion }));
+    }
     match next(message, &told.rules) {
+        Next::Nothing if message.state == State::Relinquished => {
+            Some((after(told.now, dice.ms(9_000)), Command::Reclaim))
+        }
         Next::Nothing => None,
         Next::Wake { at: Timestamp::MAX } => {
             Some((after(told.now, dice.ms(60_000)), Command::Poll { answer: None }))
@@ -257,11 +269,17 @@ fn report(attempt: Attempt, dice: &mut Dice) -> Report {
 /// Somebody asks for something before it comes.
 fn interrupt(told: &mut Told, dice: &mut Dice) {
     let later = told.now.plus(Duration::from_millis(u64::from(dice.below(60_000))));
-    match dice.below(5) {
+    match dice.below(8) {
         0 => told.now_do(&Command::Cancel),
         1 => told.now_do(&Command::Reschedule { scheduled_for: Some(later) }),
         2 => told.now_do(&Command::Reschedule { scheduled_for: None }),
         3 => told.now_do(&Command::Retry { id: MessageId::from_bytes([2; 16]) }),
+        5 => told.now_do(&Command::Relinquish),
+        6 => told.now_do(&Command::Reclaim),
+        7 => {
+            told.lease = if told.lease == Lease::InForce { Lease::Lapsed } else { Lease::InForce };
+            told
+        }
         _ => {
             told.rules.sending = match told.rules.sending {
                 Sending::Enabled => Sending::Disabled,
