@@ -128,7 +128,10 @@ impl Intake {
             let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
             self.lease_until = (now_ms.saturating_add(lease_ms), now.plus(lease));
             if !self.catching_up {
-                self.extend_lease(on_duty);
+                // It may have lapsed since it was looked at.
+                let (monotonic_ms, wall) = self.lease_until;
+                let was = on_duty.engine.lease().extend(monotonic_ms, wall, self.link.clock.as_ref());
+                self.catching_up = was == Lease::Lapsed;
             }
         }
         self.look_at_troubles(&standing).await?;
@@ -139,11 +142,6 @@ impl Intake {
             told.daemons = standing.daemons;
         });
         Ok(())
-    }
-
-    fn extend_lease(&self, on_duty: &OnDuty) {
-        let (monotonic_ms, wall) = self.lease_until;
-        on_duty.engine.lease().until(monotonic_ms, wall);
     }
 
     /// Three beats may fail before the lease does.
@@ -165,10 +163,10 @@ impl Intake {
     async fn caught_up(&mut self, on_duty: &OnDuty, daemon: Uuid) -> Result<(), SyncError> {
         let now = self.link.now();
         if self.catching_up {
-            if self.link.settings.lease.is_some() {
-                self.extend_lease(on_duty);
-            } else {
-                on_duty.engine.lease().grant();
+            let (monotonic_ms, wall) = self.lease_until;
+            match self.link.settings.lease {
+                Some(_) => on_duty.engine.lease().until(monotonic_ms, wall),
+                None => on_duty.engine.lease().grant(),
             }
             self.confirm_waiting(on_duty, daemon).await?;
             let compared = repair(&self.link, &self.database, Mend::Older).await?;
