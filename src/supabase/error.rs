@@ -23,6 +23,14 @@ pub enum SyncError {
     /// The store can't be read.
     #[error("the store can't be read: {0}")]
     Read(#[from] ReadError),
+    /// Our clock can't be trusted with a lease.
+    #[error(
+        "our clock is {seconds} s apart from the database's, so nobody could tell what was sent before a lease lapsed; set the clock, best with NTP"
+    )]
+    Clock {
+        /// How far.
+        seconds: u64,
+    },
     /// A thread of ours ended.
     #[error("reading the journal ended in an error of ours: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -41,7 +49,7 @@ impl SyncError {
             Self::Engine(AskError::Busy { retry_after, .. } | AskError::NoRoom { retry_after }) => {
                 Some(*retry_after)
             }
-            Self::Engine(_) | Self::Away(_) | Self::Read(_) | Self::Task(_) => None,
+            Self::Engine(_) | Self::Away(_) | Self::Read(_) | Self::Clock { .. } | Self::Task(_) => None,
         }
     }
 }

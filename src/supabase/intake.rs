@@ -30,6 +30,8 @@ const CHANGES: u32 = 500;
 const CLAIM_FOR: Duration = Duration::from_secs(20);
 /// How often a daemon without a lease says that it is there.
 const BEAT: Duration = Duration::from_secs(15);
+/// How far our clock may be from the database's, in milliseconds, under a lease. The contract forgives as much.
+const SKEW_MAX_MS: u64 = 60_000;
 /// Conflicts and parked rows that are shown.
 const TROUBLES: u32 = 100;
 
@@ -119,6 +121,11 @@ impl Intake {
         };
         let standing = self.link.answered(heartbeat(&self.database, daemon, &said).await)?;
         self.beaten_at_ms = Some(now_ms);
+        let apart_ms = now.as_millis().abs_diff(standing.server_time.timestamp().as_millis());
+        if settings.lease.is_some() && apart_ms > SKEW_MAX_MS {
+            on_duty.engine.lease().lapse();
+            return Err(SyncError::Clock { seconds: apart_ms.div_euclid(1000) });
+        }
         if standing.lapsed || has_lapsed {
             on_duty.engine.lease().lapse();
             self.catching_up = true;

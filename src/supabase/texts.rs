@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dunlin_storage::{InstanceKind, Reader, Templates};
+use dunlin_storage::{InstanceKind, OpenClaim, Reader, Templates};
 use dunlin_sync::inward::{Reading, request};
 use dunlin_sync::transport::acknowledge;
 use dunlin_sync::wire::{Claim, Instant, Parking, Request, UnreadableRequest};
@@ -109,19 +109,33 @@ impl Intake {
 
     /// What this daemon held when it stopped, or when its lease lapsed, is confirmed, or is another's.
     pub(super) async fn confirm_waiting(&self, on_duty: &OnDuty, daemon: Uuid) -> Result<(), SyncError> {
+        let mut after = MessageNumber::new(0);
+        loop {
+            let open = on_duty.store.reader()?.open_claims(after, PAGE)?;
+            let Some(last) = open.last() else { break };
+            after = last.number;
+            let token = |open: &OpenClaim| Some(Uuid::from_bytes(open.claim.token));
+            let claims = open.iter().map(|open| Claim { id: open.id, claim: token(open) });
+            self.ask_whose(on_duty, daemon, claims.collect()).await?;
+        }
+        // What was held because the lease lapsed has no claim to show any more.
         let mut after = Some(MessageNumber::new(0));
         while let Some(from) = after {
             let waiting = on_duty.store.reader()?.unconfirmed(from, PAGE)?;
             after = waiting.next;
-            let claims: Vec<Claim> =
-                waiting.messages.iter().map(|(_, id)| Claim { id: *id, claim: None }).collect();
-            if claims.is_empty() {
-                continue;
-            }
-            let answer = self.link.answered(acknowledge(&self.database, daemon, &claims).await)?;
-            on_duty.engine.confirm(answer.accepted).await?;
-            on_duty.engine.relinquish(answer.lost).await?;
+            let claims = waiting.messages.iter().map(|(_, id)| Claim { id: *id, claim: None });
+            self.ask_whose(on_duty, daemon, claims.collect()).await?;
         }
+        Ok(())
+    }
+
+    async fn ask_whose(&self, on_duty: &OnDuty, daemon: Uuid, claims: Vec<Claim>) -> Result<(), SyncError> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let answer = self.link.answered(acknowledge(&self.database, daemon, &claims).await)?;
+        on_duty.engine.confirm(answer.accepted).await?;
+        on_duty.engine.relinquish(answer.lost).await?;
         Ok(())
     }
 }

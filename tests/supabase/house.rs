@@ -34,7 +34,7 @@ const CALLBACK_KEY: [u8; 32] = [7; 32];
 pub(crate) struct House {
     clock: Arc<MovedClock>,
     sandbox: Sandbox,
-    _supabase: Supabase,
+    supabase: Supabase,
     _dir: TempDir,
 }
 
@@ -59,6 +59,11 @@ impl Clock for MovedClock {
 impl House {
     /// Beside a migrated database, whose users need not prove their numbers.
     pub(crate) async fn beside(database: &Database) -> Self {
+        Self::leased(database, None).await
+    }
+
+    /// The same with a lease.
+    pub(crate) async fn leased(database: &Database, lease: Option<Duration>) -> Self {
         let clock = Arc::new(MovedClock { real: SystemClock::start(), ahead_ms: AtomicI64::new(0) });
         let ticking: Arc<dyn Clock> = Arc::<MovedClock>::clone(&clock);
         let carrier = SandboxConfig {
@@ -90,7 +95,7 @@ impl House {
             orphan_retention: Duration::from_hours(1),
             questions_max: 4,
             verifying: Verifying::default(),
-            lease: LeaseHandle::unlimited(),
+            lease: lease.map_or_else(LeaseHandle::unlimited, |_| LeaseHandle::lapsed()),
             seed: 1,
         };
         let engine = Engine::start(Arc::clone(&store), twilio, Arc::clone(&ticking), config).unwrap();
@@ -100,7 +105,7 @@ impl House {
         let project = Project {
             way: Way::Postgres(Box::new(address)),
             name: "house".to_owned(),
-            lease: None,
+            lease,
             poll: Duration::from_secs(5),
             age_limit: Duration::from_hours(24),
             timeout: Duration::from_secs(10),
@@ -114,12 +119,17 @@ impl House {
             rules,
         };
         let supabase = Supabase::begin(&project, settings, duty, ticking).unwrap();
-        Self { clock, sandbox, _supabase: supabase, _dir: dir }
+        Self { clock, sandbox, supabase, _dir: dir }
     }
 
     /// Moves the wall clock of engine and carrier.
     pub(crate) fn let_pass(&self, time: Duration) {
         self.clock.ahead_ms.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Why the newest look at the database came to nothing.
+    pub(crate) fn pull_error(&self) -> Option<String> {
+        self.supabase.standing().told().pull_error
     }
 
     /// What the carrier took: to whom, and what.

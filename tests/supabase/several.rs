@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::database::{ADA, one, rows};
+use crate::house::House;
 use crate::stage::{Stage, queue, until, until_row};
 use crate::way::Way;
 
@@ -50,6 +51,22 @@ async fn three_daemons_share_the_work_and_what_one_leaves_when_it_is_killed_is_s
 }
 
 #[tokio::test]
+async fn daemon_whose_clock_is_off_takes_no_lease_and_sends_nothing_of_the_project() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let service = database.role("service_role").await;
+    let house = House::leased(&database, Some(Duration::from_secs(5))).await;
+    let id = queue(&service, "In an hour", ", 'normal', now() + interval '1 hour'").await;
+    until_row(&service, &id, |row| row["engine_state"] == "held").await;
+    house.let_pass(Duration::from_mins(61));
+    until("it does not say that its clock is off", || async {
+        house.pull_error().is_some_and(|error| error.contains("set the clock"))
+    })
+    .await;
+    assert_eq!(house.taken().await, []);
+}
+
+#[tokio::test]
 async fn daemon_that_is_cut_off_sends_nothing_that_another_one_may_have() {
     let (cluster, stage) = (Cluster::start().await, Stage::new());
     let database = cluster.migrated().await;
@@ -58,7 +75,8 @@ async fn daemon_that_is_cut_off_sends_nothing_that_another_one_may_have() {
     let cable = &route.cable;
     let quick = ("DUNLIN_SYNC_POLL", "200ms");
     let first = stage.daemon("first", &route.with(&[LEASE, quick]));
-    let id = queue(&service, "In a while", ", 'normal', now() + interval '8 seconds'").await;
+    let more = ", 'normal', now() + interval '8 seconds', '{\"on_unknown\": \"resend\"}'";
+    let id = queue(&service, "In a while", more).await;
     until_row(&service, &id, |row| row["engine_state"] == "held").await;
 
     cable.cut();

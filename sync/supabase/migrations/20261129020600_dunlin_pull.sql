@@ -26,7 +26,8 @@ declare
 begin
   for v_lapsed in
     select r.message_id, r.state, r.daemon_id, m.queue_job_id,
-      r.state = 'accepted' and (r.due_at <= d.lease_until or m.attempt_count > 0
+      -- Its clock may be a minute fast; whose is further off takes no lease.
+      r.state = 'accepted' and (r.due_at <= d.lease_until + interval '1 minute' or m.attempt_count > 0
         or coalesce(m.engine_state, 'accepted') not in ('accepted', 'held')) as may_have_been_sent
     from dunlin.requests r
     join dunlin.daemons d on d.id = r.daemon_id
@@ -146,7 +147,8 @@ begin
         from public.sms_templates t where t.id = p_key;
     when 'message' then
       select jsonb_build_object('yours', m.engine_id is not distinct from p_daemon
-            and not exists (select from dunlin.requests r where r.message_id = m.id and r.state = 'waiting'),
+            and not exists (select from dunlin.requests r where r.message_id = m.id
+              and (r.state <> 'accepted' or r.daemon_id is distinct from p_daemon)),
           'phone_number', m.phone_number, 'message_content', m.message_content, 'priority', m.priority,
           'scheduled_for', m.scheduled_for, 'cancel_requested_at', m.cancel_requested_at) into v_row
         from public.sms_messages m where m.id = p_key;
