@@ -148,7 +148,7 @@ impl From<SyncError> for Problem {
             SyncError::Engine(error) => error.into(),
             SyncError::Away(away) => away.into(),
             SyncError::Read(error) => error.into(),
-            SyncError::Call(_) | SyncError::Clock { .. } | SyncError::Task(_) => {
+            SyncError::Call(_) | SyncError::Cursor(_) | SyncError::Clock { .. } | SyncError::Task(_) => {
                 Self::new(Code::Unavailable, error.to_string())
             }
         }

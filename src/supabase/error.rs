@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin_storage::ReadError;
+use dunlin_storage::{PullCursorError, ReadError};
 use dunlin_sync::transport::CallError;
 
 use crate::engine::ask::AskError;
@@ -23,6 +23,9 @@ pub enum SyncError {
     /// The store can't be read.
     #[error("the store can't be read: {0}")]
     Read(#[from] ReadError),
+    /// The database's place in its changes can't be kept.
+    #[error(transparent)]
+    Cursor(#[from] PullCursorError),
     /// Our clock can't be trusted with a lease.
     #[error(
         "our clock is {seconds} s apart from the database's, so nobody could tell what was sent before a lease lapsed; set the clock, best with NTP"
@@ -49,7 +52,12 @@ impl SyncError {
             Self::Engine(AskError::Busy { retry_after, .. } | AskError::NoRoom { retry_after }) => {
                 Some(*retry_after)
             }
-            Self::Engine(_) | Self::Away(_) | Self::Read(_) | Self::Clock { .. } | Self::Task(_) => None,
+            Self::Engine(_)
+            | Self::Away(_)
+            | Self::Read(_)
+            | Self::Cursor(_)
+            | Self::Clock { .. }
+            | Self::Task(_) => None,
         }
     }
 }

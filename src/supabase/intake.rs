@@ -94,10 +94,7 @@ impl Intake {
             self.park(daemon, &unfit).await?;
         }
         if cursor.as_deref() != Some(pulled.cursor.as_str()) {
-            match PullCursor::new(&pulled.cursor) {
-                Ok(cursor) => on_duty.engine.note_pulled(cursor).await?,
-                Err(error) => tracing::error!(%error, "changes are heard again and again"),
-            }
+            on_duty.engine.note_pulled(PullCursor::new(&pulled.cursor)?).await?;
         }
         if !pulled.more {
             self.caught_up(&on_duty, daemon).await?;

@@ -16,7 +16,7 @@ const PAGE: u32 = 1000;
 pub struct Repaired {
     /// Texts that the project says are ours and not finished.
     pub compared: u64,
-    /// Of those, how many it knew in an older version: told anew.
+    /// Of those, how many it knew in another version: told anew.
     pub told_again: u64,
     /// Of those, how many the store does not know: given back, to be looked up before anybody sends them.
     pub given_back: u64,
@@ -49,12 +49,13 @@ pub(super) async fn repair(link: &Link, database: &AnyDatabase, mend: Mend) -> R
         repaired.compared = repaired.compared.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
         repaired.told_again = repaired.told_again.saturating_add(count(&found.older));
         repaired.given_back = repaired.given_back.saturating_add(count(&found.unknown));
+        if mend == Mend::Everything {
+            let newest = on_duty.engine.progress().read().last_seq;
+            link.answered(give_back(database, daemon, &found.unknown, newest).await)?;
+            link.pull_now.notify_one();
+        }
         if mend != Mend::Nothing {
             link.again.add(found.older);
-        }
-        if mend == Mend::Everything && !found.unknown.is_empty() {
-            link.answered(give_back(database, daemon, &found.unknown).await)?;
-            link.pull_now.notify_one();
         }
     }
 }
@@ -62,6 +63,7 @@ pub(super) async fn repair(link: &Link, database: &AnyDatabase, mend: Mend) -> R
 /// Where one page differs from the store.
 #[derive(Debug, Default)]
 struct Differences {
+    /// Known there in another version than here: an older one, or one of a journal that was lost.
     older: Vec<MessageId>,
     unknown: Vec<MessageId>,
 }
@@ -76,7 +78,7 @@ impl Differences {
                 continue;
             };
             let ours = reader.message(located.number)?.map(|message| message.last_seq.get());
-            if ours.is_some_and(|ours| row.version.is_none_or(|theirs| theirs < ours)) {
+            if ours.is_some_and(|ours| row.version != Some(ours)) {
                 found.older.push(row.id);
             }
         }

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::cluster::Cluster;
 use crate::database::{ADA, done, one, rows};
-use crate::stage::{Program, Stage, queue, until, until_answer, until_row};
+use crate::stage::{Program, Stage, queue, row, until, until_answer, until_row};
 use crate::way::Way;
 
 /// Texts that wait for their time when the way is cut, that are asked for meanwhile there, and here.
@@ -122,4 +122,48 @@ async fn equal_in_the_end(stage: &Stage, daemon: &Program, service: &Client, tex
     let repaired: Value = serde_json::from_str(told.trim()).unwrap_or_default();
     assert_eq!((code, &repaired["texts_compared"]), (0, &json!(0)), "{told}");
     assert_eq!(one(service, "select count(*) from dunlin.conflicts").await, json!(0));
+}
+
+#[tokio::test]
+async fn texts_that_a_restored_file_does_not_know_are_given_back_and_looked_up_before_they_go() {
+    let cluster = Cluster::start().await;
+    let (stage, database) = (Stage::new(), cluster.migrated().await);
+    let route = Way::Postgres.route(&database).await;
+    let service = database.role("service_role").await;
+    let daemon = stage.daemon("one", &route.with(&[NUMBERS]));
+    let known = queue(&service, "Known", ", 'normal', now() + interval '1 day'").await;
+    until_row(&service, &known, |row| row["engine_state"] == "held").await;
+    daemon.kill();
+    stage.keep("one");
+
+    // What was acknowledged after the copy was made: one that went, and one that waits. And one that the copy knows was
+    // moved about, so that the database heard of later positions than the copy will have.
+    let daemon = stage.daemon("one", &route.with(&[NUMBERS]));
+    for days in 2..9 {
+        let later = format!(
+            "update sms_messages set scheduled_for = now() + interval '{days} days' where id = '{known}'"
+        );
+        done(&service, &later).await;
+        let version = row(&service, &known).await["engine_version"].clone();
+        until_row(&service, &known, |row| row["engine_version"] != version).await;
+    }
+    let resend = ", 'normal', null, '{\"on_unknown\": \"resend\"}'";
+    let sent = queue(&service, "Sent", resend).await;
+    until_row(&service, &sent, |row| row["sent_at"].is_string()).await;
+    let waits = queue(&service, "Waits", &resend.replace("null", "now() + interval '6 seconds'")).await;
+    until_row(&service, &waits, |row| row["engine_state"] == "held").await;
+    daemon.kill();
+
+    stage.restore("one");
+    let daemon = stage.daemon("one", &route.with(&[NUMBERS]));
+    let (code, told) = daemon.ask(&["sync", "repair", "--dry-run", "--json"]).await;
+    let found: Value = serde_json::from_str(told.trim()).unwrap_or_default();
+    assert_eq!((code, &found["texts_given_back"]), (0, &json!(1)), "{told}");
+    let (code, told) = daemon.ask(&["sync", "repair"]).await;
+    assert_eq!(code, 0, "{told}");
+    until_row(&service, &waits, |row| row["status"] == "delivered").await;
+    done(&service, &format!("update sms_messages set status = 'cancelled' where id = '{known}'")).await;
+    until_row(&service, &known, |row| row["engine_state"] == "canceled").await;
+    let taken = stage.taken().await;
+    assert_eq!((taken.get("Sent"), taken.get("Waits")), (Some(&1), Some(&1)));
 }

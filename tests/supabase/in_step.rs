@@ -214,3 +214,49 @@ async fn text_that_began_here_and_what_people_said_here_are_told_there() {
         until_answer(&service, &is_out, &json!(false)).await;
     }
 }
+
+#[tokio::test]
+async fn number_that_is_proven_here_is_proven_there_until_people_name_another_one() {
+    let cluster = Cluster::start().await;
+    for way in Way::BOTH {
+        let (stage, database) = (Stage::new(), cluster.migrated().await);
+        let route = way.route(&database).await;
+        let service = database.role("service_role").await;
+        let daemon = stage.daemon("one", &route.variables());
+        // Bob has a number that nobody has proven: nothing goes to it.
+        let ask = |words: &str| format!("select queue_sms_message('{BOB}', '+15551230002', '{words}')");
+        let refused = one(&service, &ask("Too early")).await;
+        let row = until_row(&service, refused.as_str().unwrap(), |row| row["status"] == "cancelled").await;
+        assert!(row["status_reason"].as_str().unwrap().contains("proven"), "{row:#}");
+
+        let (code, told) = daemon.ask(&["verify-number", "+15551230002", "--user", BOB]).await;
+        assert_eq!(code, 0, "{told}");
+        let texted = stage.taken().await;
+        let texted =
+            texted.keys().find(|words| words.contains("code")).unwrap_or_else(|| panic!("{texted:?}"));
+        let digits: String = texted
+            .split(|letter: char| !letter.is_ascii_digit())
+            .find(|part| part.len() == 6)
+            .unwrap()
+            .to_owned();
+        let check = ["verify-number", "+15551230002", "--user", BOB, "--code", &digits];
+        let (code, told) = daemon.ask(&check).await;
+        assert_eq!(code, 0, "{told}");
+        let proven = format!("select phone_verified from user_sms_preferences where user_id = '{BOB}'");
+        until_answer(&service, &proven, &json!(true)).await;
+        let sent = one(&service, &ask("Now")).await;
+        until_row(&service, sent.as_str().unwrap(), |row| row["status"] == "delivered").await;
+
+        let bob = database.person(BOB).await;
+        done(&bob, "update user_sms_preferences set phone_number = '+15551230009'").await;
+        assert_eq!(one(&service, &proven).await, json!(false));
+        let ask = format!("select queue_sms_message('{BOB}', '+15551230009', 'To the new one')");
+        let refused = one(&service, &ask).await;
+        until_row(&service, refused.as_str().unwrap(), |row| row["status"] == "cancelled").await;
+        assert_eq!(
+            one(&service, &proven).await,
+            json!(false),
+            "what was proven is told of the number that was"
+        );
+    }
+}

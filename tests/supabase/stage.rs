@@ -62,6 +62,22 @@ impl Stage {
         Program::start(&["serve", "--listen", "127.0.0.1:0"], &[&variables, way].concat())
     }
 
+    /// Copies the data of a daemon that does not run.
+    pub(crate) fn keep(&self, name: &str) {
+        self.copy(name, &format!("{name}.kept"));
+    }
+
+    /// Puts the copy in its place.
+    pub(crate) fn restore(&self, name: &str) {
+        std::fs::remove_dir_all(self.dir.path().join(name)).unwrap();
+        self.copy(&format!("{name}.kept"), name);
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let [from, to] = [from, to].map(|name| self.dir.path().join(name));
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    }
+
     /// How often the carrier took each text.
     pub(crate) async fn taken(&self) -> BTreeMap<String, u32> {
         let mut taken = BTreeMap::<String, u32>::new();

@@ -97,13 +97,19 @@ pub async fn held(
     understood(Function::Held, Held::read_all(&answer))
 }
 
-/// Says which texts the daemon does not know. They wait again, for anybody, to be looked up first. Answers how many.
+/// Says which texts the daemon does not know: they wait again, for anybody, to be looked up first. `newest` is the end of its
+/// journal: whatever was told as of later positions may be told anew. Answers how many were given back.
 ///
 /// # Errors
 /// [`CallError`].
-pub async fn give_back(database: &impl Database, daemon: Uuid, ids: &[MessageId]) -> Result<u64, CallError> {
+pub async fn give_back(
+    database: &impl Database,
+    daemon: Uuid,
+    ids: &[MessageId],
+    newest: u64,
+) -> Result<u64, CallError> {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let arguments = json!({"p_daemon": daemon.to_string(), "p_ids": ids});
+    let arguments = json!({"p_daemon": daemon.to_string(), "p_ids": ids, "p_newest": newest});
     let answer = database.call(Function::GiveBack, &arguments).await?;
     understood(Function::GiveBack, Held::given_back(&answer))
 }

@@ -72,7 +72,7 @@ impl Function {
             Self::Push => &[("p_daemon", "uuid"), ("p_batch", "jsonb")],
             Self::Troubles => &[("p_limit", "integer")],
             Self::Held => &[("p_daemon", "uuid"), ("p_after", "uuid"), ("p_limit", "integer")],
-            Self::GiveBack => &[("p_daemon", "uuid"), ("p_ids", "jsonb")],
+            Self::GiveBack => &[("p_daemon", "uuid"), ("p_ids", "jsonb"), ("p_newest", "bigint")],
         }
     }
 

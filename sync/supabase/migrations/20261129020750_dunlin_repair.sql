@@ -17,11 +17,14 @@ end
 $$;
 
 -- A daemon says which of its texts it does not know. They wait again, for anybody, and say that they may have been sent.
-create or replace function dunlin.give_back(p_daemon uuid, p_ids jsonb) returns jsonb
+-- p_newest is the newest position of its journal: what was told of later ones was lost, and may be told anew.
+create or replace function dunlin.give_back(p_daemon uuid, p_ids jsonb, p_newest bigint) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_given integer;
+  v_rewound integer;
 begin
+  perform dunlin.refuse_unless(p_newest >= 0, 'p_newest', '0 or more');
   perform set_config('dunlin.origin', '00000000-0000-0000-0000-000000000000', true);
   perform from public.sms_messages
     where id in (select value::uuid from jsonb_array_elements_text(p_ids)) order by id for update;
@@ -33,7 +36,13 @@ begin
     returning r.message_id
   )
   select count(*) into v_given from given;
+  with rewound as (
+    update public.sms_messages set engine_version = p_newest
+    where engine_id = p_daemon and engine_version > p_newest returning id
+  )
+  select count(*) into v_rewound from rewound;
+  delete from dunlin.pushed where daemon_id = p_daemon and version > p_newest;
   perform set_config('dunlin.origin', '', true);
-  return jsonb_build_object('given_back', v_given);
+  return jsonb_build_object('given_back', v_given, 'rewound', v_rewound);
 end
 $$;
