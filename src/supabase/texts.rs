@@ -7,7 +7,9 @@ use dunlin_sync::inward::{Reading, request};
 use dunlin_sync::transport::acknowledge;
 use dunlin_sync::wire::{Claim, Instant, Parking, Request, UnreadableRequest};
 use dunlin_workflows::id::{MessageId, MessageNumber};
-use dunlin_workflows::message::{Command, ProviderStatus, Report, State, Suspicion, TemplateVersion, Via};
+use dunlin_workflows::message::{
+    Command, OnUnknown, ProviderStatus, Report, State, Suspicion, TemplateVersion, Via,
+};
 use dunlin_workflows::source::Source;
 use uuid::Uuid;
 
@@ -38,7 +40,11 @@ impl Intake {
         for row in rows {
             match row {
                 Ok(row) => match request(row, template(&reader, row)?, reading) {
-                    Ok(request) => {
+                    Ok(mut request) => {
+                        if row.cancel_requested_at.is_some() {
+                            // Should somebody else have sent it, it is followed; should nobody know, a person decides.
+                            request.on_unknown = OnUnknown::Hold;
+                        }
                         claims.push(Claimed { request, claim: claim(row) });
                         taken.push(row);
                     }
@@ -75,7 +81,7 @@ impl Intake {
         let mut confirmed = Vec::new();
         for id in &answer.accepted {
             let Some((row, state)) = durable.get(id) else { continue };
-            if row.cancel_requested_at.is_some() && !state.name().is_settled() {
+            if row.cancel_requested_at.is_some() && !row.may_have_been_sent && !state.name().is_settled() {
                 self.withdraw(on_duty, *id).await?;
             } else if state.name().is_settled() {
                 // It ended before it was known to be ours: nothing that happens to it would tell of it.
