@@ -1,7 +1,7 @@
 //! Rows that people changed, as commands to the engine.
 
 use dunlin_storage::{InstanceKind, Templates};
-use dunlin_sync::inward::{Unfit, Wording, preferences, template};
+use dunlin_sync::inward::{Unfit, Wording, opt_out, preferences, template};
 use dunlin_sync::wire::{AskedRow, Change, ChangedRow, Instant, Parking, PreferencesRow, UnreadableChange};
 use dunlin_workflows::consent::{self, Standing};
 use dunlin_workflows::id::MessageId;
@@ -78,23 +78,20 @@ impl Intake {
         row: &PreferencesRow,
         all_anew: bool,
     ) -> Result<Result<(), Unfit>, SyncError> {
-        let preferred = match preferences(row, self.link.settings.region, self.link.now()) {
+        // An opt-out first, and whatever else the row says: nothing of it may let a text go before that counts.
+        let region = self.link.settings.region;
+        if let Some((number, said_at)) = opt_out(row, region, self.link.now())
+            && !agreed_since(on_duty, number, said_at)?
+        {
+            let (whom, command) = (Whom::Number(number), consent::Command::OptOut { said_at });
+            let told = on_duty.engine.consent(whom, command, Source::Sync).await;
+            told.map(drop).or_else(said_already)?;
+        }
+        let preferred = match preferences(row, region) {
             Ok(preferred) => preferred,
             Err(why) => return Ok(Err(why)),
         };
         let Ok(id) = user.to_string().parse::<UserId>() else { return Ok(Ok(())) };
-        // An opt-out first: nothing else that the row says may let a text go before it counts.
-        if let (Some(said_at), Some(number)) = (preferred.opted_out, preferred.number)
-            && !agreed_since(on_duty, number, said_at)?
-        {
-            let command = consent::Command::OptOut { said_at };
-            on_duty
-                .engine
-                .consent(Whom::Number(number), command, Source::Sync)
-                .await
-                .map(drop)
-                .or_else(said_already)?;
-        }
         // A row without a number that nobody touched says nothing about one that was proven here.
         let number = match preferred.number {
             None if all_anew => None,

@@ -6,7 +6,7 @@ mod request;
 mod template;
 mod unfit;
 
-pub use preferences::{Preferred, preferences};
+pub use preferences::{Preferred, opt_out, preferences};
 pub use request::{Reading, request};
 pub use template::{Wording, template};
 pub use unfit::Unfit;

@@ -21,8 +21,23 @@ pub struct Preferred {
     pub number: Option<PhoneNumber>,
     /// Whether the database says that they have proven it.
     pub is_verified: bool,
-    /// Since when they have opted out, if they have.
-    pub opted_out: Option<Timestamp>,
+}
+
+/// Whose number a row says is opted out, and since when; whatever else it says, which may be nothing that can be understood.
+pub fn opt_out(
+    row: &PreferencesRow,
+    region: Option<Region>,
+    now: Timestamp,
+) -> Option<(PhoneNumber, Timestamp)> {
+    if !row.opted_out.unwrap_or_default() {
+        return None;
+    }
+    let number = PhoneNumber::parse(row.phone_number.as_deref()?, region).ok()?;
+    let since = match row.opted_out_at {
+        Some(Instant::At(at)) => at,
+        Some(Instant::Never | Instant::LongAgo) | None => now,
+    };
+    Some((number, since))
 }
 
 /// What a row says. Null is what holds for whoever said nothing; null quiet hours are none, and a null limit or zone is the
@@ -30,7 +45,7 @@ pub struct Preferred {
 ///
 /// # Errors
 /// [`Unfit`] names every column that says nothing.
-pub fn preferences(row: &PreferencesRow, region: Option<Region>, now: Timestamp) -> Result<Preferred, Unfit> {
+pub fn preferences(row: &PreferencesRow, region: Option<Region>) -> Result<Preferred, Unfit> {
     let mut wrong = Wrong(Vec::new());
     let mut changes = Changes::default();
     for (change, (toggle, _, is_on)) in changes.toggles.iter_mut().zip(TOGGLES) {
@@ -51,19 +66,10 @@ pub fn preferences(row: &PreferencesRow, region: Option<Region>, now: Timestamp)
     changes.zone = Some(wrong.read("timezone", row.timezone.as_deref(), str::parse::<Zone>));
     let number = row.phone_number.as_deref().filter(|text| !text.trim().is_empty());
     let number = wrong.read("phone_number", number, |text| PhoneNumber::parse(text, region));
-    let since = match row.opted_out_at {
-        Some(Instant::At(at)) => at,
-        Some(Instant::Never | Instant::LongAgo) | None => now,
-    };
     if !wrong.0.is_empty() {
         return Err(Unfit { reason: "preferences", detail: wrong.0.join("; ") });
     }
-    Ok(Preferred {
-        changes,
-        number,
-        is_verified: row.phone_verified.unwrap_or_default(),
-        opted_out: row.opted_out.unwrap_or_default().then_some(since),
-    })
+    Ok(Preferred { changes, number, is_verified: row.phone_verified.unwrap_or_default() })
 }
 
 fn switch(row: &PreferencesRow, toggle: Toggle) -> Option<bool> {
@@ -115,7 +121,7 @@ mod tests {
             daily_sms_limit: Some(-1),
             ..PreferencesRow::default()
         };
-        let unfit = preferences(&row, None, NOW).unwrap_err();
+        let unfit = preferences(&row, None).unwrap_err();
         for name in ["phone_number", "timezone", "quiet_hours_start, quiet_hours_end", "daily_sms_limit"] {
             assert!(unfit.detail.contains(name), "{name}: {unfit}");
         }
@@ -123,12 +129,27 @@ mod tests {
 
     #[test]
     fn null_is_what_holds_for_whoever_said_nothing() {
-        let said = preferences(&PreferencesRow::default(), None, NOW).unwrap();
+        let said = preferences(&PreferencesRow::default(), None).unwrap();
         let defaults: Vec<Option<bool>> = TOGGLES.iter().map(|(_, _, is_on)| Some(*is_on)).collect();
         assert_eq!(said.changes.toggles.to_vec(), defaults);
         assert_eq!((said.changes.quiet_start, said.changes.daily_limit), (Some(None), Some(None)));
-        assert_eq!((said.number, said.is_verified, said.opted_out), (None, false, None));
-        let out = PreferencesRow { opted_out: Some(true), ..PreferencesRow::default() };
-        assert_eq!(preferences(&out, None, NOW).unwrap().opted_out, Some(NOW), "nobody noted when");
+        assert_eq!((said.number, said.is_verified), (None, false));
+    }
+
+    #[test]
+    fn opt_out_counts_although_nothing_else_of_the_row_can_be_understood() {
+        let row = PreferencesRow {
+            phone_number: Some("+15551230001".to_owned()),
+            timezone: Some("Mars/Olympus".to_owned()),
+            opted_out: Some(true),
+            ..PreferencesRow::default()
+        };
+        assert!(preferences(&row, None).is_err());
+        let number = PhoneNumber::parse("+15551230001", None).unwrap();
+        assert_eq!(opt_out(&row, None, NOW), Some((number, NOW)), "nobody noted when");
+        let since = Timestamp::from_millis(1_795_000_000_000);
+        let dated = PreferencesRow { opted_out_at: Some(Instant::At(since)), ..row.clone() };
+        assert_eq!(opt_out(&dated, None, NOW), Some((number, since)));
+        assert_eq!(opt_out(&PreferencesRow { opted_out: Some(false), ..row }, None, NOW), None);
     }
 }
