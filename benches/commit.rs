@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use dunlin_storage::{BatchError, Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageId;
-use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
+use dunlin_workflows::message::{self, Context, Lease, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
@@ -50,7 +50,7 @@ fn accept(batch: &mut dunlin_storage::Batch<'_>, number: u64) -> Result<(), Batc
     let person = batch.person(asked.to)?;
     let events = message::accept(
         asked.terms(person, None),
-        &Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 },
+        &Context { now: NOW, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
     )
     .expect("sendable");
     let (first, rest) = events.split_first().expect("two events");
@@ -82,5 +82,6 @@ fn request(number: u64) -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }

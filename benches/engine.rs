@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::ask::Wish;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::provider::{
     Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
 };
@@ -70,6 +71,7 @@ fn request(n: u64) -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 
@@ -106,6 +108,7 @@ async fn main() {
         orphan_retention: Duration::from_hours(24),
         questions_max: 4,
         verifying: Verifying::default(),
+        lease: LeaseHandle::unlimited(),
         seed: 1,
     };
     let store = Arc::new(store);

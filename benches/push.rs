@@ -11,6 +11,8 @@
     reason = "a benchmark prints, and may end at the first surprise"
 )]
 
+#[path = "../tests/supabase/cable.rs"]
+mod cable;
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/supabase/cluster.rs"]
 mod cluster;

@@ -17,25 +17,28 @@ use dunlin_workflows::verification;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::announcement::{Up, announce};
 use crate::archivist;
 use crate::backup::Backups;
 use crate::clock::{Clock, SystemClock};
 use crate::config::account::{Account, Destination};
-use crate::config::resolve::{Origin, Values};
+use crate::config::resolve::Values;
 use crate::config::verification::Verification;
 use crate::config::{Config, STATUS_PATH};
 use crate::engine::dispatcher::DispatchLimits;
 use crate::engine::duty::{Away, Duty};
+use crate::engine::lease::LeaseHandle;
 use crate::engine::verifications::Verifying;
 use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
-use crate::http::{self, Edge, Mode, ServeLimits, WebhookConfig};
+use crate::http::{self, App, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
 use crate::keeper::Keeper;
 use crate::keys::KeysError;
 use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
+use crate::supabase::{self, Supabase};
 use crate::templates;
 use crate::timeline::written;
 use crate::trial_account::TrialAccount;
@@ -101,6 +104,9 @@ pub enum DaemonError {
     /// The engine can't start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The way to Supabase can't be set up.
+    #[error(transparent)]
+    Supabase(#[from] dunlin_sync::transport::SetupError),
     /// The edge failed.
     #[error("the HTTP server failed: {0}")]
     Serve(#[source] io::Error),
@@ -124,7 +130,20 @@ pub enum DaemonError {
 /// # Errors
 /// [`DaemonError`]; nothing acknowledged is lost by any of them.
 pub async fn run(config: Config, values: &Values, without: Option<Without>) -> Result<(), DaemonError> {
-    let mut shutdown = Shutdown::listen()?;
+    let shutdown = Shutdown::listen()?;
+    stand(config, without, shutdown, |up| announce(up, values)).await
+}
+
+/// Runs a daemon until `shutdown`, and tells `up` once it stands.
+///
+/// # Errors
+/// As [`run`].
+pub async fn stand(
+    config: Config,
+    without: Option<Without>,
+    mut shutdown: Shutdown,
+    up: impl FnOnce(&Up<'_>) -> Result<(), DaemonError>,
+) -> Result<(), DaemonError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let (store, report, options) = open(&config, clock.as_ref(), ids.as_ref(), without)?;
@@ -143,7 +162,7 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
     let twilio = Arc::new(Twilio::new(provider)?);
     let keeper =
         keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
-    let mode = mode(&config);
+    let (mode, supabase) = (mode(&config), supabase(&config, keeper.duty(), &clock)?);
     begin_templates(keeper.duty()).await;
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
@@ -157,15 +176,17 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
         rules: config.rules.clone(),
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
+        supabase: supabase.clone(),
     };
-    announce(address, &config, mode, values, &report)?;
+    let app = Arc::new(App::new(edge));
+    up(&Up { address, config: &config, mode, report: &report, app: &app })?;
     let (stop, mut stopping) = tokio::sync::watch::channel(false);
     let stopped = async move {
         // The sender going away means the same as its word.
         drop(stopping.wait_for(|stop| *stop).await);
     };
-    archivist::begin(keeper.duty(), &edge.clock, config.archive_after, stop.subscribe());
-    let serving = http::serve(listener, http::router(Arc::new(edge)), ServeLimits::default(), stopped);
+    archivist::begin(keeper.duty(), app.clock(), config.archive_after, stop.subscribe());
+    let serving = http::serve(listener, http::routes(app), ServeLimits::default(), stopped);
     let mut serving = tokio::spawn(serving);
     tokio::select! {
         () = shutdown.asked() => {}
@@ -178,7 +199,7 @@ pub async fn run(config: Config, values: &Values, without: Option<Without>) -> R
     stop.send_replace(true);
     tracing::info!("stopping; requests on the wire may finish, nothing new starts");
     tokio::select! {
-        stopped = wind_down(serving, keeper.duty(), config.drain) => stopped?,
+        stopped = wind_down(serving, keeper.duty(), config.drain, supabase.as_deref()) => stopped?,
         () = shutdown.asked() => return Err(DaemonError::Impatient),
     }
     let Ok(on_duty) = keeper.duty().now() else {
@@ -369,8 +390,32 @@ fn engine_config(config: &Config, verifying: &Verifying, ids: &dyn IdSource) -> 
         orphan_retention: config.orphan_retention,
         questions_max: QUESTIONS_MAX,
         verifying: verifying.clone(),
+        // With a lease nothing that was claimed leaves before somebody gave it one.
+        lease: match &config.supabase {
+            Some(project) if project.lease.is_some() => LeaseHandle::lapsed(),
+            Some(_) | None => LeaseHandle::unlimited(),
+        },
         seed: ids.secret().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)),
     }
+}
+
+/// Keeps in step with a Supabase project from now on, if there is one.
+fn supabase(
+    config: &Config,
+    duty: &Arc<Duty>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<Supabase>>, DaemonError> {
+    let Some(project) = &config.supabase else { return Ok(None) };
+    let settings = supabase::Settings {
+        name: project.name.clone(),
+        lease: project.lease,
+        poll: project.poll,
+        age_limit: project.age_limit,
+        region: config.default_region,
+        rules: config.rules.clone(),
+    };
+    let begun = Supabase::begin(project, settings, Arc::clone(duty), Arc::clone(clock))?;
+    Ok(Some(Arc::new(begun)))
 }
 
 fn mode(config: &Config) -> Mode {
@@ -379,41 +424,6 @@ fn mode(config: &Config) -> Mode {
         (Sending::Enabled, Destination::Live(_)) => Mode::Live,
         (Sending::Enabled, Destination::Sandbox) => Mode::Sandbox,
     }
-}
-
-/// Says where the daemon listens, for programs, and what it found, for people.
-fn announce(
-    address: SocketAddr,
-    config: &Config,
-    mode: Mode,
-    values: &Values,
-    report: &OpenReport,
-) -> Result<(), DaemonError> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "listening on http://{address}")?;
-    stdout.flush()?;
-    let given = values.rows.iter().filter(|row| !matches!(row.origin, Origin::Default | Origin::Unset));
-    let origins: Vec<String> =
-        given.map(|row| format!("{}: {}", row.setting.variable(), row.origin)).collect();
-    let open: Vec<String> =
-        report.open.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        mode = mode.as_str(),
-        %address,
-        store = %config.data.join(STORE_FILE).display(),
-        created = report.created,
-        repaired = report.repaired,
-        upgraded_from = report.upgraded_from,
-        head = %report.head,
-        messages = report.messages,
-        open = %open.join(", "),
-        timers = report.timers,
-        orphans = report.orphans,
-        settings = %origins.join("; "),
-        "started"
-    );
-    Ok(())
 }
 
 fn reason(ended: Ended) -> DaemonError {
@@ -439,8 +449,12 @@ async fn wind_down(
     serving: JoinHandle<io::Result<()>>,
     duty: &Duty,
     longest: Duration,
+    supabase: Option<&Supabase>,
 ) -> Result<(), DaemonError> {
     let served = tokio::time::timeout(EDGE_STOP_MAX, serving).await;
+    if let Some(supabase) = supabase {
+        supabase.finish().await;
+    }
     if let Ok(on_duty) = duty.now() {
         on_duty.engine.drain(longest).await;
         let ended = on_duty.engine.ended().await;

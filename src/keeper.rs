@@ -151,6 +151,7 @@ mod tests {
     use crate::engine::EngineConfig;
     use crate::engine::ask::{AskError, Wish};
     use crate::engine::dispatcher::DispatchLimits;
+    use crate::engine::lease::LeaseHandle;
     use crate::engine::provider::{
         Answer, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
     };
@@ -239,6 +240,7 @@ mod tests {
                 orphan_retention: Duration::from_hours(24),
                 questions_max: 1,
                 verifying: Verifying::default(),
+                lease: LeaseHandle::unlimited(),
                 seed: 1,
             };
             Engine::start(store, Arc::new(Nobody), Arc::new(SystemClock::start()), config)
@@ -261,6 +263,7 @@ mod tests {
             kind: None,
             template: None,
             may_bypass: false,
+            is_claimed: false,
         };
         let on_duty = duty.now().map_err(|_away| AskError::Stopping)?;
         let wish = Wish { request: request.into(), claim: None };

@@ -1,5 +1,9 @@
 //! The daemon: a text is sent once, at the right hour, to someone who agreed to it, or you are told why not.
+//!
+//! A program that wants it inside uses [`service`] with [`config::Config`]; everything else is for the daemon itself, and may
+//! change with any version.
 
+pub mod announcement;
 pub mod archivist;
 pub mod backup;
 pub mod bench;
@@ -16,7 +20,9 @@ pub mod replay;
 pub mod restore;
 pub mod room;
 pub mod sandbox;
+pub mod service;
 pub mod shutdown;
+pub mod supabase;
 pub mod telemetry;
 pub mod templates;
 pub mod timeline;

@@ -2,7 +2,7 @@
 
 use dunlin_storage::{InstanceKind, Store};
 use dunlin_workflows::source::Source;
-use dunlin_workflows::template::BUILT_IN;
+use dunlin_workflows::template::{BUILT_IN, CheckedContent, Rejection};
 
 use crate::engine::Engine;
 use crate::engine::ask::{AskError, TemplateAsk, TemplateWish};
@@ -19,7 +19,8 @@ pub async fn begin(engine: &Engine, store: &Store) -> Result<(), AskError> {
             continue;
         }
         let Ok(key) = built_in.key.parse() else { continue };
-        let what = TemplateWish::Begin(Box::new(built_in.content()));
+        let content = CheckedContent::new(built_in.content()).map_err(Rejection::Faulty)?;
+        let what = TemplateWish::Begin(Box::new(content));
         engine.template(TemplateAsk { key, what, seen: None }, Source::Recovery).await?;
     }
     Ok(())

@@ -90,7 +90,7 @@ struct Edge {
     except: Option<&'static str>,
 }
 
-const EDGES: [Edge; 7] = [
+const EDGES: [Edge; 8] = [
     Edge {
         folder: "workflows/",
         crates: &["serde", "serde_json", "tokio", "redb", "dunlin", "dunlin_storage", "dunlin_sync"],
@@ -107,17 +107,33 @@ const EDGES: [Edge; 7] = [
     Edge {
         folder: "src/engine/",
         crates: &["dunlin_sync", "reqwest", "axum"],
-        modules: &["cli", "config", "daemon", "http", "sandbox", "sync", "twilio"],
+        modules: &["cli", "config", "daemon", "http", "sandbox", "service", "sync", "twilio"],
         except: None,
     },
-    Edge { folder: "src/twilio/", crates: &[], modules: &["cli", "daemon", "http", "sandbox"], except: None },
+    Edge {
+        folder: "src/twilio/",
+        crates: &[],
+        modules: &["cli", "daemon", "http", "sandbox", "service"],
+        except: None,
+    },
     Edge {
         folder: "src/sandbox/",
         crates: &[],
-        modules: &["cli", "daemon", "engine", "http"],
+        modules: &["cli", "daemon", "engine", "http", "service"],
         except: Some("engine::provider"),
     },
-    Edge { folder: "src/http/", crates: &[], modules: &["cli", "daemon", "sandbox"], except: None },
+    Edge {
+        folder: "src/supabase/",
+        crates: &["axum", "reqwest"],
+        modules: &["cli", "daemon", "http", "sandbox", "service", "twilio"],
+        except: None,
+    },
+    Edge {
+        folder: "src/http/",
+        crates: &[],
+        modules: &["cli", "daemon", "sandbox", "service"],
+        except: None,
+    },
 ];
 
 fn crates_know_only_what_they_may(path: &str, text: &str) -> Vec<String> {

@@ -80,7 +80,11 @@ fn step(
     let asked = (message.person, message.accepted_at, message.expires_at, message.segments);
     assert_eq!(asked, (before.person, before.accepted_at, before.expires_at, before.segments));
     let started = message.attempt.get() - before.attempt.get();
-    assert_eq!(started, u32::from(matches!(event, Event::AttemptStarted { .. })), "attempts count up");
+    assert_eq!(
+        started,
+        u32::from(matches!(event, Event::AttemptStarted { .. } | Event::AttemptSuspected { .. })),
+        "attempts count up"
+    );
     assert!(message.counted <= message.attempt.get(), "more attempts count than there were");
     assert!(message.sid.is_none() || message.attempt != Attempt::NONE, "a name for nothing");
     Ok(())
@@ -88,12 +92,19 @@ fn step(
 
 /// The event that the tape has next, about an attempt near `newest`.
 pub fn event(tape: &mut Tape<'_>, newest: Attempt) -> Event {
-    match tape.letter(b"ahdsSflnrputcegRxkyob") {
+    match tape.letter(b"ahdsSflnrputcegRxkyobAqvw") {
         b'a' => {
             let terms = tape.terms();
             let (encoding, segments) = (tape.encoding(), u16::from(tape.number()));
             Event::Accepted { terms: Box::new(Terms { encoding, segments, ..terms }) }
         }
+        b'A' => Event::Accepted { terms: Box::new(Terms { is_claimed: true, ..tape.terms() }) },
+        b'q' => {
+            let (attempt, started_at) = (tape.attempt(newest), tape.instant().unwrap_or(START));
+            Event::AttemptSuspected { attempt, started_at, counted: None }
+        }
+        b'v' => Event::Relinquished,
+        b'w' => Event::Reclaimed,
         b'h' => Event::Held { hold: tape.hold(), until: tape.instant().unwrap_or(Timestamp::MAX) },
         b'd' => Event::BecameDue,
         b's' => Event::AttemptStarted { attempt: tape.attempt(newest), counted: None },

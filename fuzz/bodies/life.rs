@@ -1,14 +1,14 @@
 //! Lives that commands and time make: any commands at any time, under any rules.
 //!
-//! Input: a [`Tape`] of rules, a wish, and steps, each a letter and what it takes.
+//! Input: a [`Tape`] of rules, a wish, which `&` before it makes a claimed one, and steps, each a letter and what it takes.
 
 use std::time::Duration;
 
 use dunlin_workflows::id::Attempt;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{
-    Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, State, accept, decide, next,
-    timer,
+    Cause, Command, Context, Custody, Event, Hold, Lease, Message, Next, OnUnknown, Outcome, State,
+    Suspicion, Terms, accept, decide, next, timer,
 };
 use dunlin_workflows::policy::{Limits, STRANGER};
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
@@ -32,8 +32,10 @@ pub fn life(input: &[u8]) {
 pub fn judge(input: &[u8], decide: Decide, next: Wake) {
     let mut tape = Tape(input);
     let rules = rules(&mut tape);
-    let terms = tape.terms();
-    let context = Context { now: START, rules: &rules, recipient: &STRANGER, jitter: 0 };
+    let is_claimed = tape.is_next(b'&');
+    let terms = Terms { is_claimed, ..tape.terms() };
+    let context =
+        Context { now: START, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
     let accepted = accept(terms.clone(), &context);
     assert_eq!(accepted, accept(terms.clone(), &context), "the same wish is judged the same");
     let Ok(events) = accepted else {
@@ -45,7 +47,8 @@ pub fn judge(input: &[u8], decide: Decide, next: Wake) {
     let first = events.next().expect("an acceptance begins a life");
     let message = Message::begin(&first, START).expect("an acceptance begins a life");
     let journal = vec![(first, START)];
-    let mut life = Life { message, journal, now: START, rules, decide, next };
+    let lease = Lease::InForce;
+    let mut life = Life { message, journal, now: START, rules, lease, is_confirmed: false, decide, next };
     for event in events {
         life.fold(event, None);
     }
@@ -63,13 +66,16 @@ struct Life {
     journal: Vec<(Event, Timestamp)>,
     now: Timestamp,
     rules: Rules,
+    lease: Lease,
+    /// Whether the database said that it is ours, since it was claimed.
+    is_confirmed: bool,
     decide: Decide,
     next: Wake,
 }
 
 impl Life {
     fn step(&mut self, tape: &mut Tape<'_>) {
-        match tape.letter(b"wbCLRrPcsty.<!$") {
+        match tape.letter(b"wbCLRrPcsty.<!$FVA=") {
             b'.' => self.now = self.now.plus(tape.duration()),
             b'<' => self.now = self.now.minus(tape.duration()),
             b'!' => {
@@ -82,6 +88,10 @@ impl Life {
             b'$' => {
                 let on = self.rules.sending == Sending::Disabled;
                 self.rules.sending = if on { Sending::Enabled } else { Sending::Disabled };
+            }
+            b'=' => {
+                let holds = self.lease == Lease::InForce;
+                self.lease = if holds { Lease::Lapsed } else { Lease::InForce };
             }
             letter => {
                 let command = command(letter, tape, self.message.attempt);
@@ -105,7 +115,8 @@ impl Life {
 
     fn ask(&mut self, command: &Command, jitter: u32) {
         let before = self.message.clone();
-        let context = Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter };
+        let context =
+            Context { now: self.now, rules: &self.rules, recipient: &STRANGER, lease: self.lease, jitter };
         let decided = (self.decide)(&before, command, &context);
         assert_eq!(decided, (self.decide)(&before, command, &context), "the same is decided the same");
         let Ok(events) = decided else { return };
@@ -130,6 +141,11 @@ impl Life {
             assert!(from.expires_at.is_none_or(|at| self.now < at), "sent after its deadline");
             assert!(from.scheduled_for.is_none_or(|at| at <= self.now), "sent before its time");
             assert_eq!(self.rules.sending, Sending::Enabled, "sending is off");
+            if from.custody != Custody::Own {
+                assert_eq!(from.custody, Custody::Claimed, "another daemon has it");
+                assert!(self.is_confirmed, "sent before it was confirmed");
+                assert_eq!(self.lease, Lease::InForce, "sent without a lease");
+            }
         }
         let freed =
             matches!(self.message.state, State::Due { .. } | State::Held { hold: Hold::Scheduled, .. });
@@ -145,6 +161,9 @@ impl Life {
             let searched = usize::from(lookups);
             assert!(searched >= self.rules.lookups.len(), "sent again after {searched} searches");
         }
+        let confirms = matches!(command, Some(Command::Confirm { .. })) && from.is_unconfirmed();
+        let waits = self.message.is_unconfirmed() || self.message.state == State::Relinquished;
+        self.is_confirmed = (self.is_confirmed || confirms) && !waits;
         self.journal.push((event, self.now));
     }
 
@@ -162,13 +181,19 @@ impl Life {
                 assert!(matches!(state, State::Unknown { .. }) && attempt == self.message.attempt);
             }
             Next::Wake { .. } | Next::Poll { .. } => {
-                let switched_off = matches!(state, State::Held { hold: Hold::SendingDisabled, .. });
-                assert!(timer.is_some() || switched_off, "nobody wakes {state:?}");
+                let waits = matches!(state, State::Held { hold: Hold::SendingDisabled | Hold::Claim, .. });
+                assert!(timer.is_some() || waits, "nobody wakes {state:?}");
             }
             Next::Nothing => assert!(state.name().is_settled(), "nobody wakes {state:?}"),
         }
         let Some(at) = timer else { return };
-        let context = Context { now: self.now.max(at), rules: &self.rules, recipient: &STRANGER, jitter: 0 };
+        let context = Context {
+            now: self.now.max(at),
+            rules: &self.rules,
+            recipient: &STRANGER,
+            lease: Lease::InForce,
+            jitter: 0,
+        };
         let woken = (self.decide)(&self.message, &self.due(), &context);
         assert!(woken.is_ok_and(|events| !events.is_empty()), "the timer of {state:?} finds nothing to do");
     }
@@ -227,6 +252,13 @@ fn command(letter: u8, tape: &mut Tape<'_>, newest: Attempt) -> Command {
         },
         b'P' => Command::Poll { answer: (!tape.is_absent()).then(|| tape.report()) },
         b'c' => Command::Cancel,
+        b'F' => {
+            let since = tape.instant();
+            let known = since.filter(|_| !tape.is_absent()).map(|_| tape.report());
+            Command::Confirm { suspicion: since.map(|since| Suspicion { since, known }) }
+        }
+        b'V' => Command::Relinquish,
+        b'A' => Command::Reclaim,
         b's' => Command::Reschedule { scheduled_for: tape.instant() },
         _ => Command::Retry { id: tape.id() },
     }

@@ -43,6 +43,15 @@ impl Tape<'_> {
         absent
     }
 
+    /// Whether this byte stands here; then it is passed over.
+    pub fn is_next(&mut self, byte: u8) -> bool {
+        let is_next = self.0.first() == Some(&byte);
+        if is_next {
+            self.byte();
+        }
+        is_next
+    }
+
     /// A letter of `alphabet`.
     pub fn letter(&mut self, alphabet: &[u8]) -> u8 {
         let byte = self.byte();
@@ -166,6 +175,7 @@ impl Tape<'_> {
             kind: None,
             template: None,
             may_bypass: false,
+            is_claimed: false,
         }
     }
 

@@ -37,6 +37,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod show;
+mod sync;
 mod templates;
 mod timeline;
 mod verify;
@@ -138,6 +139,9 @@ enum Command {
     /// The database's side of Supabase
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
+    /// Supabase, as the running daemon sees it
+    #[command(subcommand)]
+    Sync(sync::SyncCommand),
     /// Show the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -211,6 +215,7 @@ impl Command {
             Self::Backup(backup) => wait_for(backup.run(output)),
             Self::Restore(restore) => restore.run(output),
             Self::Migrate(migrate) => wait_for(migrate.run(output)),
+            Self::Sync(sync) => wait_for(sync.run(output)),
             Self::Config(config) => config.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Demo(demo) => wait_for(demo.run(output)),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use dunlin_workflows::id::MessageId;
+use dunlin_workflows::kind::KindName;
 use dunlin_workflows::message::{OnUnknown, Priority};
+use dunlin_workflows::template::TemplateKey;
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::Client;
@@ -13,6 +15,7 @@ use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::instant::Instant;
 use crate::cli::message::{Message, sentence};
 use crate::cli::output::{Form, Output};
+use crate::cli::templates::variable;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::value;
 use crate::timeline::written;
@@ -24,16 +27,27 @@ const STDIN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Send a text.
 #[derive(Debug, Args)]
-#[command(
-    allow_missing_positional = true,
-    override_usage = "dunlin send [OPTIONS] <TO> <BODY>
-       dunlin send [OPTIONS] --user <USER> <BODY>"
-)]
+#[command(override_usage = "dunlin send [OPTIONS] <TO> <BODY>
+       dunlin send [OPTIONS] --user <USER> <BODY>
+       dunlin send [OPTIONS] --user <USER> --template <KEY> --var <NAME=VALUE>
+       dunlin send [OPTIONS] <TO> --template <KEY> --var <NAME=VALUE>")]
 pub(super) struct Send {
-    /// The recipient, such as +15551234567; the number of --user when left out
-    to: Option<String>,
-    /// The text; - reads it from the standard input
-    body: String,
+    /// The recipient, such as +15551234567, but for the number of --user; and the text, but for that of --template. - reads
+    /// the text from the standard input
+    #[arg(value_names = ["TO", "BODY"], num_args = 0..=2)]
+    words: Vec<String>,
+    /// The template that it is made of
+    #[arg(long, value_name = "KEY")]
+    template: Option<TemplateKey>,
+    /// A value for the template, or for that of --kind; true, false and numbers are read as such
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    vars: Vec<(String, Value)>,
+    /// The language of the template
+    #[arg(long)]
+    locale: Option<String>,
+    /// What it is about, such as task_reminder
+    #[arg(long)]
+    kind: Option<KindName>,
     /// Not before this instant: RFC 3339, or +DURATION from now
     #[arg(long, value_name = "INSTANT")]
     at: Option<Instant>,
@@ -80,14 +94,14 @@ impl Send {
     fn request(&self) -> Result<Value, Failure> {
         let now = SystemClock::start().wall();
         let instant = |given: Option<Instant>| given.map(|instant| written(instant.seen_at(now)));
-        if self.to.is_none() && self.user_id.is_none() {
-            let why = "say who gets it and what it says: dunlin send NUMBER TEXT, or --user USER TEXT";
-            return Err(Failure::new(Exit::Usage, why));
-        }
-        let body = if self.body == "-" { from_stdin()? } else { self.body.clone() };
+        let (to, body) = self.to_and_body()?;
+        let body = if body == Some("-") { Some(from_stdin()?) } else { body.map(str::to_owned) };
         let fields = [
-            ("to", self.to.clone()),
-            ("body", Some(body)),
+            ("to", to.map(str::to_owned)),
+            ("body", body),
+            ("template", self.template.as_ref().map(TemplateKey::to_string)),
+            ("locale", self.locale.clone()),
+            ("kind", self.kind.as_ref().map(KindName::to_string)),
             ("scheduled_for", instant(self.at)),
             ("expires_at", instant(self.expires_at)),
             ("priority", self.priority.map(|priority| priority.as_str().to_owned())),
@@ -96,7 +110,28 @@ impl Send {
             ("user_id", self.user_id.clone()),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
-        Ok(Value::Object(given.collect::<Map<_, _>>()))
+        let mut fields: Map<_, _> = given.collect();
+        if !self.vars.is_empty() {
+            let vars: Map<String, Value> = self.vars.iter().cloned().collect();
+            fields.insert("vars".to_owned(), vars.into());
+        }
+        Ok(Value::Object(fields))
+    }
+
+    /// Who gets it and what it says, as far as neither an option nor a template says so.
+    fn to_and_body(&self) -> Result<(Option<&str>, Option<&str>), Failure> {
+        let of_template = self.template.is_some() || !self.vars.is_empty();
+        let refused = |why: &str| Err(Failure::new(Exit::Usage, why));
+        match (self.words.as_slice(), of_template) {
+            ([_, _], true) => refused("say either a text or --template, not both"),
+            ([to, body], false) => Ok((Some(to.as_str()), Some(body.as_str()))),
+            ([to], true) => Ok((Some(to.as_str()), None)),
+            ([body], false) if self.user_id.is_some() => Ok((None, Some(body.as_str()))),
+            ([], true) if self.user_id.is_some() => Ok((None, None)),
+            _too_few => refused(
+                "say who gets it and what it says: dunlin send NUMBER TEXT, or --user USER TEXT, or --template KEY for TEXT",
+            ),
+        }
     }
 }
 

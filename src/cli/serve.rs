@@ -54,7 +54,7 @@ pub(super) fn run_daemon(values: &Values, without: Option<Without>) -> Ended {
     runtime.shutdown_timeout(LINGER_MAX);
     ended.map_err(|error| {
         let exit = match error {
-            DaemonError::Provider(_) | DaemonError::Keys(_) => Exit::Configuration,
+            DaemonError::Provider(_) | DaemonError::Keys(_) | DaemonError::Supabase(_) => Exit::Configuration,
             // Of its own, so that whoever watches over the daemon does not start it again on such a disk.
             DaemonError::Disk(_) => Exit::Disk,
             DaemonError::Data { .. }

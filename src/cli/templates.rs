@@ -121,9 +121,13 @@ pub(super) struct Preview {
 /// A value as the command line gives it: JSON where it is true, false or a number, else words.
 pub(super) fn variable(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    let read =
-        serde_json::from_str::<Value>(value).ok().filter(|value| value.is_number() || value.is_boolean());
-    Ok((name.to_owned(), read.unwrap_or_else(|| value.into())))
+    Ok((name.to_owned(), plain_value(value)))
+}
+
+/// True, false or a number where it is one, else words.
+pub(super) fn plain_value(text: &str) -> Value {
+    let read = serde_json::from_str::<Value>(text).ok();
+    read.filter(|value| value.is_number() || value.is_boolean()).unwrap_or_else(|| text.into())
 }
 
 impl TemplatesCommand {

@@ -10,6 +10,7 @@ pub mod problem;
 mod rates;
 pub mod resolve;
 pub mod setting;
+pub mod supabase;
 pub mod value;
 pub mod verification;
 
@@ -22,9 +23,11 @@ use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use secrecy::SecretString;
 
 use crate::config::account::Destination;
+use crate::config::environment::Environment;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
+use crate::config::supabase::Supabase;
 use crate::config::verification::Verification;
 use crate::http::api_key::ApiKeys;
 use crate::keys::KeySources;
@@ -83,6 +86,8 @@ pub struct Config {
     pub drain: Duration,
     /// How codes are worded, and how often they may be asked for.
     pub verification: Verification,
+    /// The Supabase project to keep in step with, if there is one.
+    pub supabase: Option<Supabase>,
     /// What is logged: a filter in the words of `tracing-subscriber`.
     pub log: String,
 }
@@ -112,6 +117,14 @@ impl Reader<'_> {
 }
 
 impl Config {
+    /// What these variables say.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn of(environment: &Environment) -> Result<Self, Problems> {
+        Self::read(&Values::resolve(&[], environment))
+    }
+
     /// Types the values and checks them against each other.
     ///
     /// # Errors
@@ -134,7 +147,7 @@ impl Config {
             text.parse::<SocketAddr>()
                 .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
         });
-        let public_url = public_url(reader);
+        let public_url = public_url(reader, live);
         let default_region = reader.read(Name::DefaultRegion, str::parse::<Region>);
         let given_rate = reader.read(Name::SenderRate, value::rate);
         let concurrency = reader.read(Name::ProviderConcurrency, |text| value::number(text, 1, 1000));
@@ -148,6 +161,7 @@ impl Config {
         let orphan_retention = reader.read(Name::OrphanRetention, value::duration);
         let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
         let verification = verification::read(reader);
+        let supabase = supabase::read(reader);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -189,6 +203,7 @@ impl Config {
             disk_free_min: u64::try_from(disk_free_min?).ok()?,
             drain: drain?,
             verification: verification?,
+            supabase,
             log: log?,
         })
     }
@@ -249,14 +264,21 @@ fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     })
 }
 
-/// The public URL, from its own setting or from the provider's words for it. Both may be set when they agree.
-fn public_url(reader: &mut Reader<'_>) -> Option<String> {
-    let own = reader.read(Name::PublicUrl, value::base_url);
+/// The public URL, from its own setting or from the provider's words for it. Both may be set when they agree. What the
+/// provider sends there when live are numbers and words of people.
+fn public_url(reader: &mut Reader<'_>, live: bool) -> Option<String> {
+    let read = |text: &str| match value::base_url(text) {
+        Ok(base) if live && !value::is_guarded(&base) => Err(format!(
+            "\"{text}\" would carry people's numbers and texts in clear; use https, or http on loopback"
+        )),
+        read => read,
+    };
+    let own = reader.read(Name::PublicUrl, read);
     let callback = reader.read(Name::StatusCallbackUrl, |text| {
         let base = text.strip_suffix(STATUS_PATH).ok_or_else(|| {
             format!("\"{text}\" does not end in {STATUS_PATH}; that is where reports are taken")
         })?;
-        value::base_url(base)
+        read(base)
     });
     match (own, callback) {
         (Some(own), Some(callback)) if own != callback => {

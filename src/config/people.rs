@@ -8,7 +8,9 @@ use std::time::Duration;
 use dunlin_workflows::kind::{Kind, KindName, Kinds};
 use dunlin_workflows::message::Priority;
 use dunlin_workflows::phone_number::Region;
-use dunlin_workflows::policy::{Limits, OverDaily, RECENT_MAX, Rate, Verified, ZoneByRegion};
+use dunlin_workflows::policy::{
+    Limits, OptOutLine, OptOutLineError, OverDaily, RECENT_MAX, Rate, Verified, ZoneByRegion,
+};
 use dunlin_workflows::user::Toggle;
 use dunlin_workflows::zone::Hours;
 use serde::Deserialize;
@@ -66,6 +68,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         Some(_) => reader.read(Name::PrefixVelocity, rates::rate),
     };
     let duplicate_window = reader.read(Name::DuplicateWindow, window_or_off);
+    let opt_out_line = reader.read(Name::OptOutLine, line_or_off);
     let sender =
         [Name::MessagingServiceSid, Name::From].into_iter().find_map(|name| reader.values.text(name));
     let sender = Arc::from(sender.unwrap_or_default());
@@ -87,6 +90,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         country_rates: country_rates?,
         velocity: velocity?,
         duplicate_window: duplicate_window?,
+        opt_out_line: opt_out_line?,
         countries: countries?,
         verified: verified?,
     })
@@ -115,6 +119,10 @@ fn window_or_off(text: &str) -> Result<Option<Duration>, String> {
         }
         window => Ok(window),
     }
+}
+
+fn line_or_off(text: &str) -> Result<Option<OptOutLine>, OptOutLineError> {
+    if text == "off" { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {

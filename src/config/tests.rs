@@ -96,6 +96,31 @@ fn two_public_urls_must_agree() {
 }
 
 #[test]
+fn reports_about_people_come_by_https_or_on_loopback_only() {
+    let (account, service) = (format!("AC{SID}"), format!("MG{SID}"));
+    let live = |name, url| {
+        read([
+            ("TWILIO_ACCOUNT_SID", account.as_str()),
+            ("TWILIO_AUTH_TOKEN", "hush"),
+            ("TWILIO_MESSAGING_SERVICE_SID", service.as_str()),
+            (name, url),
+        ])
+    };
+    for good in ["https://a.example.test", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1"] {
+        assert_eq!(live("DUNLIN_PUBLIC_URL", good).unwrap().public_url.as_deref(), Some(good));
+    }
+    for (name, clear) in [
+        ("DUNLIN_PUBLIC_URL", "http://a.example.test"),
+        ("DUNLIN_PUBLIC_URL", "http://127.0.0.1.example.test"),
+        ("TWILIO_STATUS_CALLBACK_URL", "http://a.example.test/api/webhooks/twilio/status"),
+    ] {
+        let problems = live(name, clear).unwrap_err();
+        assert!(problems[0].contains(name) && problems[0].contains("use https"), "{problems:?}");
+    }
+    assert!(read([("DUNLIN_PUBLIC_URL", "http://a.example.test")]).is_ok(), "nothing is real in the sandbox");
+}
+
+#[test]
 fn beyond_loopback_a_token_is_needed() {
     assert!(read([("DUNLIN_LISTEN", "0.0.0.0:80")]).is_err());
     assert!(read([("DUNLIN_LISTEN", "0.0.0.0:80"), ("DUNLIN_API_TOKEN", "hush")]).is_ok());

@@ -133,15 +133,20 @@ pub fn base_url(text: &str) -> Result<String, String> {
 /// What was expected instead.
 pub fn guarded_url(text: &str) -> Result<String, String> {
     let base = base_url(text)?;
+    if !is_guarded(&base) {
+        return Err(format!("\"{text}\" would carry secrets in clear; use https, or http on loopback"));
+    }
+    Ok(base)
+}
+
+/// Whether nobody on the way reads what goes to a base URL: https, or http on loopback.
+pub fn is_guarded(base: &str) -> bool {
     let loopback = |host: &str| {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     };
     let plain_http = base.starts_with("http://");
-    if plain_http && !Url::parse(&base).is_ok_and(|url| url.host_str().is_some_and(loopback)) {
-        return Err(format!("\"{text}\" would carry secrets in clear; use https, or http on loopback"));
-    }
-    Ok(base)
+    !plain_http || Url::parse(base).is_ok_and(|url| url.host_str().is_some_and(loopback))
 }
 
 /// `prefix` and 32 hexadecimal digits, as the provider names things.

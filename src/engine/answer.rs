@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{By, Idempotency, JournalSeq, record};
+use dunlin_storage::{By, DaemonId, Idempotency, JournalSeq, record};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{Consent, Reply};
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{Command, Event, Message, Next, Request, State, next};
+use dunlin_workflows::message::{Command, Next, Request, State, next};
 use dunlin_workflows::recurrence::Recurrence;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::template::Template;
-use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::User;
 use tokio::sync::oneshot;
 
 use crate::engine::ask::{Again, Ask, AskError, Claim, Found, Receipt, Retried, Target, Wish};
+use crate::engine::receipt::Dated;
+use crate::engine::sync::{self, Standing};
 use crate::engine::turn::{Turn, TurnError};
 use crate::engine::verifications::Verified;
 
@@ -27,11 +28,14 @@ pub(super) struct Answers {
     ready: Vec<Ready>,
 }
 
-enum Ready {
+pub(super) enum Ready {
     Accepted(oneshot::Sender<Vec<Result<Receipt, AskError>>>, Vec<Result<Receipt, AskError>>),
     Done(oneshot::Sender<Result<State, AskError>>, Result<State, AskError>),
     Retried(oneshot::Sender<Result<Retried, AskError>>, Result<Retried, AskError>),
     Heard(oneshot::Sender<()>),
+    Claimed(oneshot::Sender<Vec<Result<Standing, AskError>>>, Vec<Result<Standing, AskError>>),
+    Stand(oneshot::Sender<Vec<Result<State, AskError>>>, Vec<Result<State, AskError>>),
+    Named(oneshot::Sender<DaemonId>, DaemonId),
     Replied(oneshot::Sender<Reply>, Reply),
     Told(oneshot::Sender<Result<Consent, AskError>>, Result<Consent, AskError>),
     User(oneshot::Sender<Result<User, AskError>>, Result<User, AskError>),
@@ -104,7 +108,9 @@ impl Answers {
                 let known = turn.asked_of_template(&ask, &origin);
                 self.ready.push(Ready::Template(reply, Box::new(said(known)?)));
             }
+            Ask::Sync(ask) => self.ready.push(sync::answer(turn, ask)?),
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
+            Ask::Kept { number, attempt } => sync::kept(turn, number, attempt)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {
                 turn.resolve(number, attempt, &matches)?;
             }
@@ -135,7 +141,10 @@ impl Answers {
                 Ready::Accepted(reply, receipts) => reply.send(receipts).is_ok(),
                 Ready::Done(reply, state) => reply.send(state).is_ok(),
                 Ready::Retried(reply, retried) => reply.send(retried).is_ok(),
+                Ready::Claimed(reply, standings) => reply.send(standings).is_ok(),
+                Ready::Stand(reply, states) => reply.send(states).is_ok(),
                 Ready::Heard(reply) => reply.send(()).is_ok(),
+                Ready::Named(reply, id) => reply.send(id).is_ok(),
                 Ready::Replied(reply, answer) => reply.send(answer).is_ok(),
                 Ready::Told(reply, consent) => reply.send(consent).is_ok(),
                 Ready::User(reply, user) => reply.send(user).is_ok(),
@@ -152,7 +161,7 @@ impl Answers {
 }
 
 /// Splits the domain's no, which is an answer, from the store's failure, which ends the turn.
-fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnError> {
+pub(super) fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnError> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(TurnError::Rejected(rejection)) => Ok(Err(AskError::Rejected(rejection))),
@@ -161,11 +170,13 @@ fn said<T>(result: Result<T, TurnError>) -> Result<Result<T, AskError>, TurnErro
         Err(TurnError::Verification(rejection)) => Ok(Err(AskError::Verification(rejection))),
         Err(TurnError::Allowance(rejection)) => Ok(Err(AskError::Allowance(rejection))),
         Err(TurnError::Forbidden(ban)) => Ok(Err(AskError::Forbidden(ban))),
+        Err(TurnError::Crowded { hold, until }) => Ok(Err(AskError::Crowded { hold, until })),
         Err(TurnError::Wording) => Ok(Err(AskError::Wording)),
         Err(TurnError::SendingDisabled) => Ok(Err(AskError::SendingDisabled)),
         Err(TurnError::Recurrence(rejection)) => Ok(Err(AskError::Recurrence(rejection))),
         Err(TurnError::Template(rejection)) => Ok(Err(AskError::Template(rejection))),
         Err(TurnError::NotFound) => Ok(Err(AskError::NotFound)),
+        Err(TurnError::Altered(id)) => Ok(Err(AskError::Altered(id))),
         Err(TurnError::IdTaken(id)) => Ok(Err(AskError::IdTaken(id))),
         Err(TurnError::KeyReused) => Ok(Err(AskError::KeyReused)),
         Err(TurnError::Erased) => Ok(Err(AskError::Erased)),
@@ -206,29 +217,14 @@ pub(super) fn accept(turn: &mut Turn<'_, '_>, wish: Wish, by: By) -> Result<Rece
     })
 }
 
-/// The answer that was given when the message was accepted: acceptance and first verdict stand next
-/// to each other in the journal.
+/// The answer that was given when the message was accepted.
 fn first_receipt(turn: &mut Turn<'_, '_>, number: MessageNumber) -> Result<Receipt, TurnError> {
     let seq = turn.batch.load(number)?.ok_or(TurnError::NotFound)?.accepted_seq;
-    let (accepted, at) = event_at(turn, seq)?;
-    let (verdict, verdict_at) = event_at(turn, seq.next())?;
-    let mut message = Message::begin(&accepted, at)?;
-    message.apply(&verdict, verdict_at)?;
-    let Event::Accepted { terms } = accepted else {
-        return Err(TurnError::NotFound);
-    };
-    Ok(Receipt {
-        id: terms.id,
-        state: message.state,
-        status: message.public_status(),
-        accepted_at: at,
-        encoding: terms.encoding,
-        segments: terms.segments,
-        replayed: true,
-    })
+    let (accepted, verdict) = (event_at(turn, seq)?, event_at(turn, seq.next())?);
+    Receipt::first(&accepted, &verdict)?.ok_or(TurnError::NotFound)
 }
 
-fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<(Event, Timestamp), TurnError> {
+fn event_at(turn: &mut Turn<'_, '_>, seq: JournalSeq) -> Result<Dated, TurnError> {
     let record = turn.batch.record_at(seq)?;
     match record.event {
         record::Event::Message { event, .. } => Ok((event, record.at)),
@@ -265,6 +261,7 @@ fn anew(
         scheduled_for: again.scheduled_for,
         expires_at: again.expires_at.or(old.expires_at),
         retry_of: Some(old.id),
+        is_claimed: false,
         ..old
     };
     let receipt = accept(turn, Wish { request: request.into(), claim: None }, by)?;

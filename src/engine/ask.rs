@@ -7,10 +7,10 @@ use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
 use dunlin_workflows::message::{
-    Addressee, Command, Outcome, PublicStatus, Rejection, Report, Request, State, UserId,
+    Addressee, Command, Hold, Outcome, PublicStatus, Rejection, Report, Request, State, UserId,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy::Ban;
+use dunlin_workflows::policy::{Ban, Ruling};
 use dunlin_workflows::recurrence::{self, Recurrence};
 use dunlin_workflows::template::{self, Template};
 use dunlin_workflows::timestamp::Timestamp;
@@ -19,6 +19,7 @@ use dunlin_workflows::{allowance, verification};
 use tokio::sync::oneshot;
 
 pub use crate::engine::recurrences::RecurrenceAsk;
+pub use crate::engine::sync::SyncAsk;
 pub use crate::engine::templates::{TemplateAsk, TemplateWish};
 pub use crate::engine::users::UserAsk;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk};
@@ -207,6 +208,8 @@ pub enum Ask {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Template, AskError>>,
     },
+    /// Asks something on behalf of a shared database.
+    Sync(SyncAsk),
     /// A submission ended.
     Concluded {
         /// Which message.
@@ -215,6 +218,13 @@ pub enum Ask {
         attempt: Attempt,
         /// How.
         outcome: Outcome,
+    },
+    /// A submission did not leave: the lease that it needs lapsed before it could.
+    Kept {
+        /// Which message.
+        number: MessageNumber,
+        /// Which attempt.
+        attempt: Attempt,
     },
     /// A search ended.
     Resolved {
@@ -269,6 +279,10 @@ pub enum Retried {
     As(Receipt),
 }
 
+fn held_by(hold: Hold) -> &'static str {
+    Ruling::Hold { hold, until: Timestamp::MAX }.lifted_by()
+}
+
 /// The engine says no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -287,9 +301,17 @@ pub enum AskError {
     /// Too many codes were asked for.
     #[error(transparent)]
     Allowance(#[from] allowance::Rejection),
-    /// The recipient opted out.
+    /// No code may go to the number: most often its holder opted out.
     #[error("{0}; no code is sent to them")]
     Forbidden(Ban),
+    /// As many texts as may went lately, so no code can go now.
+    #[error("no code can be sent now, because of {}, which is lifted by {}; ask again later", .hold.as_str(), held_by(*.hold))]
+    Crowded {
+        /// What holds it.
+        hold: Hold,
+        /// When to ask again.
+        until: Timestamp,
+    },
     /// Nothing is sent, so no code is either.
     #[error(
         "sending is switched off, so no code can be sent; the operator switches it on with SMS_SENDING_ENABLED"
@@ -312,6 +334,11 @@ pub enum AskError {
         "message {0} exists already; leave the id out or use an idempotency key to repeat a request safely"
     )]
     IdTaken(MessageId),
+    /// It was claimed again from a shared database, and is here with another text or recipient.
+    #[error(
+        "message {0} is here with another text or recipient, which can't be changed; it is left to the shared database: park it there, and queue the text anew"
+    )]
+    Altered(MessageId),
     /// The idempotency key was used for something else.
     #[error("this idempotency key was used for a different request; use a new key")]
     KeyReused,

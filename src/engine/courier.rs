@@ -23,6 +23,9 @@ pub trait Effects: Debug + Send + Sync {
     /// Submits one committed attempt.
     fn submit(&self, submission: Submission);
 
+    /// Says of one committed attempt that it did not leave: the lease that it needs lapsed before it could.
+    fn keep(&self, submission: Submission);
+
     /// Searches for an attempt whose outcome was lost.
     fn find(&self, number: MessageNumber, attempt: Attempt, search: Search);
 
@@ -37,6 +40,11 @@ pub trait Effects: Debug + Send + Sync {
 /// What a submission came to, as a question to the writer.
 pub fn submitted(number: MessageNumber, attempt: Attempt, outcome: SubmitOutcome) -> Ask {
     Ask::Concluded { number, attempt, outcome: concluded(outcome) }
+}
+
+/// That a submission did not leave, as a question to the writer.
+pub fn kept(submission: &Submission) -> Ask {
+    Ask::Kept { number: submission.message, attempt: submission.attempt }
 }
 
 /// What a search came to, as a question to the writer.
@@ -104,6 +112,10 @@ impl Effects for Courier {
             let outcome = courier.provider.submit(submission).await;
             courier.bring(submitted(number, attempt, outcome));
         });
+    }
+
+    fn keep(&self, submission: Submission) {
+        self.bring(kept(&submission));
     }
 
     fn find(&self, number: MessageNumber, attempt: Attempt, search: Search) {

@@ -41,7 +41,10 @@ impl Turn<'_, '_> {
         if request.retry_of.is_some() || !self.remembers(request) {
             return Ok(None);
         }
-        Ok(self.batch.said_last(person, &request.body)?)
+        let last = self.batch.said_last(person, &request.body)?;
+        // The first text said the same with a line more.
+        let Some(line) = &self.rules.limits.opt_out_line else { return Ok(last) };
+        Ok(last.max(self.batch.said_last(person, &line.at_the_end_of(&request.body))?))
     }
 
     fn remembers(&self, request: &Request) -> bool {

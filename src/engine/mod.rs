@@ -19,16 +19,20 @@ pub mod courier;
 pub mod dispatcher;
 mod doubts;
 pub mod duty;
+pub mod first_text;
 mod flows;
 mod instances;
+pub mod lease;
 pub mod progress;
 pub mod provider;
 pub mod rate;
+mod receipt;
 mod recipients;
 mod recurrences;
 mod scheduler;
 pub mod script;
 pub mod stepper;
+pub mod sync;
 mod templates;
 pub mod timer_wheel;
 mod turn;
@@ -61,6 +65,7 @@ use crate::engine::ask::{
 };
 use crate::engine::courier::Courier;
 use crate::engine::dispatcher::DispatchLimits;
+use crate::engine::lease::LeaseHandle;
 use crate::engine::progress::Progress;
 use crate::engine::provider::Provider;
 use crate::engine::verifications::{CodeWish, Verified, VerifyAsk, Verifying};
@@ -88,6 +93,8 @@ pub struct EngineConfig {
     pub questions_max: usize,
     /// How numbers are proven.
     pub verifying: Verifying,
+    /// The lease under which texts of a shared database are ours, as it stands at the start.
+    pub lease: LeaseHandle,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -98,6 +105,7 @@ pub struct Engine {
     asks: mpsc::Sender<Ask>,
     admission: Arc<Admission>,
     progress: Arc<Progress>,
+    lease: LeaseHandle,
     ended: watch::Receiver<Option<Ended>>,
 }
 
@@ -130,6 +138,7 @@ impl Engine {
         let (end, ended) = watch::channel(None);
         let admission = Arc::new(Admission::new(config.queue_bytes_max));
         let progress = Arc::new(Progress::default());
+        let lease = config.lease.clone();
         let courier = Box::new(Courier::new(
             provider,
             config.verifying.service.clone(),
@@ -150,7 +159,7 @@ impl Engine {
                 end.send_replace(Some(how));
             })
             .map_err(StartError::Thread)?;
-        Ok(Self { asks, admission, progress, ended })
+        Ok(Self { asks, admission, progress, lease, ended })
     }
 
     /// Accepts wishes, each for itself. Answered after they are durable.
@@ -336,6 +345,11 @@ impl Engine {
     pub async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();
         ended.wait_for(Option::is_some).await.ok().and_then(|how| how.clone()).unwrap_or(Ended::Stopped)
+    }
+
+    /// The lease under which texts of a shared database are ours.
+    pub fn lease(&self) -> &LeaseHandle {
+        &self.lease
     }
 
     /// What the engine is doing, for readiness and metrics.

@@ -5,11 +5,13 @@ use dunlin_storage::{By, Holder, InstanceKind, JournalSeq, Recurrences, Template
 use dunlin_workflows::actor::{Origin, Reason};
 use dunlin_workflows::id::UserNumber;
 use dunlin_workflows::message::{Addressee, OnUnknown, Priority, Request, TemplateVersion};
+use dunlin_workflows::policy::{self, ZoneByRegion};
 use dunlin_workflows::recurrence::{
     self, Command, Context, Due, Event, Outcome, PER_USER_MAX, Plan, Recipient, Recurrence, RecurrenceId,
     Rejection, Skip, Standing, Tick,
 };
 use dunlin_workflows::source::Source;
+use dunlin_workflows::user::User;
 use dunlin_workflows::zone::Zone;
 
 use crate::engine::script::{self, Filled, Script};
@@ -106,7 +108,11 @@ impl Turn<'_, '_> {
             Addressee::User(user) => self.batch.user(user)?,
             Addressee::Number(_) => None,
         };
-        let zone = known.map(|user| self.zone_of(user)).transpose()?.flatten();
+        let zone = match (to, known) {
+            (Addressee::User(_), Some(user)) => self.zone_of(user)?,
+            (Addressee::User(_), None) => self.rules.limits.zone,
+            (Addressee::Number(_), _) => None,
+        };
         let slot = known.map_or(Ok(0), |user| self.free_slot(user))?;
         let context = Context { now: self.now, zone, position: 0, reason };
         let create = |recipient| Command::Create { id, recipient, plan: plan.clone() };
@@ -147,8 +153,17 @@ impl Turn<'_, '_> {
     }
 
     fn zone_of(&mut self, user: UserNumber) -> Result<Option<Zone>, TurnError> {
-        let known = self.batch.instance::<Users>(user.get())?;
-        Ok(known.and_then(|user| user.preferences).and_then(|preferences| preferences.zone))
+        let known = self.batch.instance::<Users>(user.get())?.unwrap_or_default();
+        self.zone_of_state(&known)
+    }
+
+    /// Where a user is, as the gate sees it: by their preferences, then by their number if it may, then by the deployment.
+    pub(super) fn zone_of_state(&mut self, user: &User) -> Result<Option<Zone>, TurnError> {
+        let limits = &self.rules.limits;
+        let by_number = user.number.filter(|_| limits.zone_by_region == ZoneByRegion::On);
+        let region = by_number.map(|number| self.batch.region_of(number.person)).transpose()?.flatten();
+        let whereabouts = policy::whereabouts(user.preferences.as_ref(), region, limits);
+        Ok(whereabouts.map(|(zone, _)| zone))
     }
 
     /// A recurrence's timer fired, or its recipient moved: the tick that has come makes a message.
@@ -223,6 +238,7 @@ impl Turn<'_, '_> {
             kind: known.plan.kind.clone(),
             template,
             may_bypass,
+            is_claimed: false,
         };
         match self.accept(&request, by) {
             Ok(_) => Ok(Outcome::Texted(id)),

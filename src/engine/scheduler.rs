@@ -141,7 +141,7 @@ mod tests {
     use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions};
     use dunlin_workflows::body::Body;
     use dunlin_workflows::id::MessageId;
-    use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
+    use dunlin_workflows::message::{self, Context, Lease, Message, OnUnknown, Priority, Request};
     use dunlin_workflows::phone_number::PhoneNumber;
     use dunlin_workflows::policy::STRANGER;
     use dunlin_workflows::rules::Rules;
@@ -165,7 +165,8 @@ mod tests {
         };
         let (store, _) = Store::open(&dir.path().join("dunlin.redb"), &options).unwrap();
         let rules = Rules { sending, ..Rules::default() };
-        let context = Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 };
+        let context =
+            Context { now: NOW, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
         store
             .commit(|batch| {
                 for (place, scheduled_for) in (1_u128..).zip(schedules) {
@@ -183,6 +184,7 @@ mod tests {
                         kind: None,
                         template: None,
                         may_bypass: false,
+                        is_claimed: false,
                     };
                     let person = batch.person(request.to)?;
                     let events = message::accept(request.terms(person, None), &context).unwrap();

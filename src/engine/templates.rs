@@ -2,7 +2,9 @@
 
 use dunlin_storage::{InstanceEvent, InstanceKind, JournalSeq, Templates, Told, record};
 use dunlin_workflows::actor::Origin;
-use dunlin_workflows::template::{self, Command, Content, Context, Event, Rejection, Template, TemplateKey};
+use dunlin_workflows::template::{
+    self, CheckedContent, Command, Content, Context, Event, Rejection, Template, TemplateKey,
+};
 
 use crate::engine::turn::{Turn, TurnError};
 
@@ -21,15 +23,15 @@ pub struct TemplateAsk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateWish {
     /// Write what will be its next version.
-    Draft(Box<Content>),
+    Draft(Box<CheckedContent>),
     /// Let there be one that says this, unless there is one of the key.
-    Begin(Box<Content>),
+    Begin(Box<CheckedContent>),
     /// Throw the draft away.
     Discard,
-    /// Use the draft from now on.
-    Publish,
-    /// Use this older version again.
-    RollBack(u32),
+    /// Use the draft from now on, if it is still this one.
+    Publish(Box<CheckedContent>),
+    /// Use this older version again, which says this.
+    RollBack(u32, Box<CheckedContent>),
     /// Let nobody use it.
     Deactivate,
     /// Let it be used again.
@@ -51,11 +53,14 @@ impl Turn<'_, '_> {
             TemplateWish::Draft(content) => Command::Draft { content: content.clone() },
             TemplateWish::Begin(content) => Command::Begin { content: content.clone() },
             TemplateWish::Discard => Command::Discard,
-            TemplateWish::Publish => Command::Publish,
-            TemplateWish::RollBack(version) => {
+            TemplateWish::Publish(draft) => Command::Publish { draft: draft.clone() },
+            TemplateWish::RollBack(version, content) => {
                 let known = known.as_ref().ok_or_else(|| Rejection::NotFound(key.clone()))?;
-                let content = Box::new(self.content_of(known, *version)?);
-                Command::RollBack { version: *version, content }
+                // Versions never change, so only a caller that read another template differs.
+                if self.content_of(known, *version)? != *content.get() {
+                    return Err(Rejection::Changed { revision: known.revision }.into());
+                }
+                Command::RollBack { version: *version, content: content.clone() }
             }
             TemplateWish::Deactivate => Command::Deactivate,
             TemplateWish::Activate => Command::Activate,

@@ -9,8 +9,8 @@ use dunlin_workflows::consent;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
-    self, Command, Context, Event, Hold, Message, Next, Outcome, Rejection, Report, Request, State,
-    StateName, Via,
+    self, Command, Context, Custody, Event, Hold, Lease, Message, Next, Outcome, Rejection, Report, Request,
+    State, StateName, Via,
 };
 use dunlin_workflows::policy::{self, Ban, Recipient, STRANGER};
 use dunlin_workflows::recurrence;
@@ -58,7 +58,10 @@ pub(super) struct Turn<'a, 'b> {
     pub(super) rules: &'a Rules,
     pub(super) now: Timestamp,
     pub(super) now_ms: u64,
-    pub(super) submissions: &'a mut Vec<Submission>,
+    /// Whether what was claimed may be sent now.
+    pub(super) lease: Lease,
+    /// What leaves, and whether only while the lease is in force.
+    pub(super) submissions: &'a mut Vec<(Submission, Custody)>,
     pub(super) fetches: &'a mut Vec<MessageNumber>,
     pub(super) verifying: &'a Verifying,
     /// What the verification service is to be asked.
@@ -82,6 +85,8 @@ pub(super) enum TurnError {
     Allowance(#[from] allowance::Rejection),
     #[error("{0}")]
     Forbidden(Ban),
+    #[error("no code can go now")]
+    Crowded { hold: Hold, until: Timestamp },
     #[error("sending is switched off")]
     SendingDisabled,
     #[error("the text of a code is too long")]
@@ -96,6 +101,8 @@ pub(super) enum TurnError {
     NotFound,
     #[error("message {0} exists already")]
     IdTaken(MessageId),
+    #[error("message {0} is here with another text or recipient")]
+    Altered(MessageId),
     #[error("the idempotency key was used for something else")]
     KeyReused,
     #[error("the recipient was erased")]
@@ -110,7 +117,13 @@ impl Turn<'_, '_> {
     where
         Self: 'c,
     {
-        Context { now: self.now, rules: self.rules, recipient, jitter: self.memory.jitter.u32(..) }
+        Context {
+            now: self.now,
+            rules: self.rules,
+            recipient,
+            lease: self.lease,
+            jitter: self.memory.jitter.u32(..),
+        }
     }
 
     /// Accepts a wish; returns the message as it stood after the first verdict.
@@ -125,6 +138,8 @@ impl Turn<'_, '_> {
         }
         let person = self.person(request.to, by)?;
         let user = request.user_id.as_ref().map(|user| self.user(user, by)).transpose()?;
+        let request = self.worded(person, request)?;
+        let request = request.as_ref();
         let terms = request.terms(person, user);
         let encoding = terms.encoding;
         let mut recipient = self.recipient(person, user)?;
@@ -199,6 +214,11 @@ impl Turn<'_, '_> {
         }
         let after = self.record(number, &before, &events, by)?;
         self.stands_in_line(&recipient, &events)?;
+        let suspected = events.iter().any(|event| matches!(event, Event::AttemptSuspected { .. }));
+        if suspected && before.attempt == Attempt::NONE {
+            let request = self.batch.request(number)?.ok_or(TurnError::Erased)?;
+            self.goes(before.person, recipient, &request)?;
+        }
         let state = after.state;
         self.claim_orphans(number, &before, after)?;
         Ok(state)
@@ -324,6 +344,7 @@ impl Turn<'_, '_> {
             now: self.now,
             rules: self.rules,
             recipient: &STRANGER,
+            lease: self.lease,
             jitter: self.memory.jitter.u32(..),
         };
         let lane = self.memory.lane.hear(&outcome, &mut silence, &context);
@@ -428,13 +449,9 @@ impl Turn<'_, '_> {
             self.goes(before.person, recipient, &request)?;
         }
         let validity = valid_until.map(|at| at.since(self.now).clamp(VALIDITY_MIN, VALIDITY_MAX));
-        self.submissions.push(Submission {
-            message: number,
-            attempt: after.attempt,
-            to: request.to,
-            body: request.body,
-            validity,
-        });
+        let (message, attempt) = (number, after.attempt);
+        let submission = Submission { message, attempt, to: request.to, body: request.body, validity };
+        self.submissions.push((submission, after.custody));
         Ok(())
     }
 }

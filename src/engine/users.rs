@@ -21,6 +21,8 @@ pub enum UserAsk {
         changes: Box<Changes>,
         /// The number; `None` leaves it, an inner `None` takes it away.
         number: Option<Option<PhoneNumber>>,
+        /// Whether somebody who is believed says that they have proven it.
+        is_proven: bool,
         /// The version that the caller has seen; any when `None`.
         seen: Option<u64>,
     },
@@ -52,7 +54,7 @@ impl Turn<'_, '_> {
         let by = self.by(origin)?;
         let reason = origin.reason.as_ref();
         match ask {
-            UserAsk::Change { changes, number, seen } => {
+            UserAsk::Change { changes, number, is_proven, seen } => {
                 // Everything that can be refused is, before anything is recorded.
                 let known = self.known_user(id)?;
                 let prefer = Command::Prefer { changes: **changes, seen: *seen };
@@ -62,6 +64,9 @@ impl Turn<'_, '_> {
                 if let Some(number) = number {
                     let person = number.map(|number| self.person(number, by)).transpose()?;
                     self.tell_user(user, &Command::Number { person, seen: None }, by, reason)?;
+                    if let Some(person) = person.filter(|_| *is_proven) {
+                        return self.verified(user, person, by);
+                    }
                 }
                 self.user_now(user)
             }
@@ -123,8 +128,9 @@ impl Turn<'_, '_> {
             let told = Told::<Users> { at: self.now, by, event: &event, after: &after, secret: None };
             self.batch.record_instance(number.get(), &told)?;
         }
-        let zone = |user: &User| user.preferences.and_then(|preferences| preferences.zone);
-        if before.is_some_and(|before| zone(&before) != zone(&after)) {
+        if let Some(before) = before
+            && self.zone_of_state(&before)? != self.zone_of_state(&after)?
+        {
             self.user_moved(number)?;
         }
         // What waits for them waits for reasons that may be gone.

@@ -7,10 +7,10 @@ use dunlin_workflows::actor::Origin;
 use dunlin_workflows::allowance::{self, Subject};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{MessageId, PersonNumber, UserNumber};
-use dunlin_workflows::kind::VERIFICATION;
+use dunlin_workflows::kind::{KindName, VERIFICATION};
 use dunlin_workflows::message::{OnUnknown, Priority, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy;
+use dunlin_workflows::policy::{self, Case, Recipient, Ruling};
 use dunlin_workflows::rules::Sending;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
@@ -108,6 +108,8 @@ impl Turn<'_, '_> {
     /// Everything that can be refused is, before anything is recorded.
     fn start_verification(&mut self, wish: &CodeWish, by: By) -> Result<(u64, Option<Verified>), TurnError> {
         let takings = self.may_send(wish)?;
+        let via = if self.verifying.service.is_some() { Via::Service } else { Via::Message };
+        self.may_go(wish.to, via)?;
         let (wording, lifetime) = (&self.verifying.wording, self.verifying.rules.lifetime);
         let code_body = wording.code(&wish.code, Some(lifetime)).map_err(|_too_long| TurnError::Wording)?;
         let notice_body = wording.notice().map_err(|_too_long| TurnError::Wording)?;
@@ -118,7 +120,6 @@ impl Turn<'_, '_> {
             Some(number) => number,
             None => self.batch.next_instance(InstanceKind::Verification)?,
         };
-        let via = if self.verifying.service.is_some() { Via::Service } else { Via::Message };
         let digest = Some(self.batch.code_digest(number, wish.code.as_str()));
         let start = Command::Start { person, user, via, digest };
         let told = self.tell_verification(number, &start, by, None)?;
@@ -145,6 +146,7 @@ impl Turn<'_, '_> {
         let body = self.verifying.wording.code(&wish.code, None).map_err(|_too_long| TurnError::Wording)?;
         let expires_at = self.now.plus(self.verifying.rules.lifetime);
         if is_new {
+            self.may_go(wish.to, Via::Message)?;
             self.agreed(wish.to, by)?;
         }
         let request = text(wish, body, expires_at).into();
@@ -163,6 +165,41 @@ impl Turn<'_, '_> {
             (Subject::User, wish.user.as_ref().map(UserId::as_str)),
             (Subject::Address, wish.address.as_deref()),
         ])
+    }
+
+    /// Whether a code to this number may go now, and not only later or never: whoever waits for it is told that it was sent.
+    /// The service's own codes are in no line of ours. Only what holds for every number of a block is asked, and all of them
+    /// count as new, so that nobody learns from the answer which of them are known.
+    fn may_go(&mut self, to: PhoneNumber, via: Via) -> Result<(), TurnError> {
+        let limits = &self.rules.limits;
+        let streams = match via {
+            Via::Message | Via::Notice => limits.streams(to, || Ok::<_, TurnError>(true))?,
+            Via::Service => Vec::new(),
+        };
+        let region = if limits.ask_region() { to.region() } else { None };
+        let flows = streams.into_iter().map(|stream| {
+            let flow = self.batch.flow(&stream)?;
+            Ok::<_, TurnError>((stream, flow))
+        });
+        let recipient = Recipient { region, flows: flows.collect::<Result<_, _>>()?, ..Recipient::default() };
+        let kind: Option<KindName> = VERIFICATION.parse().ok();
+        let case = Case {
+            now: self.now,
+            rules: self.rules,
+            recipient: &recipient,
+            kind: kind.as_ref(),
+            priority: Priority::Urgent,
+            may_bypass: false,
+            scheduled_for: None,
+            expires_at: None,
+            is_counted: false,
+            has_turn: false,
+        };
+        match policy::judge(&case) {
+            Ruling::Hold { hold, until } if via != Via::Service => Err(TurnError::Crowded { hold, until }),
+            Ruling::Suppress(ban) => Err(TurnError::Forbidden(ban)),
+            Ruling::Send | Ruling::Hold { .. } | Ruling::Expire => Ok(()),
+        }
     }
 
     /// The person with this number, unless they opted out.
@@ -333,6 +370,7 @@ fn text(wish: &CodeWish, body: Body, expires_at: Timestamp) -> Request {
         metadata: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
         retry_of: None,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dunlin_storage::{Batch, BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
-use dunlin_workflows::message::{self, Command, Next, State, StateName};
+use dunlin_workflows::message::{self, Command, Custody, Lease, Next, State, StateName};
 use dunlin_workflows::source::Source;
 
 use crate::clock::Clock;
@@ -17,6 +17,7 @@ use crate::engine::ask::Ask;
 use crate::engine::courier::Effects;
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::doubts::Doubts;
+use crate::engine::lease::LeaseHandle;
 use crate::engine::progress::{Progress, Turned};
 use crate::engine::provider::{Search, Submission};
 use crate::engine::scheduler::Scheduler;
@@ -230,22 +231,23 @@ impl Writer {
         lose: Option<&Command>,
     ) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
+        let lease = self.config.lease.standing(&*self.clock);
         let mut fetches = Vec::new();
         let mut wait = None;
-        let Self { store, memory, config, effects, admission, progress, last_seq, commits, .. } = self;
+        let Self { store, clock, memory, config, effects, admission, progress, last_seq, commits, .. } = self;
         let draining = &mut self.draining;
         let housekeeping = now_ms >= self.housekeeping_due_ms;
         let decide = |batch: &mut Batch<'_>| {
             let mut answers = Answers::default();
-            let mut submissions: Vec<Submission> = Vec::new();
-            let mut questions = Vec::new();
-            let mut settled = Vec::new();
+            let mut submissions: Vec<(Submission, Custody)> = Vec::new();
+            let (mut questions, mut settled) = (Vec::new(), Vec::new());
             let mut turn = Turn {
                 batch,
                 memory,
                 rules: &config.rules,
                 now,
                 now_ms,
+                lease,
                 submissions: &mut submissions,
                 fetches: &mut fetches,
                 verifying: &config.verifying,
@@ -284,10 +286,9 @@ impl Writer {
             Ok((answers, submissions, questions, turned(memory, admission, now_ms, *last_seq, *commits)))
         };
         let (effects, progress) = (Arc::clone(effects), Arc::clone(progress));
+        let (still, clock) = (config.lease.clone(), Arc::clone(clock));
         store.commit_then(decide, move |(answers, submissions, questions, turned)| {
-            for submission in submissions {
-                effects.submit(submission);
-            }
+            leave(&*effects, submissions, &still, &*clock);
             for (number, question) in questions {
                 effects.verify(number, question);
             }
@@ -334,6 +335,19 @@ impl Writer {
 
     fn publish(&self, now_ms: u64) {
         self.progress.publish(turned(&self.memory, &self.admission, now_ms, self.last_seq, self.commits));
+    }
+}
+
+/// Lets submissions leave that are durable now. The disk may have taken longer than the lease of what was claimed.
+fn leave(
+    effects: &dyn Effects,
+    submissions: Vec<(Submission, Custody)>,
+    lease: &LeaseHandle,
+    clock: &dyn Clock,
+) {
+    for (submission, custody) in submissions {
+        let may_leave = custody == Custody::Own || lease.standing(clock) == Lease::InForce;
+        if may_leave { effects.submit(submission) } else { effects.keep(submission) }
     }
 }
 

@@ -132,6 +132,7 @@ fn refused(error: &AskError) -> Refusal {
         // Three tries in a few seconds would not help: an hour must pass.
         AskError::Allowance(_) => Refusal::new(StatusCode::TOO_MANY_REQUESTS, error),
         AskError::Forbidden(_) => Refusal::new(StatusCode::FORBIDDEN, error),
+        AskError::Crowded { .. } => Refusal::again(StatusCode::TOO_MANY_REQUESTS, error, AGAIN),
         AskError::KeyReused | AskError::Wording => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error),
         AskError::Busy { .. } | AskError::NoRoom { .. } | AskError::Stopping | AskError::SendingDisabled => {
             Refusal::again(StatusCode::SERVICE_UNAVAILABLE, error, AGAIN)
@@ -144,6 +145,7 @@ fn refused(error: &AskError) -> Refusal {
         | AskError::Verification(_)
         | AskError::NotFound
         | AskError::IdTaken(_)
+        | AskError::Altered(_)
         | AskError::Erased => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error),
     }
 }

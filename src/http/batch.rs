@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::engine::ask::Wish;
+use crate::engine::ask::{Receipt, Wish};
 use crate::http::App;
 use crate::http::accept::{archived, exists};
 use crate::http::accepted_json::AcceptedJson;
-use crate::http::api_key::Admitted;
+use crate::http::api_key::{Admitted, Scope};
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
 use crate::http::problem::{Code, Problem};
@@ -80,14 +80,20 @@ pub(super) async fn batch(
     let mut data = Vec::with_capacity(rows.len());
     let mut given = Vec::new();
     for (index, row) in rows.into_iter().map(|row| row.get().as_bytes()).enumerate() {
-        let reading = app.reading(&admitted);
+        let reading = app.reading(admitted.has(Scope::Urgent));
         match read(row, reading, &format!("/messages/{index}")) {
             Ok(request) => {
                 given.extend(Some(request.id).filter(|id| *id != reading.fresh));
                 wishes.push(Wish { request, claim: answering.claim_of_row(index, row) });
                 places.push(index);
             }
-            Err(problem) => data.push(RowAnswer { index, outcome: refused(&problem) }),
+            Err(problem) => {
+                let outcome = match app.or_answered(answering.claim_of_row(index, row), problem) {
+                    Ok(receipt) => accepted(&receipt),
+                    Err(problem) => refused(&problem),
+                };
+                data.push(RowAnswer { index, outcome });
+            }
         }
     }
     if !given.is_empty() {
@@ -107,10 +113,7 @@ pub(super) async fn batch(
         let receipts = app.on_duty()?.engine.accept(wishes, asker).await?;
         data.extend(places.into_iter().zip(receipts).map(|(index, receipt)| {
             let outcome = match receipt {
-                Ok(receipt) => Outcome::Accepted {
-                    accepted: Box::new(AcceptedJson::new(&receipt)),
-                    replayed: receipt.replayed,
-                },
+                Ok(receipt) => accepted(&receipt),
                 Err(error) => refused(&Problem::from(error)),
             };
             RowAnswer { index, outcome }
@@ -120,6 +123,10 @@ pub(super) async fn batch(
     let refused = data.iter().filter(|row| matches!(row.outcome, Outcome::Refused { .. })).count();
     let accepted = data.len().saturating_sub(refused);
     Ok(Json(BatchAnswer { data, accepted, refused }))
+}
+
+fn accepted(receipt: &Receipt) -> Outcome {
+    Outcome::Accepted { accepted: Box::new(AcceptedJson::new(receipt)), replayed: receipt.replayed }
 }
 
 fn refused(problem: &Problem) -> Outcome {

@@ -92,7 +92,8 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
         | Hold::Backoff
         | Hold::ProviderLane
         | Hold::SendingDisabled
-        | Hold::OutcomeUnknown => Vec::new(),
+        | Hold::OutcomeUnknown
+        | Hold::Claim => Vec::new(),
     }
 }
 

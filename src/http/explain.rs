@@ -30,7 +30,7 @@ pub(super) async fn explain(
     if let Content::Open(text) = &content
         && terms.retry_of.is_none()
     {
-        known.same_text = reader.said_last(message.person, &text.body)?;
+        known.same_text = recipient::said_last(&reader, message.person, &text.body, rules)?;
     }
     let now = app.edge.clock.wall();
     let case = Case::of(&message, &known, rules, now);

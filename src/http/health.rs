@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::engine::duty::Away;
 use crate::engine::progress::Turned;
-use crate::http::App;
+use crate::http::{App, sync};
 
 /// The writer turns at least twice a second; after this long without a turn it does not make progress.
 const TURN_MAX_MS: u64 = 5_000;
@@ -72,6 +72,15 @@ pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQ
         "unknown": turned.unknown,
         "queue_bytes": turned.queue_bytes,
         "lane_cool_until_ms": turned.cool_until_ms,
+        "supabase": app.edge.supabase.as_ref().map(|supabase| {
+            let told = supabase.standing().told();
+            json!({
+                "last_contact_age_seconds": sync::age(&app, &told),
+                "pull_error": told.pull_error,
+                "push_error": told.push_error,
+                "records_behind": turned.last_seq.saturating_sub(told.pushed_to.get()),
+            })
+        }),
     });
     (status, Json(told)).into_response()
 }

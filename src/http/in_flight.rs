@@ -41,13 +41,28 @@ impl InFlight {
         body: &[u8],
     ) -> Result<Answering<'_>, Problem> {
         let mut given = headers.get_all("idempotency-key").iter();
-        let Some(key) = given.next().map(HeaderValue::as_bytes) else {
+        let key = given.next().map(HeaderValue::as_bytes);
+        if given.next().is_some() {
+            return Err(no_key());
+        }
+        self.enter_key(key, route, body)
+    }
+
+    /// Takes this key, if there is one.
+    ///
+    /// # Errors
+    /// As [`InFlight::enter`].
+    pub(super) fn enter_key(
+        &self,
+        key: Option<&[u8]>,
+        route: &str,
+        body: &[u8],
+    ) -> Result<Answering<'_>, Problem> {
+        let Some(key) = key else {
             return Ok(Answering { in_flight: self, claim: None });
         };
-        let visible = key.iter().all(u8::is_ascii_graphic);
-        if key.is_empty() || key.len() > KEY_MAX || !visible || given.next().is_some() {
-            let detail = format!("send one Idempotency-Key of 1 to {KEY_MAX} visible ASCII characters");
-            return Err(Problem::new(Code::Invalid, detail));
+        if key.is_empty() || key.len() > KEY_MAX || !key.iter().all(u8::is_ascii_graphic) {
+            return Err(no_key());
         }
         let key = hash(&[OWNER, b"\n", route.as_bytes(), b"\n", key]);
         let claim = Claim { key, fingerprint: hash(&[body]) };
@@ -79,6 +94,11 @@ impl Drop for Answering<'_> {
             self.in_flight.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.key);
         }
     }
+}
+
+fn no_key() -> Problem {
+    let detail = format!("send one Idempotency-Key of 1 to {KEY_MAX} visible ASCII characters");
+    Problem::new(Code::Invalid, detail)
 }
 
 /// The first sixteen bytes of a SHA-256.

@@ -163,6 +163,8 @@ fn may_show(state: StateName, status: PublicStatus) -> bool {
         StateName::Delivered => status == Shown::Delivered,
         StateName::Undelivered => status == Shown::Undelivered,
         StateName::Failed => status == Shown::Failed,
-        StateName::Canceled | StateName::Expired | StateName::Suppressed => status == Shown::Cancelled,
+        StateName::Relinquished | StateName::Canceled | StateName::Expired | StateName::Suppressed => {
+            status == Shown::Cancelled
+        }
     }
 }

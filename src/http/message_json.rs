@@ -161,6 +161,7 @@ pub fn hold(state: State) -> Option<HoldJson> {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use dunlin_storage::{Entry, ReadError, Reader};
 use dunlin_workflows::actor::Origin;
-use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::Command;
+use dunlin_workflows::id::{MessageId, MessageNumber};
+use dunlin_workflows::message::{Command, Message};
 use dunlin_workflows::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -23,6 +23,18 @@ use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::{App, instant};
 use crate::timeline::{Recipient, Step, Timeline, event_fields};
+
+impl App {
+    /// A message by its own id, archives included.
+    ///
+    /// # Errors
+    /// [`Code::MessageNotFound`](crate::http::problem::Code::MessageNotFound), or the store can't be read.
+    pub(crate) fn message(&self, id: MessageId) -> Result<Message, Problem> {
+        let reader = self.reader()?;
+        let (row, _life) = reader.whole(MessageName::Id(id).find(&reader)?)?;
+        Ok(row.message)
+    }
+}
 
 /// `GET /v1/messages/{id}`: by its own id or by the provider's.
 pub(super) async fn show(

@@ -26,6 +26,7 @@ mod list;
 pub mod message_json;
 mod message_name;
 mod messages;
+mod metrics;
 mod paging;
 mod preferences;
 mod preview;
@@ -37,6 +38,7 @@ mod recurrences;
 mod serve;
 pub mod standard_webhook;
 mod survey;
+mod sync;
 mod template_json;
 mod template_usage;
 mod templates;
@@ -75,6 +77,7 @@ use crate::http::standard_webhook::WebhookSecrets;
 use crate::http::verification::Pace;
 use crate::id_source::IdSource;
 use crate::room::Room;
+use crate::supabase::Supabase;
 use crate::twilio::signature::Verifier;
 
 /// Where texts go.
@@ -137,28 +140,41 @@ pub struct Edge {
     pub hook_secrets: Option<WebhookSecrets>,
     /// Where texts go.
     pub mode: Mode,
+    /// The project that is kept in step with, if there is one.
+    pub supabase: Option<Arc<Supabase>>,
 }
 
 /// The edge with what it keeps between requests.
 #[derive(Debug)]
 pub(crate) struct App {
-    edge: Arc<Edge>,
+    edge: Edge,
     verifier: Verifier,
     in_flight: InFlight,
     pace: Pace,
 }
 
 impl App {
+    /// What answers requests through this edge.
+    pub(crate) fn new(edge: Edge) -> Self {
+        let verifier = Verifier::new(&edge.webhook.auth_tokens);
+        Self { edge, verifier, in_flight: InFlight::default(), pace: Pace::default() }
+    }
+
+    /// Tells the time.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.edge.clock
+    }
+
     /// Whoever answers questions now. Let go of it before the answer leaves.
     ///
     /// # Errors
     /// Why nobody does.
-    fn on_duty(&self) -> Result<Arc<OnDuty>, Problem> {
+    pub(crate) fn on_duty(&self) -> Result<Arc<OnDuty>, Problem> {
         self.edge.duty.now().map_err(Problem::from)
     }
 
     /// A snapshot of the store.
-    fn reader(&self) -> Result<Reader, Problem> {
+    pub(crate) fn reader(&self) -> Result<Reader, Problem> {
         Ok(self.on_duty()?.store.reader()?)
     }
 
@@ -194,11 +210,14 @@ impl From<Away> for Problem {
     }
 }
 
+/// Every route, of an edge of its own.
+pub fn router(edge: Edge) -> Router {
+    routes(Arc::new(App::new(edge)))
+}
+
 /// Every route.
-pub fn router(edge: Arc<Edge>) -> Router {
-    let verifier = Verifier::new(&edge.webhook.auth_tokens);
-    let keys = edge.api_keys.clone();
-    let app = Arc::new(App { edge, verifier, in_flight: InFlight::default(), pace: Pace::default() });
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    let keys = app.edge.api_keys.clone();
     let mut api = Router::new()
         .route("/v1/messages", post(accept::one).get(list::list))
         .route("/v1/messages/batch", post(batch::batch))
@@ -236,6 +255,11 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/verifications/{id}/check", post(verification::check))
         .route("/api/sms/verify", post(verification::seed_start))
         .route("/api/sms/verify/confirm", post(verification::seed_confirm))
+        .route("/metrics", get(metrics::show))
+        .route("/v1/sync", get(sync::show))
+        .route("/v1/sync/pull", post(sync::pull))
+        .route("/v1/sync/push", post(sync::push))
+        .route("/v1/sync/repair", post(sync::repair))
         .route(backups::PATH, post(backups::take).get(backups::list));
     if !keys.is_empty() {
         api = api.route_layer(from_fn_with_state(keys, api_key::guard));

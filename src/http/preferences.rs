@@ -213,7 +213,12 @@ fn changes(app: &App, object: &Map<String, Value>, headers: &HeaderMap) -> Resul
     let region = app.edge.default_region;
     let number = clearable(object, "phone_number", &mut wrong, |text| PhoneNumber::parse(text, region));
     wrong.none()?;
-    Ok(UserAsk::Change { changes: Box::new(changes), number, seen: etag::seen(headers, &IF_MATCH)? })
+    Ok(UserAsk::Change {
+        changes: Box::new(changes),
+        number,
+        is_proven: false,
+        seen: etag::seen(headers, &IF_MATCH)?,
+    })
 }
 
 fn switch(object: &Map<String, Value>, name: &str, wrong: &mut FieldErrors<'_>) -> Option<bool> {

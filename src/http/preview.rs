@@ -9,7 +9,7 @@ use dunlin_workflows::policy::{self, Case};
 use serde_json::{Value, json};
 
 use crate::http::accept::MESSAGE_MAX;
-use crate::http::api_key::Admitted;
+use crate::http::api_key::{Admitted, Scope};
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::wish::read;
@@ -21,10 +21,11 @@ pub(super) async fn preview(
     admitted: Admitted,
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Json<Value>, Problem> {
-    let wish = read(&body, app.reading(&admitted), "")?;
+    let wish = read(&body, app.reading(admitted.has(Scope::Urgent)), "")?;
     let reader = app.reader()?;
     let rules = &app.edge.rules;
     let request = recipient::addressed(&reader, wish, rules)?;
+    let request = recipient::worded(&reader, request, rules)?;
     let known = recipient::of_number(&reader, request.to, request.user_id.as_ref(), &request.body, rules)?;
     // Terms name the person by a number that nobody looks at here.
     let terms = request.terms(PersonNumber::new(0), None);

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dunlin_workflows::message::Rejection;
+use dunlin_workflows::policy::Ban;
 use dunlin_workflows::verification::{self, Refusal};
 use dunlin_workflows::{consent, recurrence, template, user};
 use serde::Serialize;
@@ -68,6 +69,7 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::TooManyAttempts, "too_many_attempts", 429, "Too many wrong codes"),
     (Code::CoolingDown, "cooldown", 429, "A code was sent a moment ago"),
     (Code::TooManyCodes, "too_many_codes", 429, "Too many codes were asked for"),
+    (Code::TooManyTexts, "too_many_texts", 429, "Too many texts went lately"),
     (Code::NumberUnreachable, "number_unreachable", 422, "The number can't receive a code"),
     (Code::ProviderUnavailable, "provider_unavailable", 503, "It can't be learned at the moment"),
     (Code::VerificationNotFound, "verification_not_found", 404, "There is no such verification"),
@@ -130,6 +132,7 @@ pub enum Code {
     TooManyAttempts,
     CoolingDown,
     TooManyCodes,
+    TooManyTexts,
     NumberUnreachable,
     ProviderUnavailable,
     VerificationNotFound,
@@ -210,6 +213,11 @@ impl Problem {
     pub fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Its code, what a person should know, the fields that are wrong, and the time to wait.
+    pub(crate) fn into_parts(self) -> (Code, String, Vec<FieldError>, Option<Duration>) {
+        (self.code, self.detail, self.errors, self.retry_after)
     }
 
     /// The problem as JSON, for answers that hold several.
@@ -304,7 +312,9 @@ impl From<AskError> for Problem {
             AskError::User(rejection) => Self::new(refused_of_user(rejection), detail),
             AskError::Verification(rejection) => Self::new(unproven(&rejection), detail),
             AskError::Allowance(_) => Self::new(Code::TooManyCodes, detail),
-            AskError::Forbidden(_) => Self::new(Code::RecipientOptedOut, detail),
+            AskError::Forbidden(Ban::OptedOut { .. }) => Self::new(Code::RecipientOptedOut, detail),
+            AskError::Forbidden(_) => Self::new(Code::NumberUnreachable, detail),
+            AskError::Crowded { .. } => Self::new(Code::TooManyTexts, detail),
             AskError::SendingDisabled => Self::new(Code::ProviderUnavailable, detail),
             AskError::Wording => Self::new(Code::Internal, detail),
             AskError::Recurrence(rejection) => Self::new(refused_of_recurrence(&rejection), detail),
@@ -316,7 +326,7 @@ impl From<AskError> for Problem {
             ),
             AskError::Template(rejection) => Self::new(refused_of_template(&rejection), detail),
             AskError::NotFound => Self::new(Code::MessageNotFound, detail),
-            AskError::IdTaken(_) => Self::new(Code::MessageExists, detail),
+            AskError::IdTaken(_) | AskError::Altered(_) => Self::new(Code::MessageExists, detail),
             AskError::Erased => Self::new(Code::Erased, detail),
             AskError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             AskError::Busy { retry_after, .. } => Self::new(Code::Busy, detail).after(retry_after),
@@ -328,9 +338,12 @@ impl From<AskError> for Problem {
 
 fn rejected(rejection: &Rejection) -> Code {
     match rejection {
+        Rejection::Elsewhere => Code::MessageFinalized,
         Rejection::AlreadyCommitted { .. } => Code::AlreadyCommitted,
         Rejection::Finalized { .. } => Code::MessageFinalized,
-        Rejection::NotDue { .. } | Rejection::NothingToRetry { .. } => Code::NothingToRetry,
+        Rejection::NotDue { .. } | Rejection::NotConfirmed | Rejection::NothingToRetry { .. } => {
+            Code::NothingToRetry
+        }
         Rejection::AlreadyRetried { .. } => Code::AlreadyRetried,
         Rejection::Forbidden { .. } => Code::RecipientOptedOut,
         Rejection::ExpiresBeforeSchedule | Rejection::AlreadyExpired => Code::NeverSendable,

@@ -9,9 +9,11 @@ use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{self, Flow, Recipient, Stream};
 use dunlin_workflows::rules::Rules;
+use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{Rejection, User};
 
 use crate::engine::ask::AskError;
+use crate::engine::first_text;
 use crate::http::problem::Problem;
 
 /// A wish with the number that it would go to now: that of its user, when it names none.
@@ -33,6 +35,21 @@ pub(super) fn addressed(
         }
     };
     Ok(request.addressed(to))
+}
+
+/// A wish with the text that would be sent: the first to a person may end with a line more.
+///
+/// # Errors
+/// The store can't be read.
+pub(super) fn worded(reader: &Reader, request: Request, rules: &Rules) -> Result<Request, ReadError> {
+    let Some(line) = &rules.limits.opt_out_line else { return Ok(request) };
+    let person = reader.person_of(request.to)?;
+    if first_text::is_code(request.kind.as_ref())
+        || !person.map_or(Ok(true), |person| first_text::is_first(reader, person))?
+    {
+        return Ok(request);
+    }
+    Ok(Request { body: line.at_the_end_of(&request.body), ..request })
 }
 
 /// What is known of a person, and of the user to whom a message to them belongs.
@@ -74,7 +91,7 @@ pub(super) fn of_number(
     let user = user.map(|user| reader.user_of(user)).transpose()?.flatten();
     if let Some(person) = reader.person_of(to)? {
         let known = of_person(reader, person, user, rules)?;
-        return Ok(Recipient { same_text: reader.said_last(person, body)?, ..known });
+        return Ok(Recipient { same_text: said_last(reader, person, body, rules)?, ..known });
     }
     let user = user.map(|user| reader.user_state(user)).transpose()?.flatten();
     Ok(Recipient {
@@ -85,6 +102,18 @@ pub(super) fn of_number(
         flows: flows(reader, to, || Ok(true), rules)?,
         ..Recipient::default()
     })
+}
+
+/// When this text went last to a person, with the line that a first text has or without.
+pub(super) fn said_last(
+    reader: &Reader,
+    person: PersonNumber,
+    body: &Body,
+    rules: &Rules,
+) -> Result<Option<Timestamp>, ReadError> {
+    let last = reader.said_last(person, body)?;
+    let Some(line) = &rules.limits.opt_out_line else { return Ok(last) };
+    Ok(last.max(reader.said_last(person, &line.at_the_end_of(body))?))
 }
 
 /// What went lately in the streams in which a text to this number is limited.

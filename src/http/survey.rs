@@ -2,7 +2,7 @@
 
 use dunlin_storage::{Content, Filter, InstanceKind, ReadError, Reader};
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{Context, Message, StateName, UserId};
+use dunlin_workflows::message::{Context, Lease, Message, StateName, UserId};
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::recovery::{Obstacle, Reason, Selection, obstacle};
@@ -163,7 +163,7 @@ fn judge(
 ) -> Result<Option<Obstacle>, ReadError> {
     let Judging { now, rules, named, expires_at } = judging;
     let known = recipient::of_person(reader, message.person, message.user, rules)?;
-    let context = Context { now, rules, recipient: &known, jitter: 0 };
+    let context = Context { now, rules, recipient: &known, lease: Lease::InForce, jitter: 0 };
     Ok(obstacle(message, reason, named, expires_at, &context))
 }
 

@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
 use dunlin_storage::{InstanceEvent, InstanceKind, JournalSeq, Reader, Templates, Users, record};
 use dunlin_workflows::message::UserId;
-use dunlin_workflows::template::{Content, Event, Locale, Template, TemplateKey};
+use dunlin_workflows::phone_number::PhoneNumber;
+use dunlin_workflows::policy::{self, ZoneByRegion};
+use dunlin_workflows::template::{CheckedContent, Content, Event, Locale, Rejection, Template, TemplateKey};
 use dunlin_workflows::zone::Zone;
 use serde_json::{Map, Value, json};
 
-use crate::engine::ask::{TemplateAsk, TemplateWish};
+use crate::engine::ask::{AskError, TemplateAsk, TemplateWish};
 use crate::http::accept::MESSAGE_MAX;
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
@@ -31,16 +33,16 @@ impl Shelf for App {
     }
 
     fn zone(&self, user: Option<&UserId>) -> Result<Option<Zone>, Problem> {
-        let own = match user {
-            Some(user) => {
-                let reader = self.reader()?;
-                let number = reader.user_of(user)?;
-                let known = number.map(|user| reader.instance::<Users>(user.get())).transpose()?.flatten();
-                known.and_then(|user| user.preferences).and_then(|preferences| preferences.zone)
-            }
-            None => None,
-        };
-        Ok(own.or(self.edge.rules.limits.zone))
+        let limits = &self.edge.rules.limits;
+        let Some(user) = user else { return Ok(limits.zone) };
+        let reader = self.reader()?;
+        let number = reader.user_of(user)?;
+        let known = number.map(|user| reader.instance::<Users>(user.get())).transpose()?.flatten();
+        let own = known.and_then(|user| user.number).filter(|_| limits.zone_by_region == ZoneByRegion::On);
+        let own = own.map(|number| reader.number_of(number.person)).transpose()?.flatten();
+        let preferences = known.and_then(|user| user.preferences);
+        let known = policy::whereabouts(preferences.as_ref(), own.and_then(PhoneNumber::region), limits);
+        Ok(known.map(|(zone, _)| zone))
     }
 }
 
@@ -118,7 +120,8 @@ pub(super) async fn put(
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
     app.room()?;
-    let what = TemplateWish::Draft(Box::new(content(&object(&body)?)?));
+    let content = content(&object(&body)?)?;
+    let what = TemplateWish::Draft(checked(move || Ok(content)).await?);
     let none_yet = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == b"*");
     let seen = if none_yet { Some(0) } else { etag::seen(&headers, &IF_MATCH)? };
     let known = app.on_duty()?.engine.template(TemplateAsk { key, what, seen }, asker).await?;
@@ -147,8 +150,12 @@ pub(super) async fn tell(
     JsonBody(body): JsonBody<MESSAGE_MAX>,
 ) -> Result<Response, Problem> {
     let key = named(&key)?;
+    let seen = etag::seen(&headers, &IF_MATCH)?;
     let what = match what.as_str() {
-        "publish" => TemplateWish::Publish,
+        "publish" => {
+            let (app, key) = (Arc::clone(&app), key.clone());
+            TemplateWish::Publish(checked(move || draft_of(&app.reader()?, &key, seen)).await?)
+        }
         "activate" => TemplateWish::Activate,
         "deactivate" => TemplateWish::Deactivate,
         "rollback" => {
@@ -161,7 +168,10 @@ pub(super) async fn tell(
                 wrong.add("version", "invalid", "expected the number of a version".to_owned());
             }
             wrong.none()?;
-            TemplateWish::RollBack(version.unwrap_or_default())
+            let version = version.unwrap_or_default();
+            let (app, key) = (Arc::clone(&app), key.clone());
+            let content = move || content_of(&app.reader()?, &key, seen, version);
+            TemplateWish::RollBack(version, checked(content).await?)
         }
         _unknown => {
             return Err(Problem::new(
@@ -170,8 +180,49 @@ pub(super) async fn tell(
             ));
         }
     };
-    let seen = etag::seen(&headers, &IF_MATCH)?;
     Ok(tagged(StatusCode::OK, &app.on_duty()?.engine.template(TemplateAsk { key, what, seen }, asker).await?))
+}
+
+/// What a template shall say, looked through before the engine is asked: that takes long, and nobody else may wait for it.
+async fn checked(
+    content: impl FnOnce() -> Result<Content, Problem> + Send + 'static,
+) -> Result<Box<CheckedContent>, Problem> {
+    let check = move || CheckedContent::new(content()?).map_err(|faults| refused(Rejection::Faulty(faults)));
+    let checked = tokio::task::spawn_blocking(check).await;
+    checked.map(|checked| checked.map(Box::new)).map_err(|_panicked_or_stopped| {
+        Problem::new(Code::Internal, "the template could not be checked; the operator's log says more")
+    })?
+}
+
+/// The template, as the caller has seen it.
+fn seen_by_caller(reader: &Reader, key: &TemplateKey, seen: Option<u64>) -> Result<Template, Problem> {
+    let (_, known) = find(reader, key)?.ok_or_else(|| refused(Rejection::NotFound(key.clone())))?;
+    let revision = known.revision;
+    if seen.is_some_and(|seen| seen != revision) {
+        return Err(refused(Rejection::Changed { revision }));
+    }
+    Ok(known)
+}
+
+fn draft_of(reader: &Reader, key: &TemplateKey, seen: Option<u64>) -> Result<Content, Problem> {
+    let draft = seen_by_caller(reader, key, seen)?.draft;
+    draft.ok_or_else(|| refused(Rejection::NoDraft(key.clone())))
+}
+
+fn content_of(
+    reader: &Reader,
+    key: &TemplateKey,
+    seen: Option<u64>,
+    version: u32,
+) -> Result<Content, Problem> {
+    let known = seen_by_caller(reader, key, seen)?;
+    let found = version_of(reader, &known, version)?.map(|(content, _)| content);
+    let missing = || Rejection::NoVersion { key: key.clone(), version, newest: known.newest() };
+    found.ok_or_else(|| refused(missing()))
+}
+
+fn refused(rejection: Rejection) -> Problem {
+    AskError::Template(rejection).into()
 }
 
 /// `POST /v1/templates/{key}/preview`: what it looks like with these values. `version` is a number or `"draft"`; what is

@@ -247,6 +247,7 @@ async fn ask(app: &App, ask: VerifyAsk, asker: dunlin_workflows::actor::Origin) 
 fn waiting(app: &App, refused: AskError) -> Problem {
     let now = app.edge.clock.wall();
     let wait = if let AskError::Verification(Rejection::CoolingDown { until })
+    | AskError::Crowded { until, .. }
     | AskError::Allowance(allowance::Rejection::Exhausted { until, .. }) = &refused
     {
         Some(until.since(now))

@@ -176,6 +176,7 @@ fn build(
         kind,
         template: wording.template,
         may_bypass,
+        is_claimed: false,
     }))
 }
 

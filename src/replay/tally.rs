@@ -219,6 +219,9 @@ impl Counting {
             | message::Event::Held { .. }
             | message::Event::BecameDue
             | message::Event::AttemptStarted { .. }
+            | message::Event::AttemptSuspected { .. }
+            | message::Event::Relinquished
+            | message::Event::Reclaimed
             | message::Event::Bypassed { .. }
             | message::Event::OutcomeLost { .. }
             | message::Event::LookupFoundNothing { .. }

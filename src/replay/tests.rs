@@ -16,8 +16,8 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid};
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{
-    self, Cause, Command, Context, Failure, Message, OnUnknown, Outcome, Priority, ProviderStatus, Report,
-    Request, StateName, Via,
+    self, Cause, Command, Context, Failure, Lease, Message, OnUnknown, Outcome, Priority, ProviderStatus,
+    Report, Request, StateName, Via,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::STRANGER;
@@ -63,7 +63,7 @@ impl Town {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter: 0 }
+        Context { now: self.now, rules: &self.rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 }
     }
 
     fn accept(&mut self, ms: i64, id: u8, scheduled_ms: Option<i64>) -> MessageNumber {
@@ -160,6 +160,7 @@ fn request(id: u8, scheduled_for: Option<Timestamp>) -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
             None if message.state.name().is_final() => {
                 format!("nothing; {} is final", message.state.name().as_str())
             }
+            None if message.state == State::Relinquished => {
+                "nothing here; another daemon has it, unless it is claimed again".to_owned()
+            }
             None => "nothing; only late word of the provider can tell more".to_owned(),
         },
         Next::Wake { at: Timestamp::MAX } => {
@@ -36,6 +39,7 @@ pub(super) fn words(message: &Message, now: Timestamp, rules: &Rules) -> String 
             | State::Submitted { .. }
             | State::Sent { .. }
             | State::Unconfirmed { .. }
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed

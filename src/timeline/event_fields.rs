@@ -21,6 +21,10 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
         Event::AttemptStarted { attempt, counted } => {
             json!({"attempt": attempt.get(), "counted_on": counted.map(|day| day.to_string())})
         }
+        Event::AttemptSuspected { attempt, started_at, counted } => json!({
+            "attempt": attempt.get(), "started_at": instant(*started_at),
+            "counted_on": counted.map(|day| day.to_string()),
+        }),
         Event::Bypassed { hold } => json!({"reason": hold.as_str()}),
         Event::Submitted { attempt, sid, status, via } => json!({
             "attempt": attempt.get(), "provider_sid": sid.as_str(),
@@ -53,9 +57,13 @@ pub fn of_message(event: &Event) -> Map<String, Value> {
         Event::Contradicted { sid, status } => {
             json!({"provider_sid": sid.as_str(), "provider_status": status.as_str()})
         }
-        Event::BecameDue | Event::Canceled | Event::Expired | Event::GivenUp | Event::Unconfirmed => {
-            Value::Null
-        }
+        Event::BecameDue
+        | Event::Canceled
+        | Event::Expired
+        | Event::GivenUp
+        | Event::Unconfirmed
+        | Event::Relinquished
+        | Event::Reclaimed => Value::Null,
     })
 }
 
@@ -89,6 +97,7 @@ fn accepted(terms: &Terms) -> Value {
         "scheduled_for": terms.scheduled_for.map(instant), "expires_at": terms.expires_at.map(instant),
         "retry_of": terms.retry_of.map(|id| id.to_string()),
         "user": terms.user.map(UserNumber::get), "kind": terms.kind.as_ref().map(KindName::as_str),
+        "claimed": terms.is_claimed.then_some(true),
         "template": terms.template.map(|template| json!({"number": template.number, "version": template.version})),
     })
 }

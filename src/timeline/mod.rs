@@ -135,6 +135,21 @@ impl fmt::Display for Timeline {
     }
 }
 
+/// Events that do not move a message.
+const ASIDES: [&str; 4] = ["polled", "remarked", "retried_as", "contradicted"];
+
+/// Why a message is where it is, in one sentence: the newest thing that moved it, and its cause.
+pub fn reason(life: &[Entry], message: &Message) -> String {
+    let moved = life.iter().rev().find(|entry| !ASIDES.contains(&entry.event.name()));
+    let words = moved.map(|entry| words::of(&entry.event, entry.at, entry.source)).unwrap_or_default();
+    match &message.failure {
+        Some(failure) if message.state.name() != StateName::Delivered => {
+            format!("{words}; {}", cause_of(failure))
+        }
+        Some(_) | None => words,
+    }
+}
+
 /// A life being told.
 struct Telling {
     message: Option<Message>,

@@ -44,6 +44,7 @@ fn accepted(scheduled_for: Option<Timestamp>) -> Event {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     };
     Event::Accepted { terms: Box::new(request.terms(PersonNumber::new(1), None)) }
 }

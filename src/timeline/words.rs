@@ -21,6 +21,16 @@ pub(super) fn of(event: &Event, at: Timestamp, source: Source) -> String {
             let counted = counted.map(|day| format!("; counts on {day}")).unwrap_or_default();
             format!("attempt {}: from here on the request may be on the wire{counted}", attempt.get())
         }
+        Event::AttemptSuspected { attempt, started_at, counted } => {
+            let counted = counted.map(|day| format!("; counts on {day}")).unwrap_or_default();
+            format!(
+                "attempt {}: somebody else may have sent it since {}; it is looked up first{counted}",
+                attempt.get(),
+                written(*started_at)
+            )
+        }
+        Event::Relinquished => "another daemon has it now; nothing more is sent from here".to_owned(),
+        Event::Reclaimed => "claimed again; it waits until the shared database confirms that".to_owned(),
         Event::Bypassed { hold } => format!("urgent, so it goes although {}", hold_words(*hold)),
         Event::Submitted { attempt, sid, status, via } => {
             format!("attempt {}: the provider took it as {sid}, {status}; {}", attempt.get(), via_words(*via))
@@ -104,6 +114,7 @@ pub fn hold_words(hold: Hold) -> &'static str {
         Hold::RateLimit => "the recipient has had as many texts lately as they may",
         Hold::ZoneUnknown => "nobody knows what hour it is where the recipient is",
         Hold::KindUnknown => "its kind is not known any more",
+        Hold::Claim => "the shared database has not confirmed yet that it is ours",
         Hold::GlobalRate => "as many texts went lately as may altogether",
         Hold::SenderRate => "as many texts of its sender went lately as may",
         Hold::CountryRate => "as many texts went lately to the recipient's country as may",
@@ -149,6 +160,9 @@ fn accepted(terms: &Terms, source: Source) -> String {
     if let Some(kind) = &terms.kind {
         add(format!("kind {kind}"));
     }
+    if terms.is_claimed {
+        add("claimed from the shared database".to_owned());
+    }
     if let Some(id) = terms.retry_of {
         add(format!("tries {id} again"));
     }
@@ -180,6 +194,7 @@ fn by(source: Source) -> &'static str {
         Source::Api => ", by the API",
         Source::Cli => ", from the command line",
         Source::Import => ", imported",
+        Source::Sync => ", by the shared database",
         Source::Webhook | Source::Timer | Source::Dispatcher | Source::Lookup | Source::Recovery => "",
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Source: the provider's OpenAPI document `twilio_api_v2010`, read 2026-11-23.
 
+use dunlin_workflows::body::Body;
 use dunlin_workflows::id::ProviderSid;
 use dunlin_workflows::message::ProviderStatus;
+use dunlin_workflows::phone_number::PhoneNumber;
 
 use crate::engine::provider::{
     Answer, Candidate, FetchOutcome, FindOutcome, Provider, Search, Submission, SubmitOutcome,
@@ -33,10 +35,21 @@ impl Provider for Twilio {
 }
 
 impl Twilio {
-    /// Sends one creation, once. What is not certainly refused or unwritten is unknown.
     async fn create(&self, submission: Submission) -> SubmitOutcome {
+        self.post(self.creation(&submission)).await
+    }
+
+    /// Sends one text, once, and asks for no callbacks.
+    pub(crate) async fn send(&self, to: PhoneNumber, body: &Body) -> SubmitOutcome {
+        let mut form = form_urlencoded::Serializer::new(self.sender_field.clone());
+        form.append_pair("To", &to.to_string()).append_pair("Body", body.as_str());
+        self.post(form.finish()).await
+    }
+
+    /// Sends one creation, once. What is not certainly refused or unwritten is unknown.
+    async fn post(&self, form: String) -> SubmitOutcome {
         let url = format!("{}.json", self.messages_url);
-        let sent = self.http.post(url).body(self.creation(&submission)).send().await;
+        let sent = self.http.post(url).body(form).send().await;
         let response = match sent {
             Ok(response) => response,
             // The connector failed, in time or not: there was no connection to write to. A timeout of the

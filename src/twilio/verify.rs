@@ -91,7 +91,8 @@ impl TwilioVerify {
         heard
     }
 
-    async fn send(&self, to: String) -> Sent {
+    /// Asks for a code to be sent to this number.
+    pub(crate) async fn send(&self, to: String) -> Sent {
         let form = form(&[("To", &to), ("Channel", "sms")]);
         let request = self.http.post(format!("{}/Verifications", self.service_url)).body(form);
         match self.hear(request, "send").await {
@@ -105,7 +106,8 @@ impl TwilioVerify {
         }
     }
 
-    async fn check(&self, to: &str, sid: Option<VerificationSid>, code_given: &str) -> Checked {
+    /// Asks whether this is the code.
+    pub(crate) async fn check(&self, to: &str, sid: Option<VerificationSid>, code_given: &str) -> Checked {
         let whom = match &sid {
             Some(sid) => ("VerificationSid", sid.as_str()),
             None => ("To", to),

@@ -130,6 +130,8 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::FLOWS)?
         .table(table::SAID)?
         .table(table::USER_KEYS)?
+        .table(table::CLAIMS)?
+        .table(table::SYNC)?
         .table(table::CURSORS)?;
     Ok(copying.to.commit()?)
 }

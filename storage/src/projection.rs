@@ -9,13 +9,15 @@ use redb::ReadableTable;
 use crate::error::{Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::record::envelope::{put_row, take_row};
-use crate::record::row::{LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4};
+use crate::record::row::{LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5};
 use crate::record::{Record, RecordError};
 
-/// Forms of the rows of `messages`: plain, with a user or a kind, and with a template or leave to pass quiet hours.
+/// Forms of the rows of `messages`: plain, with a user or a kind, with a template or leave to pass quiet hours, and
+/// claimed from a shared database.
 const MESSAGE_ROW: u8 = 2;
 const MESSAGE_ROW_WITH_USER: u8 = 3;
 const MESSAGE_ROW_WITH_TEMPLATE: u8 = 4;
+const MESSAGE_ROW_CLAIMED: u8 = 5;
 
 /// Where a message is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,9 @@ pub struct LaneProjection {
 impl Projection {
     pub(crate) fn put(&self, number: MessageNumber) -> Result<Vec<u8>, RecordError> {
         let key = number.get().to_le_bytes();
+        if let Some(row) = MessageRowV5::new(self) {
+            return put_row("messages", &key, MESSAGE_ROW_CLAIMED, &row);
+        }
         if let Some(row) = MessageRowV4::new(self) {
             return put_row("messages", &key, MESSAGE_ROW_WITH_TEMPLATE, &row);
         }
@@ -54,6 +59,10 @@ impl Projection {
     pub(crate) fn take(number: u64, bytes: &[u8]) -> Result<Self, ReadError> {
         let key = number.to_le_bytes();
         let row = match bytes.first() {
+            Some(&MESSAGE_ROW_CLAIMED) => {
+                take_row::<MessageRowV5>("messages", &key, MESSAGE_ROW_CLAIMED, bytes)
+                    .and_then(Self::try_from)
+            }
             Some(&MESSAGE_ROW_WITH_TEMPLATE) => {
                 take_row::<MessageRowV4>("messages", &key, MESSAGE_ROW_WITH_TEMPLATE, bytes)
                     .and_then(Self::try_from)

@@ -164,8 +164,12 @@ impl Reader {
     }
 
     /// The records in the store after a position, in order: without a gap after the last archive, and
-    /// before it those of messages that may still change.
-    pub(crate) fn stored_journal(
+    /// before it those of messages that may still change. After [`Reader::pushed`] there is no gap,
+    /// unless there were archives before the first push.
+    ///
+    /// # Errors
+    /// When the database engine fails.
+    pub fn stored_journal(
         &self,
         after: JournalSeq,
     ) -> Result<impl Iterator<Item = Result<RawRecord, ReadError>> + use<>, ReadError> {

@@ -114,5 +114,12 @@ pub(crate) const SAID: Table<u64, &[u8]> = TableDefinition::new("said");
 /// Number of a user, sequential from 1, to their wrapped data key and sealed user id.
 pub(crate) const USER_KEYS: Table<u64, &[u8]> = TableDefinition::new("user_keys");
 
+/// Message number to what a shared database gave with its newest claim, until it answered. Absent from older files.
+pub(crate) const CLAIMS: Table<u64, &[u8]> = TableDefinition::new("claims");
+
+/// `daemon`: what a shared database knows this store by; `pull_cursor`: how far its changes were taken in. Absent from
+/// files that never had to do with one.
+pub(crate) const SYNC: Table<&str, &[u8]> = TableDefinition::new("sync");
+
 /// Name of a reader of the journal to the last position it has dealt with.
 pub(crate) const CURSORS: Table<&str, u64> = TableDefinition::new("cursors");

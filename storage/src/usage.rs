@@ -63,9 +63,9 @@ impl Batch<'_> {
         events: &[Event],
     ) -> Result<(), BatchError> {
         for event in events {
-            if let Event::AttemptStarted { counted: Some(day), .. } = event {
+            if let Some(day) = event.counts_on() {
                 let mut usage = self.usage(person)?;
-                usage.count(*day, at);
+                usage.count(day, at);
                 self.usages.insert(person, usage);
             }
         }

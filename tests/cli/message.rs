@@ -34,6 +34,31 @@ fn text_sent_in_the_sandbox_is_delivered_and_its_life_can_be_shown() {
 }
 
 #[test]
+fn template_is_filled_from_the_command_line_and_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(&dir.path().join("data"), &[]);
+    let vars = ["--var", "task_name=Report", "--var", "due_time=at 5"];
+    let by_name = ["--json", "send", "+15551234567", "--template", "task_reminder"];
+    let by_kind = ["--json", "send", "+15551234567", "--kind", "task_reminder"];
+    for asked in [by_name, by_kind] {
+        let (code, out, talk) = daemon.ask(&[&asked[..], &vars].concat());
+        assert_eq!(code, 0, "{talk}");
+        let (_, shown, _) = daemon.ask(&["--json", "list", "--limit", "1"]);
+        assert_eq!(json(&shown)["body"], "Reminder: Report is due at 5.", "{out}");
+    }
+    let (code, _, talk) = daemon.ask(&[&by_name[..], &vars[..2]].concat());
+    assert!(code == 2 && talk.contains("due_time"), "{code}: {talk}");
+    let (code, _, talk) = daemon.ask(&["send", "+15551234567", "A text", "--template", "task_reminder"]);
+    assert!(code == 2 && talk.contains("either"), "{code}: {talk}");
+    let file = dir.path().join("texts.csv");
+    let rows = "to,template,vars.task_name,vars.due_time\n+15551234568,task_reminder,Report,at 5\n+15551234569,task_reminder,,\n";
+    std::fs::write(&file, rows).unwrap();
+    let (code, out, _) = daemon.ask(&["--json", "import", file.to_str().unwrap()]);
+    let tally = json(&out);
+    assert_eq!((code, &tally["accepted"], &tally["rejected"]), (1, &Value::from(1), &Value::from(1)));
+}
+
+#[test]
 fn refused_text_ends_in_failure_with_cause_and_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(dir.path(), &[]);

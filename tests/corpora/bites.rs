@@ -11,7 +11,7 @@ use dunlin::twilio::messages::created;
 use dunlin::twilio::signature::{SignatureError, Verifier};
 use dunlin_storage::{Keyring, Record};
 use dunlin_workflows::consent::{Meaning, read};
-use dunlin_workflows::message::{Event, Message, Next, decide, next};
+use dunlin_workflows::message::{Context, Event, Lease, Message, Next, decide, next};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::segment::segments;
 use secrecy::SecretString;
@@ -250,6 +250,28 @@ fn a_life_that_nobody_wakes_or_that_sends_twice_is_caught() {
             |message, command, context| {
                 let decided = decide(message, command, context)?;
                 Ok(decided.into_iter().filter(|event| *event != Event::GivenUp).collect())
+            },
+            next,
+        );
+    });
+    bites("life", "a claimed text that leaves without a lease", |input| {
+        life::judge(
+            input,
+            |message, command, context| {
+                decide(message, command, &Context { lease: Lease::InForce, ..*context })
+            },
+            next,
+        );
+    });
+    bites("life", "a claimed text that leaves before it is confirmed", |input| {
+        life::judge(
+            input,
+            |message, command, context| {
+                let mut decided = decide(message, command, context)?;
+                if decided.last() == Some(&Event::Reclaimed) {
+                    decided.push(Event::BecameDue);
+                }
+                Ok(decided)
             },
             next,
         );

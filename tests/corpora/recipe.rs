@@ -21,8 +21,8 @@ use crate::bodies::record::PLACE;
 use crate::bodies::tape::{START, Tape};
 use crate::corpus;
 
-/// Letters of the tape for one event of each name, besides the acceptance.
-const EVENTS: [&[u8]; 23] = [
+/// Letters of the tape for one event of each name, and for an acceptance of what was claimed.
+const EVENTS: [&[u8]; 27] = [
     b"h02h",
     b"h4-",
     b"d",
@@ -46,6 +46,10 @@ const EVENTS: [&[u8]; 23] = [
     b"y",
     b"o+3",
     b"b6",
+    b"A12--0",
+    b"q+1h",
+    b"v",
+    b"w",
 ];
 
 /// What the first versions wrote and only an upgrade reads, to seal it.

@@ -11,6 +11,7 @@ use dunlin::clock::{Clock, SystemClock};
 use dunlin::engine::ask::{AskError, UserAsk};
 use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::duty::{Duty, OnDuty};
+use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
 use dunlin::engine::{Engine, EngineConfig};
@@ -148,6 +149,7 @@ impl House {
             orphan_retention: Duration::from_hours(1),
             questions_max: 1,
             verifying: Verifying { service, ..Verifying::default() },
+            lease: LeaseHandle::unlimited(),
             seed: 1,
         };
         let engine = Engine::start(Arc::clone(&store), Arc::new(twilio), Arc::clone(&clock), config).unwrap();
@@ -169,8 +171,9 @@ impl House {
             rules,
             hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
+            supabase: None,
         };
-        Self { router: router(Arc::new(edge)), engine, store, sandbox, public: public.to_owned(), _dir: dir }
+        Self { router: router(edge), engine, store, sandbox, public: public.to_owned(), _dir: dir }
     }
 
     /// Lets a user prove that a number is theirs.
@@ -278,10 +281,16 @@ impl House {
 
     /// How many texts to this number the carrier took.
     pub(crate) async fn carried(&self, to: &str) -> usize {
+        self.carried_texts(to).await.len()
+    }
+
+    /// What the texts to this number say that the carrier took, in the order in which it took them.
+    pub(crate) async fn carried_texts(&self, to: &str) -> Vec<String> {
         let at = format!("{}/sandbox/ledger", self.sandbox.as_ref().unwrap().base_url());
         let ledger = reqwest::get(at).await.unwrap().bytes().await.unwrap();
         let ledger: Vec<Value> = serde_json::from_slice(&ledger).unwrap();
-        ledger.iter().filter(|taken| taken["to"] == to).count()
+        let theirs = ledger.iter().filter(|taken| taken["to"] == to);
+        theirs.map(|taken| taken["body"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Posts a form to the webhook for texts, signed with `token` when there is one.

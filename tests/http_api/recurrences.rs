@@ -1,9 +1,12 @@
 //! Texts that recur, as callers meet them.
 
 use axum::http::StatusCode;
+use dunlin_workflows::policy::{Limits, ZoneByRegion};
+use dunlin_workflows::rules::Rules;
 use serde_json::{Value, json};
 
 use crate::house::House;
+use crate::people::{EVENING_MS, MovedClock};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -111,4 +114,29 @@ async fn morning_of_a_user_follows_the_zone_that_they_prefer() {
     }
     let (_, _, theirs) = house.get("/v1/recurrences?user_id=u-1").await;
     assert_eq!(theirs["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn morning_of_whoever_named_no_zone_comes_by_their_number_or_by_the_deployment() {
+    let zone = Some("America/New_York".parse().unwrap());
+    let limits = Limits { zone, zone_by_region: ZoneByRegion::On, ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    let mornings = json!({"id": ID, "user_id": "u-1", "cron": "0 8 * * *", "body": "Good morning"});
+    let (status, made) = create(&house, &mornings).await;
+    assert_eq!(
+        (status, &made["comes_in_timezone"]),
+        (StatusCode::CREATED, &json!("America/New_York")),
+        "{made}"
+    );
+    // A number of Japan, of a country with many zones, and a word of their own.
+    for (preferences, wanted) in [
+        (json!({"phone_number": "+819012345678"}), "Asia/Tokyo"),
+        (json!({"phone_number": "+12025550101"}), "America/New_York"),
+        (json!({"phone_number": "+819012345678", "timezone": "Asia/Kolkata"}), "Asia/Kolkata"),
+    ] {
+        let (status, _, told) = house.send("PUT", "/v1/users/u-1/preferences", &[], &preferences).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        let (_, _, known) = house.get(&format!("/v1/recurrences/{ID}")).await;
+        assert_eq!(known["comes_in_timezone"], wanted, "{known}");
+    }
 }

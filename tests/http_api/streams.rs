@@ -79,6 +79,46 @@ async fn many_new_numbers_of_one_block_wait_until_somebody_vouches_for_them() {
     delivered(&house, &accept(&house, &wish("+15551230004", "hello")).await.0).await;
 }
 
+/// Nobody is told that a code was sent which waits, and nobody learns which numbers of a block are known.
+#[tokio::test]
+async fn code_that_would_have_to_wait_is_refused_alike_for_every_number_of_its_block() {
+    let velocity = Rate { per_hour: Some(1), ..Rate::NONE };
+    let limits = Limits { velocity, countries: vec!["US".parse().unwrap()], ..Limits::default() };
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules { limits, ..Rules::default() }).await;
+    let ask = async |number: &str, user: &str| {
+        let who = [("dunlin-user-id", user)];
+        let (status, _, mut told) =
+            house.post("/api/sms/verify", &who, &json!({"phoneNumber": number})).await;
+        told["request_id"] = Value::Null;
+        (status, told)
+    };
+    let (known, unknown) = ("+12025550101", "+12025550102");
+    let (status, told) = ask(known, "ada").await;
+    assert_eq!((status, &told["verificationSent"]), (StatusCode::OK, &json!(true)), "{told}");
+    let code: String = house.newest("ledger", known, "body").await.chars().take(6).collect();
+    let proof = json!({"phoneNumber": known, "code": code});
+    house.post("/api/sms/verify/confirm", &[("dunlin-user-id", "ada")], &proof).await;
+    let (status, told) = ask(unknown, "eve").await;
+    assert_eq!((status, &told["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("too_many_texts")), "{told}");
+    assert!((1..=3700).contains(&told["retry_after"].as_u64().unwrap()), "{told}");
+    assert_eq!(
+        ask(known, "eve").await,
+        (status, told),
+        "a number that is taken is answered like one nobody knows"
+    );
+    assert_eq!(ask("+12125550101", "eve").await.0, StatusCode::OK, "another block has nothing to do with it");
+    let (status, told) = ask("+4532123456", "eve").await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("number_unreachable")),
+        "{told}"
+    );
+    clock.ahead(62);
+    assert_eq!(ask(unknown, "eve").await.0, StatusCode::OK, "what was refused took nothing of any allowance");
+    assert_eq!((house.carried(known).await, house.newest("ledger", unknown, "to").await.len()), (1, 12));
+}
+
 #[tokio::test]
 async fn same_text_to_the_same_person_is_dropped_but_of_kinds_that_may_repeat() {
     let custom = Kinds::default().get(None).unwrap().clone();
@@ -113,4 +153,34 @@ async fn same_text_to_the_same_person_is_dropped_but_of_kinds_that_may_repeat() 
     clock.ahead(11);
     delivered(&house, &accept(&house, &wish(first, "Your table is ready")).await.0).await;
     assert_eq!(house.carried(first).await, 5);
+}
+
+#[tokio::test]
+async fn first_text_to_a_person_ends_with_the_line_until_one_went_and_no_code_does() {
+    let opt_out_line = Some("Text STOP to end these.".parse().unwrap());
+    let limits =
+        Limits { opt_out_line, duplicate_window: Some(Duration::from_mins(10)), ..Limits::default() };
+    let house = House::ruled("", MovedClock::at(EVENING_MS), Rules { limits, ..Rules::default() }).await;
+    let (ada, bob) = ("+15551234501", "+15551234502");
+    let body = async |path: &str| house.get(path).await.2["body"].as_str().unwrap().to_owned();
+    // What waits or came to nothing told nobody.
+    let later = json!({"to": ada, "body": "Later", "scheduled_for": "2099-01-01T00:00:00Z"});
+    assert_eq!(body(&accept(&house, &later).await.0).await, "Later\nText STOP to end these.");
+    let ready = wish(ada, &"Your table is ready. ".repeat(7));
+    let (_, _, preview) = house.post("/v1/preview", &[], &ready).await;
+    assert_eq!(preview["segments"], 2, "as it would be sent: {preview}");
+    let (first, accepted) = accept(&house, &ready).await;
+    assert_eq!(accepted["decision"]["segments"], 2);
+    assert!(body(&first).await.ends_with("ready.\nText STOP to end these."));
+    delivered(&house, &first).await;
+    let (second, _) = accept(&house, &wish(ada, "Your food too")).await;
+    assert_eq!(body(&second).await, "Your food too");
+    let (_, repeated) = accept(&house, &ready).await;
+    assert_eq!(repeated["decision"]["evidence"]["rule"], "duplicate", "with the line or without: {repeated}");
+
+    house.post("/api/sms/verify", &[], &json!({"phoneNumber": bob})).await;
+    assert!(house.newest("ledger", bob, "body").await.contains("verification code"));
+    assert!(!house.newest("ledger", bob, "body").await.contains("STOP"));
+    let (first, _) = accept(&house, &wish(bob, "Welcome")).await;
+    assert_eq!(body(&first).await, "Welcome\nText STOP to end these.");
 }

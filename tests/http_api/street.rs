@@ -1,9 +1,11 @@
 //! Whole lives: out through the carrier, back through its signed callbacks.
 
 use axum::http::StatusCode;
+use dunlin_workflows::rules::Rules;
 use serde_json::json;
 
 use crate::house::House;
+use crate::people::{EVENING_MS, MovedClock, accept, delivered};
 use crate::wish;
 
 #[tokio::test]
@@ -36,4 +38,22 @@ async fn callback_before_its_sid_is_known_settles_its_attempt() {
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("already_committed")));
     let message = house.wait_for(&path, |message| message["state"] == "delivered").await;
     assert_eq!((&message["state"], &message["attempts"]), (&json!("delivered"), &json!(1)));
+}
+
+/// One goes to a person at a time, so the order is seen.
+#[tokio::test]
+async fn of_texts_that_become_due_together_the_more_urgent_go_first() {
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock.clone(), Rules::default()).await;
+    let to = "+15551234567";
+    let mut paths = Vec::new();
+    for priority in ["low", "normal", "urgent", "high"] {
+        let text = json!({"to": to, "body": priority, "priority": priority, "scheduled_for": "2026-12-24T03:20:00Z"});
+        paths.push(accept(&house, &text).await.0);
+    }
+    clock.ahead(10);
+    for path in paths {
+        delivered(&house, &path).await;
+    }
+    assert_eq!(house.carried_texts(to).await, ["urgent", "high", "normal", "low"]);
 }

@@ -150,3 +150,38 @@ async fn template_that_can_not_be_used_or_was_changed_meanwhile_is_refused_where
     let (_, _, list) = house.get("/v1/templates?limit=1").await;
     assert_eq!((&list["data"][0]["key"], &list["has_more"]), (&json!("greeting"), &json!(true)));
 }
+
+#[tokio::test]
+async fn repeat_is_answered_as_the_first_whatever_became_of_its_template() {
+    let house = House::build(None);
+    let path = "/v1/templates/greeting";
+    house.send("PUT", path, &[], &greeting("Hello {{ name }}!")).await;
+    house.post(&format!("{path}/publish"), &[], &json!({})).await;
+    let wish = json!({"to": "+15551234567", "template": "greeting", "vars": {"name": "Ada"}});
+    let key = [("idempotency-key", "morning")];
+    let (status, _, first) = house.post("/v1/messages", &key, &wish).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{first}");
+    let rows = json!({"messages": [wish, {"to": "12", "body": "wrong then and now"}]});
+    let (_, _, first_batch) = house.post("/v1/messages/batch", &key, &rows).await;
+    assert_eq!((&first_batch["accepted"], &first_batch["refused"]), (&json!(1), &json!(1)), "{first_batch}");
+
+    // What says something else, needs another value, or is switched off.
+    let other = json!({"name": "Another", "text": "Bye {{ nickname }}", "variables": {"nickname": "string"}});
+    house.send("PUT", path, &[], &other).await;
+    house.post(&format!("{path}/publish"), &[], &json!({})).await;
+    for what in ["changed", "switched off"] {
+        let (status, headers, again) = house.post("/v1/messages", &key, &wish).await;
+        assert_eq!((status, &again), (StatusCode::ACCEPTED, &first), "{what}");
+        assert_eq!(headers["idempotent-replayed"], "true", "{what}");
+        let (_, _, batch) = house.post("/v1/messages/batch", &key, &rows).await;
+        assert_eq!(batch["data"][0]["id"], first_batch["data"][0]["id"], "{what}: {batch}");
+        assert_eq!((&batch["data"][0]["replayed"], &batch["refused"]), (&json!(true), &json!(1)), "{what}");
+        let (status, _, _) = house.post("/v1/messages", &[("idempotency-key", "evening")], &wish).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{what}: nobody asked with this key before");
+        let of_another = json!({"to": "+15551234568", "template": "greeting", "vars": {"name": "Ada"}});
+        let (status, _, _) = house.post("/v1/messages", &key, &of_another).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{what}: another wish is no repeat");
+        house.post(&format!("{path}/deactivate"), &[], &json!({})).await;
+    }
+    assert_eq!(house.get("/v1/messages").await.2["data"].as_array().map(Vec::len), Some(2));
+}

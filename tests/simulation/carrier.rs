@@ -15,6 +15,7 @@ use crate::service::Service;
 #[derive(Debug)]
 pub(crate) enum Call {
     Submit(Submission),
+    Keep(Submission),
     Find(MessageNumber, Attempt, Search),
     Fetch(MessageNumber, ProviderSid),
     Verify(u64, VerifyQuestion),
@@ -37,6 +38,10 @@ impl Wire {
 impl Effects for Wire {
     fn submit(&self, submission: Submission) {
         self.put(Call::Submit(submission));
+    }
+
+    fn keep(&self, submission: Submission) {
+        self.put(Call::Keep(submission));
     }
 
     fn find(&self, number: MessageNumber, attempt: Attempt, search: Search) {
@@ -62,7 +67,7 @@ pub(crate) struct Taken {
     created_at: Timestamp,
     listed_ms: u64,
     to: u64,
-    body: String,
+    pub(crate) body: String,
     /// Everything it said of the message, in order.
     pub(crate) said: Vec<(ProviderStatus, Option<u32>)>,
     /// Callbacks that were answered with success.

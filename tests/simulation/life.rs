@@ -154,6 +154,8 @@ impl Life {
             Event::Held { hold, until } => self.hold(*hold, *until, rules),
             Event::BecameDue => self.become_due(moment),
             Event::AttemptStarted { attempt, .. } => self.start(attempt.get(), moment),
+            Event::AttemptSuspected { attempt, .. } => self.suspect(attempt.get(), moment),
+            Event::Relinquished | Event::Reclaimed => Err("nobody else could have it".into()),
             Event::OutcomeLost { .. } => {
                 must(self.newest() == Some(&Try::InFlight), || format!("lost while {:?}", self.newest()))?;
                 self.set(Try::Lost { since_ms: moment.now_ms, lookups: 0 });
@@ -249,7 +251,8 @@ impl Life {
                 | Hold::DailyLimit
                 | Hold::RateLimit
                 | Hold::ZoneUnknown
-                | Hold::KindUnknown,
+                | Hold::KindUnknown
+                | Hold::Claim,
                 _,
             ))
             | None => {}
@@ -270,6 +273,19 @@ impl Life {
         self.tries.push(Try::InFlight);
         self.clock_was_off = moment.clock_is_off();
         self.rank = 0;
+        Ok(())
+    }
+
+    /// Somebody else may have sent it: that is searched for like an answer that was lost.
+    fn suspect(&mut self, attempt: u32, moment: Moment) -> Result<(), String> {
+        must(usize::try_from(attempt) == Ok(self.tries.len() + 1), || {
+            format!("attempt {attempt} comes next")
+        })?;
+        let waits = matches!(self.held.take(), Some((Hold::Claim, _)));
+        let searched = matches!(self.newest(), Some(Try::Lost { .. }));
+        must(waits || searched, || format!("suspected while {:?}", self.newest()))?;
+        self.set(Try::Failed { excused: true });
+        self.tries.push(Try::Lost { since_ms: moment.now_ms, lookups: 0 });
         Ok(())
     }
 

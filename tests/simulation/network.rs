@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dunlin::clock::Clock as _;
 use dunlin::engine::ask::Ask;
-use dunlin::engine::courier::{polled, searched, submitted};
+use dunlin::engine::courier::{kept, polled, searched, submitted};
 use dunlin::engine::provider::{FetchOutcome, FindOutcome, Submission, SubmitOutcome};
 use dunlin_workflows::message::{ProviderStatus, Report, Via};
 use tokio::sync::oneshot;
@@ -26,6 +26,7 @@ impl World {
     pub(crate) fn carry(&mut self, call: Call) {
         match call {
             Call::Submit(submission) => self.submit(&submission),
+            Call::Keep(submission) => self.answer(kept(&submission)),
             Call::Verify(number, question) => self.serve(number, &question),
             Call::Find(number, attempt, search) => {
                 let now = self.now();

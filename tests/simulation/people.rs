@@ -130,6 +130,7 @@ impl World {
             kind: kind.map(|kind| kind.parse().unwrap()),
             template: None,
             may_bypass: false,
+            is_claimed: false,
         };
         let asked = Asked { to: wished.to, body: wished.body.clone() };
         self.oracle.asked(id, asked);

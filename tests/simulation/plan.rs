@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dunlin::engine::EngineConfig;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
 use dunlin_workflows::kind::Kinds;
@@ -250,6 +251,7 @@ impl Plan {
                 service: self.codes.by_service.then_some(service),
                 ..Verifying::default()
             },
+            lease: LeaseHandle::unlimited(),
             seed: self.seed ^ boot,
         }
     }

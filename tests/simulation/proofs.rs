@@ -339,7 +339,12 @@ impl World {
                 (_, Outcome::Incorrect | Outcome::Unavailable) => self.later(n, tries, gives),
                 (_, _) => self.later(n, tries, false),
             },
-            Some(Err(AskError::Verification(_) | AskError::Allowance(_) | AskError::SendingDisabled)) => {
+            Some(Err(
+                AskError::Verification(_)
+                | AskError::Allowance(_)
+                | AskError::Crowded { .. }
+                | AskError::SendingDisabled,
+            )) => {
                 self.later(n, tries, false);
             }
             Some(Err(AskError::Forbidden(_))) => {}

@@ -9,6 +9,7 @@ use dunlin::engine::EngineConfig;
 use dunlin::engine::ask::{Ask, RecurrenceAsk, UserAsk};
 use dunlin::engine::courier::Effects;
 use dunlin::engine::dispatcher::DispatchLimits;
+use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::provider::{Search, Submission};
 use dunlin::engine::script::Script;
 use dunlin::engine::stepper::Stepper;
@@ -91,6 +92,7 @@ struct Nobody;
 
 impl Effects for Nobody {
     fn submit(&self, _: Submission) {}
+    fn keep(&self, _: Submission) {}
     fn find(&self, _: MessageNumber, _: Attempt, _: Search) {}
     fn fetch(&self, _: MessageNumber, _: ProviderSid) {}
 }
@@ -104,6 +106,7 @@ fn config() -> EngineConfig {
         idempotency_retention: Duration::from_hours(1),
         orphan_retention: Duration::from_hours(1),
         questions_max: 1,
+        lease: LeaseHandle::unlimited(),
         seed: 1,
         verifying: Verifying::default(),
     }
@@ -114,7 +117,7 @@ fn asks(case: &Case) -> Vec<Ask> {
     let origin = || Origin::from(Source::Api);
     let changes = Changes { zone: Some(Some(case.zone.parse().unwrap())), ..Changes::default() };
     let number = Some(PhoneNumber::parse("+15551234567", None).ok());
-    let change = UserAsk::Change { changes: Box::new(changes), number, seen: None };
+    let change = UserAsk::Change { changes: Box::new(changes), number, is_proven: false, seen: None };
     let create = RecurrenceAsk::Create {
         id: ID,
         to: Addressee::User(user.clone()),

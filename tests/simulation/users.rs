@@ -312,7 +312,10 @@ impl World {
                     ..Changes::default()
                 };
                 let number = Some(Some(number));
-                (user_id(to), UserAsk::Change { changes: Box::new(changes), number, seen: None })
+                (
+                    user_id(to),
+                    UserAsk::Change { changes: Box::new(changes), number, is_proven: false, seen: None },
+                )
             }
             Said::Proves { rival: true } => (rival_id(to), UserAsk::Verify { number }),
             Said::Proves { rival: false } => (user_id(to), UserAsk::Verify { number }),

@@ -64,7 +64,7 @@ async fn six_functions_answer_with_types_either_way() {
 
         let acknowledged = acknowledge(there, id(FIRST), &claims[..2]).await.unwrap();
         assert_eq!((acknowledged.accepted.len(), acknowledged.lost.len()), (2, 0), "{way:?}");
-        let parking = Parking { claim: claims[2], reason: "odd".into(), detail: "it's \"odd\"".into() };
+        let parking = Parking::claimed(claims[2], "odd", "it's \"odd\"");
         assert_eq!(park(there, id(FIRST), std::slice::from_ref(&parking)).await.unwrap(), 1);
         assert_eq!(park(there, id(FIRST), &[parking]).await.unwrap(), 0, "it is parked already");
 
@@ -180,7 +180,7 @@ async fn row_that_cannot_be_read_spoils_neither_requests_nor_changes() {
 
         // It is still known well enough to be put out of the way with the reason.
         let claim = unreadable.claim().unwrap();
-        let parking = Parking { claim, reason: "not_understood".into(), detail: unreadable.why.to_string() };
+        let parking = Parking::claimed(claim, "not_understood", unreadable.why.to_string());
         assert_eq!(park(there, id(FIRST), &[parking]).await.unwrap(), 1);
         let reason = one(&owner, "select status_reason from sms_messages where status = 'failed'").await;
         assert_eq!(reason, "not_understood: created_at: expected an instant or null, found other text");

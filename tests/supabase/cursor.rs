@@ -153,3 +153,24 @@ async fn new_text_wakes_whoever_listens() {
     done(&service, "update user_sms_preferences set urgent_alerts = false").await;
     assert_eq!(wakes.recv().await.unwrap(), ("dunlin".to_owned(), "preferences".to_owned()));
 }
+
+#[tokio::test]
+async fn what_nobody_asks_for_any_more_is_forgotten_and_nothing_else() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let admin = database.admin().await;
+    admin
+        .batch_execute(
+            "insert into dunlin.parked (source, row_id, reason, resolved_at)
+               select 'sms_messages', gen_random_uuid(), 'x', t from unnest(array[now() - interval '31 days', now(), null]) t;
+             insert into dunlin.changes (kind, key, at)
+               select k, gen_random_uuid(), now() - interval '91 days' from unnest(array['message', 'parked', 'template']) k;
+             insert into dunlin.changes (kind, key) values ('message', gen_random_uuid());
+             select dunlin.prune()",
+        )
+        .await
+        .unwrap();
+    assert_eq!(one(&admin, "select count(*) from dunlin.parked").await, json!(2));
+    let left = "select count(*) from dunlin.changes where kind in ('message', 'parked') or at < now() - interval '1 day'";
+    assert_eq!(one(&admin, left).await, json!(2));
+}

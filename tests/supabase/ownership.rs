@@ -23,7 +23,7 @@ async fn accepted(database: &Database) -> (crate::database::Daemon, Value) {
 async fn what_others_write_to_the_engines_columns_is_put_back_and_remembered() {
     let cluster = Cluster::start().await;
     let database = cluster.migrated().await;
-    let (_, id) = accepted(&database).await;
+    let (daemon, id) = accepted(&database).await;
     let id = id.as_str().unwrap();
     let service = database.role("service_role").await;
     let messages = TABLES.iter().find(|table| table.name == "sms_messages").unwrap();
@@ -55,8 +55,19 @@ async fn what_others_write_to_the_engines_columns_is_put_back_and_remembered() {
     let mut wanted: Vec<String> = engines.iter().map(|name| (*name).to_owned()).collect();
     wanted.sort();
     assert_eq!(remembered, wanted);
+    // What it says is people's, until a daemon has it; and again once nothing is awaited any more.
+    for (column, value) in
+        [("message_content", "'Edited'"), ("phone_number", "'+15551230009'"), ("priority", "'low'")]
+    {
+        let edit = format!("update sms_messages set {column} = {value} where id = '{id}'");
+        assert_eq!(refusal(&service, &edit).await.code(), "PT409", "{column}");
+    }
+    done(&service, &format!("update sms_messages set metadata = '{{\"edited\": true}}' where id = '{id}'"))
+        .await;
+    let finished = json!([{"id": id, "version": 2, "status": "delivered", "state": "delivered", "finished": true, "attempt_count": 1}]);
+    assert_eq!(daemon.push(finished).await["applied"], 1);
     done(&service, &format!("update sms_messages set message_content = 'Edited' where id = '{id}'")).await;
-    assert_eq!(one(&service, &row).await["message_content"], "Edited", "people's columns are people's");
+    assert_eq!(one(&service, &row).await["message_content"], "Edited");
 }
 
 #[tokio::test]
@@ -67,9 +78,10 @@ async fn edits_and_cancellations_of_a_text_that_a_daemon_has_reach_that_daemon()
     let id = id.as_str().unwrap();
     let (_, cursor) = daemon.changes(None, 500).await;
     let service = database.role("service_role").await;
-    done(&service, &format!("update sms_messages set message_content = 'Edited' where id = '{id}'")).await;
+    let later = "2126-11-29T10:00:00+00:00";
+    done(&service, &format!("update sms_messages set scheduled_for = '{later}' where id = '{id}'")).await;
     let (changes, cursor) = daemon.changes(Some(&cursor), 500).await;
-    assert_eq!((changes.len(), &changes[0]["row"]["message_content"]), (1, &json!("Edited")));
+    assert_eq!((changes.len(), &changes[0]["row"]["scheduled_for"]), (1, &json!(later)));
 
     // By the row, and by the job: the status is the engine's to change.
     done(&service, &format!("update sms_messages set status = 'cancelled' where id = '{id}'")).await;

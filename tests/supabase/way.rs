@@ -1,16 +1,13 @@
-//! The two ways to a database, so that one body tests both; and a cable that can be cut.
+//! The two ways to a database, so that one body tests both.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_sync::postgres::Address;
 use dunlin_sync::transport::{AnyDatabase, PostgresDatabase, RestDatabase, Timeouts};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
+use crate::cable::Cable;
 use crate::database::Database;
 use crate::gateway::{Gateway, SECRET_KEY};
 
@@ -64,15 +61,60 @@ impl Way {
     }
 }
 
+/// A way for a daemon: what it is told, and the cable that it goes through.
+pub(crate) struct Route {
+    variables: Vec<(&'static str, String)>,
+    pub(crate) cable: Arc<Cable>,
+    _gateway: Option<Gateway>,
+}
+
+impl Way {
+    /// A way for a daemon to a migrated database. Through the database's own protocol it looks rarely, and must be woken.
+    pub(crate) async fn route(self, database: &Database) -> Route {
+        let owner = database.owner().await;
+        owner.batch_execute("alter role dunlin_worker login").await.unwrap();
+        match self {
+            Self::Rest => {
+                let gateway = Gateway::in_front_of(database).await;
+                let cable = Cable::to(gateway.address).await;
+                let variables = vec![
+                    ("SUPABASE_URL", format!("http://{}", cable.address)),
+                    ("SUPABASE_SECRET_KEY", SECRET_KEY.to_owned()),
+                    ("DUNLIN_SYNC_POLL", "200ms".to_owned()),
+                ];
+                Route { variables, cable, _gateway: Some(gateway) }
+            }
+            Self::Postgres => {
+                let cable = Cable::to(SocketAddr::from(([127, 0, 0, 1], database.port()))).await;
+                let url = database.url_of("dunlin_worker", Some(cable.address.port()));
+                let variables = vec![("SUPABASE_DB_URL", url), ("DUNLIN_SYNC_POLL", "30s".to_owned())];
+                Route { variables, cable, _gateway: None }
+            }
+        }
+    }
+}
+
+impl Route {
+    /// What a daemon is told to go this way.
+    pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
+        self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// The same, with more.
+    pub(crate) fn with<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        [&self.variables(), more].concat()
+    }
+}
+
 impl Reached {
     /// Lets no byte through any more, and says nothing of it.
     pub(crate) fn cut(&self) {
-        self.cable.is_whole.send_replace(false);
+        self.cable.cut();
     }
 
     /// What is connected from now on gets through.
     pub(crate) fn mend(&self) {
-        self.cable.is_whole.send_replace(true);
+        self.cable.mend();
     }
 }
 
@@ -84,47 +126,4 @@ pub(crate) fn rest(address: SocketAddr, key: &str, timeouts: Timeouts) -> AnyDat
 /// A database reached by its own protocol.
 pub(crate) fn postgres(url: &str, timeouts: Timeouts) -> AnyDatabase {
     AnyDatabase::Postgres(Box::new(PostgresDatabase::new(Address::parse(url).unwrap(), timeouts)))
-}
-
-/// Copies bytes between whoever connects and an address, until it is cut.
-struct Cable {
-    address: SocketAddr,
-    is_whole: watch::Sender<bool>,
-}
-
-impl Cable {
-    async fn to(address: SocketAddr) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let here = listener.local_addr().unwrap();
-        let (is_whole, watched) = watch::channel(true);
-        drop(tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                drop(tokio::spawn(carry(near, address, watched.clone())));
-            }
-        }));
-        Arc::new(Self { address: here, is_whole })
-    }
-}
-
-/// One connection. When the cable was cut it stays as it is, silent, for good.
-async fn carry(near: TcpStream, address: SocketAddr, mut cut: watch::Receiver<bool>) {
-    let Ok(far) = TcpStream::connect(address).await else { return };
-    let (near_read, near_write) = near.into_split();
-    let (far_read, far_write) = far.into_split();
-    let both = async { tokio::join!(copy(near_read, far_write), copy(far_read, near_write)) };
-    let is_cut = async { drop(cut.wait_for(|is_whole| !is_whole).await) };
-    let mut both = pin!(both);
-    tokio::select! {
-        _ = &mut both => {}
-        () = is_cut => std::future::pending().await,
-    }
-}
-
-async fn copy(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf) {
-    let mut bytes = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if to.write_all(&bytes[..count]).await.is_err() {
-            return;
-        }
-    }
 }

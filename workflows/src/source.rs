@@ -19,10 +19,12 @@ pub enum Source {
     Cli,
     /// Rows taken over from another system.
     Import,
+    /// A database that several daemons may share.
+    Sync,
 }
 
 /// Every source with the word for it.
-pub const SOURCES: [(Source, &str); 8] = [
+pub const SOURCES: [(Source, &str); 9] = [
     (Source::Api, "api"),
     (Source::Webhook, "webhook"),
     (Source::Timer, "timer"),
@@ -31,6 +33,7 @@ pub const SOURCES: [(Source, &str); 8] = [
     (Source::Recovery, "recovery"),
     (Source::Cli, "cli"),
     (Source::Import, "import"),
+    (Source::Sync, "sync"),
 ];
 
 impl Source {
@@ -45,6 +48,7 @@ impl Source {
             Self::Recovery => "recovery",
             Self::Cli => "cli",
             Self::Import => "import",
+            Self::Sync => "sync",
         }
     }
 }

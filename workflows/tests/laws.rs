@@ -13,8 +13,9 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
-    Cause, Command, Context, Event, Hold, Message, Next, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
-    ProviderStatus, Report, Request, State, Via, accept, decide, next, timer,
+    Cause, Command, Context, Custody, Event, Hold, Lease, Message, Next, OnUnknown, Outcome,
+    PROVIDER_STATUSES, Priority, ProviderStatus, Report, Request, State, Suspicion, Via, accept, decide,
+    next, timer,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{Recipient, STRANGER};
@@ -50,6 +51,7 @@ fn request(scheduled: Option<i64>, expires: Option<i64>, on_unknown: OnUnknown) 
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 
@@ -65,13 +67,16 @@ struct Life {
     now: i64,
     rules: Rules,
     standing: Standing,
+    lease: Lease,
+    /// Whether the shared database said that it is ours, since it was claimed.
+    is_confirmed: bool,
 }
 
 impl Life {
     fn begin(request: &Request, rules: Rules) -> Self {
         let events = accept(
             request.terms(PersonNumber::new(1), None),
-            &Context { now: at(0), rules: &rules, recipient: &STRANGER, jitter: 0 },
+            &Context { now: at(0), rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
         )
         .unwrap();
         let mut message = Message::begin(&events[0], at(0)).unwrap();
@@ -79,7 +84,8 @@ impl Life {
             message.apply(event, at(0)).unwrap();
         }
         let events = events.into_iter().map(|event| (event, at(0))).collect();
-        Self { message, events, now: 0, rules, standing: Standing::Unknown }
+        let (standing, lease) = (Standing::Unknown, Lease::InForce);
+        Self { message, events, now: 0, rules, standing, lease, is_confirmed: false }
     }
 
     /// Carries out a command and checks every law that can be seen at one step.
@@ -87,7 +93,7 @@ impl Life {
         let before = self.message.clone();
         let now = at(self.now);
         let recipient = Recipient::standing(self.standing);
-        let context = Context { now, rules: &self.rules, recipient: &recipient, jitter };
+        let context = Context { now, rules: &self.rules, recipient: &recipient, lease: self.lease, jitter };
         let Ok(events) = decide(&before, command, &context) else { return };
         let explicit_retry = matches!(command, Command::Retry { .. });
         for event in events {
@@ -104,7 +110,19 @@ impl Life {
                 );
                 assert!(before.scheduled_for.is_none_or(|scheduled| scheduled <= now), "nor before its time");
                 assert!(matches!(from, State::Due { .. }));
+                if before.custody != Custody::Own {
+                    assert_eq!(before.custody, Custody::Claimed, "nothing is sent that another daemon has");
+                    assert!(self.is_confirmed, "a claimed text is never sent before it is confirmed");
+                    assert_eq!(
+                        self.lease,
+                        Lease::InForce,
+                        "nothing claimed begins while the lease is lapsed"
+                    );
+                }
             }
+            let confirms = matches!(command, Command::Confirm { .. }) && before.is_unconfirmed();
+            let waits = self.message.is_unconfirmed() || self.message.state == State::Relinquished;
+            self.is_confirmed = (self.is_confirmed || confirms) && !waits;
             let in_doubt = matches!(from, State::Submitting { .. } | State::Unknown { .. })
                 || matches!(from, State::Held { hold: Hold::OutcomeUnknown, .. });
             if in_doubt && matches!(self.message.state, State::Due { .. }) {
@@ -132,7 +150,9 @@ impl Life {
         let awake = match next(&self.message, &self.rules) {
             Next::Dispatch | Next::Answer { .. } | Next::LookUp { .. } => true,
             Next::Wake { .. } | Next::Poll { .. } => {
-                timer(&self.message, &self.rules).is_some() || self.switched_off()
+                timer(&self.message, &self.rules).is_some()
+                    || self.switched_off()
+                    || self.message.is_unconfirmed()
             }
             Next::Nothing => self.message.state.name().is_settled(),
         };
@@ -171,6 +191,11 @@ fn a_report() -> impl Strategy<Value = Report> {
         .prop_map(|(letter, status, code)| Report { sid: sid(letter), status, code, via: Via::Callback })
 }
 
+fn a_suspicion() -> impl Strategy<Value = Suspicion> {
+    (0_i64..1000, prop::option::of(a_report()))
+        .prop_map(|(since, known)| Suspicion { since: at(since), known })
+}
+
 fn an_outcome() -> impl Strategy<Value = Outcome> {
     let refused = |cause| Outcome::Refused { cause, detail: "no".into(), retry_after: None };
     prop_oneof![
@@ -192,6 +217,7 @@ enum Step {
     Pass(i64),
     Sending(Sending),
     Standing(Standing),
+    Lease(Lease),
 }
 
 fn a_step() -> impl Strategy<Value = Step> {
@@ -210,6 +236,10 @@ fn a_step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![Just(Step::Sending(Sending::Enabled)), Just(Step::Sending(Sending::Disabled))],
         1 => prop_oneof![Just(Step::Standing(Standing::Unknown)), Just(Step::Standing(OUT))],
         1 => Just(Step::Ask(Command::Reconsider)),
+        3 => prop::option::of(a_suspicion()).prop_map(|suspicion| Step::Ask(Command::Confirm { suspicion })),
+        1 => Just(Step::Ask(Command::Relinquish)),
+        2 => Just(Step::Ask(Command::Reclaim)),
+        1 => prop_oneof![Just(Step::Lease(Lease::InForce)), Just(Step::Lease(Lease::Lapsed))],
     ]
 }
 
@@ -226,13 +256,15 @@ proptest! {
         lasts in prop::option::of(1_i64..100_000),
         resend: bool,
         redeliver: bool,
+        is_claimed: bool,
         steps in prop::collection::vec((a_step(), any::<u32>()), 0..60),
     ) {
         let on_unknown = if resend { OnUnknown::Resend } else { OnUnknown::Hold };
         let expires = lasts.map(|lasts| scheduled.unwrap_or(0) + lasts);
         let mut rules = rules();
         rules.retry.redeliver = if redeliver { Redeliver::On } else { Redeliver::Off };
-        let mut life = Life::begin(&request(scheduled, expires, on_unknown), rules);
+        let request = Request { is_claimed, ..request(scheduled, expires, on_unknown) };
+        let mut life = Life::begin(&request, rules);
         for (step, jitter) in steps {
             match step {
                 Step::Ask(command) => life.ask(&command, jitter),
@@ -251,6 +283,7 @@ proptest! {
                 Step::Pass(seconds) => life.now += seconds,
                 Step::Sending(sending) => life.rules.sending = sending,
                 Step::Standing(standing) => life.standing = standing,
+                Step::Lease(lease) => life.lease = lease,
             }
         }
     }
@@ -309,7 +342,8 @@ fn cancel_wins_before_the_attempt_and_loses_after_it() {
     assert_eq!((before.message.state, before.message.attempt), (State::Canceled, Attempt::NONE));
     let mut after = Life::begin(&request(None, None, OnUnknown::Hold), rules());
     after.ask(&Command::Begin, 0);
-    let context = Context { now: at(0), rules: &after.rules, recipient: &STRANGER, jitter: 0 };
+    let context =
+        Context { now: at(0), rules: &after.rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
     assert!(decide(&after.message, &Command::Cancel, &context).is_err());
 }
 

@@ -13,8 +13,8 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
-    Cause, Command, Context, Event, Hold, Message, OnUnknown, Outcome, PROVIDER_STATUSES, Priority,
-    ProviderStatus, Report, Request, State, Verdict, Via, accept, decide,
+    Cause, Command, Context, Custody, Event, Hold, Lease, Message, OnUnknown, Outcome, PROVIDER_STATUSES,
+    Priority, ProviderStatus, Report, Request, State, Suspicion, Verdict, Via, accept, decide,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::Ban;
@@ -44,11 +44,12 @@ fn message(state: State, on_unknown: OnUnknown) -> Message {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     };
     let rules = Rules::default();
     let events = accept(
         request.terms(PersonNumber::new(1), None),
-        &Context { now: NOW, rules: &rules, recipient: &STRANGER, jitter: 0 },
+        &Context { now: NOW, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
     )
     .unwrap();
     let mut message = Message::begin(&events[0], NOW).unwrap();
@@ -106,6 +107,25 @@ fn states() -> Vec<(String, Message)> {
     ];
     let mut states: Vec<_> =
         all.into_iter().map(|(name, state)| (name.to_owned(), message(state, OnUnknown::Hold))).collect();
+    let theirs = |custody, state| Message { custody, ..message(state, OnUnknown::Hold) };
+    let fresh = |message| Message { attempt: Attempt::NONE, counted: 0, sid: None, ..message };
+    let claim = held(Hold::Claim, Timestamp::MAX);
+    let more = [
+        ("claimed, held claim", fresh(theirs(Custody::Claimed, claim))),
+        ("claimed, held claim, tried", theirs(Custody::Claimed, claim)),
+        ("claimed, held scheduled, now", theirs(Custody::Claimed, held(Hold::Scheduled, NOW))),
+        ("claimed, held outcome unknown", theirs(Custody::Claimed, held(Hold::OutcomeUnknown, later))),
+        ("claimed, due", theirs(Custody::Claimed, State::Due { since: NOW })),
+        ("claimed, submitting", theirs(Custody::Claimed, State::Submitting { since: NOW })),
+        ("claimed, unknown", theirs(Custody::Claimed, unknown(2))),
+        ("claimed, submitted", theirs(Custody::Claimed, submitted(ProviderStatus::Queued))),
+        ("claimed, delivered", theirs(Custody::Claimed, State::Delivered)),
+        ("elsewhere, submitting", theirs(Custody::Elsewhere, State::Submitting { since: NOW })),
+        ("elsewhere, unknown", theirs(Custody::Elsewhere, unknown(2))),
+        ("elsewhere, submitted", theirs(Custody::Elsewhere, submitted(ProviderStatus::Queued))),
+        ("relinquished", fresh(theirs(Custody::Elsewhere, State::Relinquished))),
+    ];
+    states.extend(more.map(|(name, message)| (name.to_owned(), message)));
     states.push(("unknown, last lookup, resend".to_owned(), message(unknown(2), OnUnknown::Resend)));
     states
 }
@@ -158,6 +178,7 @@ fn commands() -> Vec<(String, Command)> {
         ("reconsider".to_owned(), Command::Reconsider),
         ("retry".to_owned(), Command::Retry { id: MessageId::from_bytes([2; 16]) }),
     ];
+    commands.extend(claims());
     for (status, word, _) in PROVIDER_STATUSES {
         let report = report("a", status, None);
         commands.push((format!("report {word}"), Command::Report { attempt: Some(attempt), report }));
@@ -179,6 +200,22 @@ fn commands() -> Vec<(String, Command)> {
     commands.push(("report delivered, older attempt".to_owned(), stray(Some(Attempt::NONE), "c")));
     commands.push(("report delivered, by sid alone".to_owned(), stray(None, "a")));
     commands
+}
+
+/// What the shared database says.
+fn claims() -> Vec<(String, Command)> {
+    let said = Report { sid: sid("a"), status: ProviderStatus::Sent, code: None, via: Via::Lookup };
+    let confirm = |known| {
+        let since = NOW.minus(Duration::from_mins(5));
+        Command::Confirm { suspicion: Some(Suspicion { since, known }) }
+    };
+    vec![
+        ("confirm".to_owned(), Command::Confirm { suspicion: None }),
+        ("confirm, perhaps sent".to_owned(), confirm(None)),
+        ("confirm, sent as a".to_owned(), confirm(Some(said))),
+        ("relinquish".to_owned(), Command::Relinquish),
+        ("reclaim".to_owned(), Command::Reclaim),
+    ]
 }
 
 /// What a decision came to, in a few words.
@@ -214,6 +251,16 @@ fn named(event: &Event) -> String {
 }
 
 fn table(rules: &Rules, standing: Standing, now: Timestamp, commands: &[(String, Command)]) -> String {
+    table_under(Lease::InForce, rules, standing, now, commands)
+}
+
+fn table_under(
+    lease: Lease,
+    rules: &Rules,
+    standing: Standing,
+    now: Timestamp,
+    commands: &[(String, Command)],
+) -> String {
     let mut table = String::new();
     for (state, message) in states() {
         writeln!(table, "{state}").unwrap();
@@ -224,7 +271,7 @@ fn table(rules: &Rules, standing: Standing, now: Timestamp, commands: &[(String,
                 told(
                     &message,
                     command,
-                    &Context { now, rules, recipient: &Recipient::standing(standing), jitter: 0 }
+                    &Context { now, rules, recipient: &Recipient::standing(standing), lease, jitter: 0 }
                 )
             )
             .unwrap();
@@ -244,7 +291,8 @@ fn past_the_deadline_and_with_sending_off() {
     let timed: Vec<_> = commands()
         .into_iter()
         .filter(|(name, _)| {
-            ["wake", "begin", "reschedule at once", "resolve nothing", "retry"].contains(&name.as_str())
+            ["wake", "begin", "reschedule at once", "resolve nothing", "confirm", "retry"]
+                .contains(&name.as_str())
         })
         .collect();
     let expired = table(&Rules::default(), Standing::Unknown, NOW.plus(Duration::from_hours(1)), &timed);
@@ -259,10 +307,22 @@ fn to_somebody_who_opted_out() {
     let gated: Vec<_> = commands()
         .into_iter()
         .filter(|(name, _)| {
-            let gated = ["wake", "begin", "withhold", "reschedule at once", "resolve nothing", "retry"];
+            let gated =
+                ["wake", "begin", "reconsider", "reschedule at once", "resolve nothing", "confirm", "retry"];
             gated.contains(&name.as_str())
         })
         .collect();
     let standing = Standing::OptedOut { since: NOW, how: How::Keyword };
     insta::assert_snapshot!("opted_out", table(&Rules::default(), standing, NOW, &gated));
+}
+
+/// The only command that looks at the lease, once it is lapsed.
+#[test]
+fn after_the_lease_lapsed() {
+    let begin = [("begin".to_owned(), Command::Begin)];
+    let lapsed = table_under(Lease::Lapsed, &Rules::default(), Standing::Unknown, NOW, &begin);
+    let held: Vec<_> = lapsed.lines().filter(|line| line.contains("=>")).map(str::trim).collect();
+    let [own, claimed] = held[..] else { panic!("two are due: {held:?}") };
+    assert_eq!(own, "begin                              attempt_started => submitting");
+    assert_eq!(claimed, "begin                              held(claim) => held");
 }

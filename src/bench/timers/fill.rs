@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dunlin_storage::{Batch, BatchError, CommitError, Entropy, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::MessageNumber;
-use dunlin_workflows::message::{self, Context, Message, OnUnknown, Priority, Request};
+use dunlin_workflows::message::{self, Context, Lease, Message, OnUnknown, Priority, Request};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
@@ -63,7 +63,13 @@ pub(super) async fn fill(
     let mut next = 0;
     while next < count {
         let end = next.saturating_add(BATCH).min(count);
-        let context = Context { now: clock.wall(), rules: &rules, recipient: &STRANGER, jitter: 0 };
+        let context = Context {
+            now: clock.wall(),
+            rules: &rules,
+            recipient: &STRANGER,
+            lease: Lease::InForce,
+            jitter: 0,
+        };
         let accepted = store.commit(|batch| {
             let first = batch.next_number()?;
             (next..end).try_for_each(|number| accept(batch, number, schedule(number), &context))?;
@@ -129,6 +135,7 @@ fn accept(
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     };
     let person = batch.person(request.to)?;
     let events =

@@ -2,6 +2,7 @@
 
 mod provider;
 mod store;
+mod supabase;
 
 use clap::Args;
 use serde_json::json;
@@ -16,10 +17,10 @@ use crate::config::resolve::Values;
 /// Check that everything the daemon needs is in place.
 ///
 /// Looks at the settings, the data directory, the store or the running daemon, and, with
-/// credentials, asks the provider who we are. Sends nothing and changes nothing.
+/// credentials, asks the provider who we are and the Supabase project whether it lets us in. Sends nothing and changes nothing.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Don't ask the provider
+    /// Ask neither the provider nor Supabase
     #[arg(long)]
     offline: bool,
 }
@@ -105,6 +106,13 @@ impl Doctor {
             }
             Destination::Live(account) => checks.extend(provider::ask(account).await),
         }
+        match &config.supabase {
+            None => {}
+            Some(_) if self.offline => {
+                checks.push(Check::note("supabase", "not asked", "leave out --offline to ask"));
+            }
+            Some(project) => checks.extend(supabase::ask(project).await),
+        }
         for check in &checks {
             check.write(output)?;
         }
@@ -136,9 +144,11 @@ fn reachable(config: &Config) -> Option<Check> {
             "no public URL: the provider can't report, so fates are asked for later (DUNLIN_POLL_AFTER)",
             remedy,
         ),
-        Some(url) if url.starts_with("http://") => {
-            Check::note("callbacks", format!("{url} is not encrypted on its way"), remedy)
-        }
+        Some(url) if url.starts_with("http://") => Check::note(
+            "callbacks",
+            format!("{url} is on this machine: only a carrier here can report"),
+            remedy,
+        ),
         Some(url) => Check::good("callbacks", format!("signatures are checked against {url}")),
     })
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use dunlin_storage::{By, Content, Event, Filter, JournalSeq, ReadError, Record, Store};
 use dunlin_workflows::actor::{ActorName, Reason};
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
-use dunlin_workflows::message::{self, Command, Context, Message, UserId, decide, timer};
+use dunlin_workflows::message::{self, Command, Context, Lease, Message, UserId, decide, timer};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::source::Source;
@@ -126,7 +126,8 @@ fn erase(
 ) -> Result<usize, Failure> {
     let open = open_messages(store, person)?;
     let now = SystemClock::start().wall();
-    let context = Context { now, rules: &offline.rules, recipient: &STRANGER, jitter: 0 };
+    let context =
+        Context { now, rules: &offline.rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
     let mut decided = Vec::new();
     for (number, message) in &open {
         let events = decide(message, &Command::Cancel, &context).map_err(|_committed| {

@@ -32,8 +32,9 @@ const OFFER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Send the texts in a file of JSON lines or CSV.
 ///
-/// Fields are those of the API: to or user_id (whose own number is texted then), body, and optionally id,
-/// kind, priority, scheduled_for, expires_at, on_unknown, metadata. Running it again continues where it stopped: the daemon remembers
+/// Fields are those of the API: to or user_id (whose own number is texted then), body or template, and optionally vars,
+/// locale, id, kind, priority, scheduled_for, expires_at, on_unknown, metadata. In CSV, vars and metadata are JSON, and a column
+/// such as vars.task_name holds one value of a template. Running it again continues where it stopped: the daemon remembers
 /// rows for DUNLIN_IDEMPOTENCY_RETENTION. What it refuses is written to FILE.rejected.jsonl.
 #[derive(Debug, Args)]
 pub(super) struct Import {

@@ -5,13 +5,18 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use serde_json::{Map, Value};
 use strsim::damerau_levenshtein;
 
+use crate::cli::templates::plain_value;
+
 /// Longest line read, in bytes. A body and its notes fit many times over.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Columns that a CSV header may have; the fields of a message in the API.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 13] = [
     "to",
     "body",
+    "template",
+    "vars",
+    "locale",
     "id",
     "kind",
     "priority",
@@ -21,6 +26,9 @@ const COLUMNS: [&str; 10] = [
     "user_id",
     "metadata",
 ];
+
+/// What the names of columns with one value of a template begin with, such as `vars.task_name`.
+const VAR: &str = "vars.";
 
 /// One row.
 #[derive(Debug, PartialEq)]
@@ -75,13 +83,19 @@ impl<F: Read> Rows<F> {
 
 /// Refuses a header that would lose data: a misspelled column would be left out of every text.
 fn check_columns(columns: &[String]) -> Result<(), String> {
-    for wanted in [&["to", "user_id"][..], &["body"]] {
+    for wanted in [&["to", "user_id"][..], &["body", "template", "kind"]] {
         if !columns.iter().any(|column| wanted.contains(&column.as_str())) {
             let wanted = wanted.join("\" or \"");
             return Err(format!("the header has no column \"{wanted}\"; it has {}", columns.join(", ")));
         }
     }
-    match columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
+    let is_repeated =
+        |(at, column): &(usize, &String)| columns.iter().take(*at).any(|before| before == *column);
+    if let Some((_, twice)) = columns.iter().enumerate().find(is_repeated) {
+        return Err(format!("the header names the column \"{twice}\" twice"));
+    }
+    let of_template = |column: &str| column.strip_prefix(VAR).is_some_and(|name| !name.is_empty());
+    match columns.iter().find(|column| !COLUMNS.contains(&column.as_str()) && !of_template(column)) {
         None => Ok(()),
         Some(unknown) => {
             let closest =
@@ -150,19 +164,32 @@ fn next_csv<F: Read>(reader: &mut csv::Reader<BufReader<F>>, columns: &[String])
 
 /// Cells by column; blank cells are left out.
 fn fields(columns: &[String], record: &csv::StringRecord) -> Result<Map<String, Value>, String> {
-    let mut fields = Map::new();
+    let (mut fields, mut vars) = (Map::new(), Map::new());
     for (column, cell) in columns.iter().zip(record.iter()) {
         if cell.trim().is_empty() {
             continue;
         }
+        if let Some(name) = column.strip_prefix(VAR) {
+            vars.insert(name.to_owned(), plain_value(cell.trim()));
+            continue;
+        }
         let value = match column.as_str() {
-            "metadata" => {
-                serde_json::from_str(cell).map_err(|error| format!("metadata is not JSON: {error}"))?
+            "metadata" | "vars" => {
+                serde_json::from_str(cell).map_err(|error| format!("{column} is not JSON: {error}"))?
             }
             "body" => Value::from(cell),
             _ => Value::from(cell.trim()),
         };
         fields.insert(column.clone(), value);
+    }
+    if vars.is_empty() {
+        return Ok(fields);
+    }
+    match fields.entry("vars").or_insert_with(|| Value::Object(Map::new())) {
+        Value::Object(given) => given.extend(vars),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            return Err("vars is not a JSON object".to_owned());
+        }
     }
     Ok(fields)
 }
@@ -207,9 +234,23 @@ mod tests {
     }
 
     #[test]
+    fn values_of_a_template_have_a_column_each_or_one_for_all() {
+        let text = "user_id,template,vars,vars.task_name,vars.count\nada,task,\"{\"\"due\"\":\"\"5\"\"}\",Report,3\nbob,task,,,\neve,task,[],Report,\n";
+        let rows = rows(text, Format::Csv).unwrap();
+        let vars = json!({"due": "5", "task_name": "Report", "count": 3});
+        assert_eq!(rows[0].1, Ok(json!({"user_id": "ada", "template": "task", "vars": vars})));
+        assert_eq!(rows[1].1, Ok(json!({"user_id": "bob", "template": "task"})));
+        assert_eq!(rows[2].1, Err("vars is not a JSON object".to_owned()));
+    }
+
+    #[test]
     fn misspelled_column_stops_the_import_before_it_starts() {
         let why = rows("to,body,schedled_for\n", Format::Csv).unwrap_err();
         assert!(why.starts_with("\"schedled_for\" is not a column; did you mean scheduled_for?"), "{why}");
+        let why = rows("to,body,vars.\n", Format::Csv).unwrap_err();
+        assert!(why.starts_with("\"vars.\" is not a column; did you mean vars?"), "{why}");
+        let why = rows("to,body,to\n", Format::Csv).unwrap_err();
+        assert_eq!(why, "the header names the column \"to\" twice");
         assert_eq!(
             rows("phone,body\n", Format::Csv).unwrap_err(),
             "the header has no column \"to\" or \"user_id\"; it has phone, body"

@@ -1,5 +1,6 @@
 //! Every setting there is: its names, its default, its unit and what it means.
 
+mod supabase;
 mod table;
 
 pub use table::SETTINGS;
@@ -45,6 +46,24 @@ pub enum Name {
     AuthHookSecrets,
     /// Where the database of the Supabase project is.
     SupabaseDbUrl,
+    /// Where the Supabase project is.
+    SupabaseUrl,
+    /// The project's secret key.
+    SupabaseSecretKey,
+    /// The project's older secret key.
+    SupabaseServiceRoleKey,
+    /// Which way the daemon keeps in step with the project.
+    Sync,
+    /// What the daemon is called there.
+    SyncName,
+    /// How long texts are the daemon's after it was last heard of.
+    SyncLease,
+    /// How often the project is looked at.
+    SyncPoll,
+    /// How overdue a text may be that is still sent.
+    SyncAgeLimit,
+    /// Longest time for the project's answer.
+    SyncTimeout,
     /// Whether anything is sent at all.
     SendingEnabled,
     /// Where the store is.
@@ -97,6 +116,8 @@ pub enum Name {
     PrefixVelocity,
     /// How long the same text does not go to the same person again.
     DuplicateWindow,
+    /// What the first text to a person ends with.
+    OptOutLine,
     /// Where texts may go.
     Countries,
     /// Whether only proven numbers are texted.

@@ -1,10 +1,10 @@
 //! The rows: names, default, form and meaning of every setting.
 
 use super::Fallback::{self, Depends, Text, Unset};
-use super::{Name, Secrecy, Setting};
+use super::{Name, Secrecy, Setting, supabase};
 
 /// A row with a plain value.
-const fn plain(
+pub(super) const fn plain(
     name: Name,
     variables: &'static [&'static str],
     default: Fallback,
@@ -15,7 +15,7 @@ const fn plain(
 }
 
 /// A row with a secret value.
-const fn secret(name: Name, variables: &'static [&'static str], meaning: &'static str) -> Setting {
+pub(super) const fn secret(name: Name, variables: &'static [&'static str], meaning: &'static str) -> Setting {
     Setting { name, variables, default: Unset, secrecy: Secrecy::Secret, form: "text", meaning }
 }
 
@@ -139,11 +139,16 @@ pub const SETTINGS: &[Setting] = &[
         &["DUNLIN_AUTH_HOOK_SECRETS"],
         "what signs the Send SMS hook of Supabase Auth, v1,whsec_...; several with | while one is replaced",
     ),
-    secret(
-        Name::SupabaseDbUrl,
-        &["SUPABASE_DB_URL", "PRIVATE_SUPABASE_DB_URL"],
-        "the database of the Supabase project, postgresql://...; with a password, so never shown",
-    ),
+    supabase::DB_URL,
+    supabase::URL,
+    supabase::SECRET_KEY,
+    supabase::SERVICE_ROLE_KEY,
+    supabase::SYNC,
+    supabase::NAME,
+    supabase::LEASE,
+    supabase::POLL,
+    supabase::AGE_LIMIT,
+    supabase::TIMEOUT,
     plain(
         Name::SendingEnabled,
         &["SMS_SENDING_ENABLED", "PRIVATE_SMS_SENDING_ENABLED"],
@@ -189,7 +194,7 @@ pub const SETTINGS: &[Setting] = &[
         Name::PublicUrl,
         &["DUNLIN_PUBLIC_URL"],
         Depends("http://LISTEN"),
-        "http or https URL without query",
+        "https URL without query; http in the sandbox and on loopback",
         "where the provider reaches the daemon; signatures are checked against it",
     ),
     secret(Name::ApiToken, &["DUNLIN_API_TOKEN"], "what callers of /v1 show as a bearer token"),
@@ -309,6 +314,13 @@ pub const SETTINGS: &[Setting] = &[
         Text("off"),
         "duration up to 24h, or off",
         "how long the same text to the same person is not sent again, but of kinds that may repeat",
+    ),
+    plain(
+        Name::OptOutLine,
+        &["DUNLIN_OPT_OUT_LINE"],
+        Text("off"),
+        "a line of up to 100 characters that says STOP, or off",
+        "what the first text to a person ends with, but for codes, such as: Text STOP to end these.",
     ),
     plain(
         Name::Countries,

@@ -112,13 +112,14 @@ impl Store {
 }
 
 /// The last record that goes into the next archive, if it is time for one. The journal's newest
-/// record never does, so that positions go on from it.
+/// record never does, so that positions go on from it; nor what a shared database has not learned of yet.
 fn stretch(
     reader: &Reader,
     before: JournalSeq,
     request: ArchiveRequest,
 ) -> Result<Option<JournalSeq>, ReadError> {
     let newest = reader.last_seq()?;
+    let told = reader.pushed()?.unwrap_or(newest);
     let full = before.get().saturating_add(request.records_max.clamp(1, RECORDS_MAX));
     let mut last = None;
     let mut is_old = false;
@@ -126,7 +127,7 @@ fn stretch(
         let raw = raw?;
         let unreadable = |source| ReadError::Record { seq: raw.seq, source };
         let at = Record::decode(raw.seq, &raw.bytes).map_err(unreadable)?.at;
-        if raw.seq >= newest || at > request.until {
+        if raw.seq >= newest || raw.seq > told || at > request.until {
             break;
         }
         is_old |= last.is_none() && at <= request.partly_until;

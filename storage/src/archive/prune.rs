@@ -107,6 +107,7 @@ struct Tables<'txn> {
     by_person: Table<'txn, (u64, u64), ()>,
     totals: Table<'txn, u8, u64>,
     timers: Table<'txn, (i64, u64), ()>,
+    claims: Table<'txn, u64, &'static [u8]>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -120,6 +121,7 @@ impl<'txn> Tables<'txn> {
             by_person: transaction.open_table(table::BY_PERSON)?,
             totals: transaction.open_table(table::TOTALS)?,
             timers: transaction.open_table(table::TIMERS)?,
+            claims: transaction.open_table(table::CLAIMS)?,
         })
     }
 
@@ -159,6 +161,7 @@ impl<'txn> Tables<'txn> {
     fn forget_row(&mut self, number: MessageNumber, row: &Projection) -> Result<(), Fault> {
         let (number, state) = (number.get(), row.message.state.name().tag());
         self.messages.remove(number)?;
+        self.claims.remove(number)?;
         self.by_state.remove((state, number))?;
         self.by_person.remove((row.message.person.get(), number))?;
         if let Some(at) = row.timer {

@@ -100,6 +100,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) flows: Lazy<'txn, &'static [u8; 16], &'static [u8]>,
     pub(crate) said: Lazy<'txn, u64, &'static [u8]>,
     pub(crate) user_keys: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) claims: Lazy<'txn, u64, &'static [u8]>,
+    pub(crate) sync: Lazy<'txn, &'static str, &'static [u8]>,
     pub(crate) cursors: Lazy<'txn, &'static str, u64>,
 }
 
@@ -141,6 +143,8 @@ impl<'txn> Tables<'txn> {
             flows: Lazy::new(transaction, table::FLOWS),
             said: Lazy::new(transaction, table::SAID),
             user_keys: Lazy::new(transaction, table::USER_KEYS),
+            claims: Lazy::new(transaction, table::CLAIMS),
+            sync: Lazy::new(transaction, table::SYNC),
             cursors: Lazy::new(transaction, table::CURSORS),
         }
     }

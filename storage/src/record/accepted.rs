@@ -47,6 +47,14 @@ pub(crate) struct AcceptedV4 {
     pub(super) rest: AcceptedV3,
 }
 
+/// `message::Event::Accepted`, fifth form: claimed from a shared database. Others are written in an older form.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct AcceptedV5 {
+    may_bypass: bool,
+    pub(super) rest: AcceptedV3,
+}
+
 /// What is sealed in [`AcceptedV2`], first form. The number stands with the person.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
@@ -127,6 +135,27 @@ impl AcceptedV4 {
     }
 }
 
+impl AcceptedV5 {
+    /// The persisted form of these terms; `None` when an older form says all of them.
+    pub(crate) fn new(terms: &Terms, sealed: &[u8]) -> Option<Self> {
+        let form = || Self { may_bypass: terms.may_bypass, rest: AcceptedV3::of(terms, sealed) };
+        terms.is_claimed.then(form)
+    }
+}
+
+impl TryFrom<AcceptedV5> for Event {
+    type Error = RecordError;
+
+    fn try_from(row: AcceptedV5) -> Result<Self, Self::Error> {
+        let mut event = row.rest.take()?;
+        if let Self::Accepted { terms } = &mut event {
+            terms.may_bypass = row.may_bypass;
+            terms.is_claimed = true;
+        }
+        Ok(event)
+    }
+}
+
 impl TryFrom<AcceptedV4> for Event {
     type Error = RecordError;
 
@@ -170,6 +199,7 @@ impl TryFrom<AcceptedV2> for Event {
             kind: None,
             template: None,
             may_bypass: false,
+            is_claimed: false,
         };
         Ok(Self::Accepted { terms: Box::new(terms) })
     }
@@ -213,6 +243,7 @@ impl AcceptedV1 {
             kind: None,
             template: None,
             may_bypass: false,
+            is_claimed: false,
         };
         Ok((request, word(self.encoding)?, self.segments))
     }

@@ -2,27 +2,30 @@
 
 use bincode::config::legacy;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::message::{ProviderStatus, Report, Suspicion, Via};
 use dunlin_workflows::policy::{Flow, Rate};
 use dunlin_workflows::timestamp::Timestamp;
 use proptest::prelude::*;
 
-use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4};
+use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4, AcceptedV5};
 use super::codec::{put, take};
 use super::header::Header;
 use super::lane::CooledV1;
 use super::message::{
-    AttemptFailedV1, AttemptStartedV1, AttemptStartedV2, BypassedV1, ContradictedV1, EmptyV1, HeldV1,
-    LookupFoundNothingV1, OutcomeLostV1, PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1, StatusReportedV1,
-    SubmittedV1, SuppressedV1,
+    AttemptFailedV1, AttemptStartedV1, AttemptStartedV2, AttemptSuspectedV1, BypassedV1, ContradictedV1,
+    EmptyV1, HeldV1, LookupFoundNothingV1, OutcomeLostV1, PolledV1, RemarkedV1, RescheduledV1, RetriedAsV1,
+    StatusReportedV1, SubmittedV1, SuppressedV1,
 };
 use super::person::{ErasedV1, HelpAskedV1, ResolvedV1, StatedV1, SuspectedV1};
-use super::row::{IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4, OrphanRowV1};
-use super::strategy::{
-    allowance, consent_projection, lane_projection, projection, record, usage, user, verification,
+use super::row::{
+    IdempotencyRowV1, LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5, OrphanRowV1,
 };
+use super::strategy::{allowance, consent_projection, lane_projection, record, usage, user, verification};
+use super::strategy_of_messages::projection;
 use super::strategy_of_recurrences::recurrence;
 use super::strategy_of_templates;
 use super::{Record, RecordError};
+use crate::claim::{Claim, ClaimRowV1};
 use crate::consent::{ConsentProjection, ConsentRowV1};
 use crate::flow::FlowRowV1;
 use crate::instance::allowance::{AllowanceV1, TakenV1};
@@ -56,10 +59,12 @@ where
 fn payload_agrees(header: Header, payload: &[u8]) -> bool {
     let Header { kind, record_type, type_version, .. } = header;
     match (kind, record_type) {
+        (1, 1) if type_version == 5 => agrees::<AcceptedV5>(payload),
         (1, 1) if type_version == 4 => agrees::<AcceptedV4>(payload),
         (1, 1) if type_version == 3 => agrees::<AcceptedV3>(payload),
         (1, 4) if type_version == 2 => agrees::<AttemptStartedV2>(payload),
         (1, 20) => agrees::<BypassedV1>(payload),
+        (1, 21) => agrees::<AttemptSuspectedV1>(payload),
         (1, 1) => agrees::<AcceptedV2>(payload),
         (1, 2) => agrees::<HeldV1>(payload),
         (1, 4) => agrees::<AttemptStartedV1>(payload),
@@ -81,7 +86,7 @@ fn payload_agrees(header: Header, payload: &[u8]) -> bool {
         (3, 5) => agrees::<SuspectedV1>(payload),
         (3, 6) => agrees::<ResolvedV1>(payload),
         (4.., _) => instance_agrees(kind, record_type, type_version, payload),
-        (1, 3 | 12 | 13 | 14 | 17) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
+        (1, 3 | 12 | 13 | 14 | 17 | 22 | 23) | (2, 2) => payload.is_empty() && agrees::<EmptyV1>(payload),
         (kind, record_type) => panic!("no form for kind {kind}, type {record_type}"),
     }
 }
@@ -154,7 +159,8 @@ proptest! {
         match bytes[0] {
             2 => prop_assert!(agrees::<MessageRowV2>(&bytes[5..])),
             3 => prop_assert!(agrees::<MessageRowV3>(&bytes[5..])),
-            _fourth => prop_assert!(agrees::<MessageRowV4>(&bytes[5..])),
+            4 => prop_assert!(agrees::<MessageRowV4>(&bytes[5..])),
+            _fifth => prop_assert!(agrees::<MessageRowV5>(&bytes[5..])),
         }
     }
 
@@ -259,6 +265,18 @@ proptest! {
     }
 
     #[test]
+    fn every_claim_reads_back_as_itself(token: [u8; 16], since: Option<i64>, code: Option<u32>, named: bool, number: u64) {
+        let sid = "SM0123456789abcdef0123456789abcdef".parse().unwrap();
+        let known = named.then_some(Report { sid, status: ProviderStatus::Sent, code, via: Via::Lookup });
+        let since = since.map(Timestamp::from_millis);
+        let claim = Claim { token, suspicion: since.map(|since| Suspicion { since, known }) };
+        let number = MessageNumber::new(number);
+        let bytes = crate::claim::put(number, &claim).unwrap();
+        prop_assert_eq!(crate::claim::take(number, &bytes).unwrap(), claim);
+        prop_assert!(agrees::<ClaimRowV1>(&bytes[5..]));
+    }
+
+    #[test]
     fn random_bytes_are_refused_and_never_panic(bytes: Vec<u8>, seq: u64) {
         prop_assert!(Record::decode(JournalSeq::new(seq), &bytes).is_err());
         prop_assert!(Projection::take(seq, &bytes).is_err());
@@ -266,7 +284,7 @@ proptest! {
 
     #[test]
     fn random_payload_with_a_right_checksum_never_panics(
-        record_type in 0_u8..22,
+        record_type in 0_u8..25,
         payload in proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..200),
     ) {
         let bytes = forged(record_type, 1, &payload);
@@ -302,7 +320,7 @@ fn format_page_names_every_record_type() {
 
 #[test]
 fn types_and_versions_of_the_future_are_refused_with_the_remedy() {
-    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0), (1, 5), (4, 3)] {
+    for (record_type, version) in [(200, 1), (0, 1), (3, 2), (3, 0), (1, 6), (4, 3), (21, 2)] {
         let error = Record::decode(JournalSeq::new(1), &forged(record_type, version, &[])).unwrap_err();
         assert!(error.to_string().ends_with("written by a newer dunlin: upgrade"), "{error}");
     }

@@ -4,14 +4,14 @@
 //! and the first stays readable for ever.
 
 use dunlin_workflows::id::{Attempt, MessageId, ProviderSid};
-use dunlin_workflows::message::{Event, Verdict};
+use dunlin_workflows::message::{Event, Terms, Verdict};
 use dunlin_workflows::policy::Ban;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::zone::LocalDay;
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::RecordError;
-use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4};
+use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4, AcceptedV5};
 use super::codec::{put, take};
 use super::failure::FailureV1;
 use super::tag::{Tagged, word};
@@ -41,6 +41,9 @@ forms! {
 
     /// `AttemptStarted`, second form: one that counts, on this local day (days since 1970-01-01).
     AttemptStartedV2 { attempt: u32, day: i32 }
+
+    /// `AttemptSuspected`, first form. The local day counts days since 1970-01-01.
+    AttemptSuspectedV1 { attempt: u32, started_at_ms: i64, day: Option<i32> }
 
     /// `Bypassed`, first form.
     BypassedV1 { hold: u8 }
@@ -83,7 +86,7 @@ forms! {
 }
 
 /// Every record type of a message: number and name of its event.
-pub const MESSAGE_RECORD_TYPES: [(u8, &str); 20] = [
+pub const MESSAGE_RECORD_TYPES: [(u8, &str); 23] = [
     (1, "accepted"),
     (2, "held"),
     (3, "became_due"),
@@ -104,10 +107,13 @@ pub const MESSAGE_RECORD_TYPES: [(u8, &str); 20] = [
     (18, "remarked"),
     (19, "suppressed"),
     (20, "bypassed"),
+    (21, "attempt_suspected"),
+    (22, "relinquished"),
+    (23, "reclaimed"),
 ];
 
 /// Forms of each event's payload that are written and read, oldest first; the first alone unless it is listed here.
-const VERSIONS: [(u8, &[u8]); 2] = [(1, &[2, 3, 4]), (4, &[1, 2])];
+const VERSIONS: [(u8, &[u8]); 2] = [(1, &[2, 3, 4, 5]), (4, &[1, 2])];
 
 fn versions(record_type: u8) -> &'static [u8] {
     VERSIONS.into_iter().find(|(known, _)| *known == record_type).map_or(&[1], |(_, versions)| versions)
@@ -120,16 +126,9 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
     let mut version = 1;
     let (record_type, written) = match event {
         Event::Accepted { terms } => {
-            if let Some(form) = AcceptedV4::new(terms, sealed) {
-                version = 4;
-                (1, put(&form, out))
-            } else if let Some(form) = AcceptedV3::new(terms, sealed) {
-                version = 3;
-                (1, put(&form, out))
-            } else {
-                version = 2;
-                (1, put(&AcceptedV2::new(terms, sealed), out))
-            }
+            let (form, written) = put_accepted(terms, sealed, out);
+            version = form;
+            (1, written)
         }
         Event::Held { hold, until } => {
             (2, put(&HeldV1 { hold: hold.tag(), until_ms: until.as_millis() }, out))
@@ -179,9 +178,29 @@ pub(super) fn put_event(event: &Event, sealed: &[u8], out: &mut Vec<u8>) -> Resu
         Event::Unconfirmed => (17, put(&EmptyV1 {}, out)),
         Event::Remarked { reason } => (18, put(&RemarkedV1 { reason: reason.as_str().to_owned() }, out)),
         Event::Suppressed { ban } => (19, put(&SuppressedV1::from(*ban), out)),
+        Event::AttemptSuspected { attempt, started_at, counted } => {
+            let day = counted.map(LocalDay::days);
+            let started_at_ms = started_at.as_millis();
+            (21, put(&AttemptSuspectedV1 { attempt: attempt.get(), started_at_ms, day }, out))
+        }
+        Event::Relinquished => (22, put(&EmptyV1 {}, out)),
+        Event::Reclaimed => (23, put(&EmptyV1 {}, out)),
         Event::Bypassed { hold } => (20, put(&BypassedV1 { hold: hold.tag() }, out)),
     };
     written.map(|()| (record_type, version))
+}
+
+/// Appends the payload of an acceptance in the oldest form that says all of it; gives the form's version.
+fn put_accepted(terms: &Terms, sealed: &[u8], out: &mut Vec<u8>) -> (u8, Result<(), RecordError>) {
+    if let Some(form) = AcceptedV5::new(terms, sealed) {
+        (5, put(&form, out))
+    } else if let Some(form) = AcceptedV4::new(terms, sealed) {
+        (4, put(&form, out))
+    } else if let Some(form) = AcceptedV3::new(terms, sealed) {
+        (3, put(&form, out))
+    } else {
+        (2, put(&AcceptedV2::new(terms, sealed), out))
+    }
 }
 
 /// Reads the event that a payload of this type and version holds, and the sealed text in it.
@@ -200,6 +219,11 @@ pub(super) fn take_event(
         return Err(RecordError::UnknownVersion { name, version });
     }
     let event = match record_type {
+        1 if version == 5 => {
+            let mut row = take::<AcceptedV5>(payload)?;
+            let sealed = std::mem::take(&mut row.rest.rest.sealed);
+            return Ok((row.try_into()?, sealed));
+        }
         1 if version == 4 => {
             let mut row = take::<AcceptedV4>(payload)?;
             let sealed = std::mem::take(&mut row.rest.rest.sealed);
@@ -241,6 +265,13 @@ pub(super) fn take_event(
         18 => take::<RemarkedV1>(payload)?.try_into(),
         19 => take::<SuppressedV1>(payload)?.try_into().map(|ban| Event::Suppressed { ban }),
         20 => take::<BypassedV1>(payload).and_then(|row| word(row.hold)).map(|hold| Event::Bypassed { hold }),
+        21 => take(payload).map(|row: AttemptSuspectedV1| Event::AttemptSuspected {
+            attempt: Attempt::new(row.attempt),
+            started_at: Timestamp::from_millis(row.started_at_ms),
+            counted: row.day.map(LocalDay::from_days),
+        }),
+        22 => take(payload).map(|EmptyV1 {}| Event::Relinquished),
+        23 => take(payload).map(|EmptyV1 {}| Event::Reclaimed),
         number => Err(RecordError::Unknown { what: "message record type", number }),
     };
     event.map(|event| (event, Vec::new()))

@@ -18,6 +18,8 @@ pub(crate) mod row;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]
+mod strategy_of_messages;
+#[cfg(test)]
 mod strategy_of_recurrences;
 #[cfg(test)]
 mod strategy_of_templates;

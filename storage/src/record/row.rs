@@ -2,7 +2,7 @@
 
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, UserNumber};
 use dunlin_workflows::lane::Lane;
-use dunlin_workflows::message::{Failure, Message, State, StateName, TemplateVersion};
+use dunlin_workflows::message::{Custody, Failure, Message, State, StateName, TemplateVersion};
 use dunlin_workflows::timestamp::Timestamp;
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -57,6 +57,14 @@ pub(crate) struct MessageRowV4 {
     rest: MessageRowV3,
 }
 
+/// A row of `messages`, fifth form: of a message that was claimed from a shared database.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct MessageRowV5 {
+    custody: u8,
+    rest: MessageRowV4,
+}
+
 impl MessageRowV3 {
     /// The third form; `None` when the second says all.
     pub(crate) fn new(projection: &Projection) -> Option<Self> {
@@ -77,16 +85,45 @@ impl From<&Projection> for MessageRowV3 {
     }
 }
 
+impl From<&Projection> for MessageRowV4 {
+    fn from(projection: &Projection) -> Self {
+        let message = &projection.message;
+        Self {
+            may_bypass: message.may_bypass,
+            template: message.template.map(|template| (template.number, template.version)),
+            rest: projection.into(),
+        }
+    }
+}
+
 impl MessageRowV4 {
     /// The fourth form; `None` when an older one says all.
     pub(crate) fn new(projection: &Projection) -> Option<Self> {
         let message = &projection.message;
         let plain = !message.may_bypass && message.template.is_none();
-        (!plain).then(|| Self {
-            may_bypass: message.may_bypass,
-            template: message.template.map(|template| (template.number, template.version)),
-            rest: projection.into(),
-        })
+        (!plain).then(|| projection.into())
+    }
+}
+
+impl MessageRowV5 {
+    /// The fifth form; `None` when an older one says all.
+    pub(crate) fn new(projection: &Projection) -> Option<Self> {
+        let custody = projection.message.custody;
+        (custody != Custody::Own).then(|| Self { custody: custody.tag(), rest: projection.into() })
+    }
+}
+
+impl TryFrom<MessageRowV5> for Projection {
+    type Error = RecordError;
+
+    fn try_from(row: MessageRowV5) -> Result<Self, Self::Error> {
+        let mut projection = Self::try_from(row.rest)?;
+        projection.message.custody = word(row.custody)?;
+        // What an older form says is written in it.
+        if projection.message.custody == Custody::Own {
+            return Err(RecordError::Value { what: "fifth form" });
+        }
+        Ok(projection)
     }
 }
 
@@ -165,6 +202,7 @@ impl TryFrom<MessageRowV2> for Projection {
             kind: None,
             template: None,
             may_bypass: false,
+            custody: Custody::Own,
             on_unknown: word(row.on_unknown)?,
             accepted_at: Timestamp::from_millis(row.accepted_at_ms),
             scheduled_for: row.scheduled_for_ms.map(Timestamp::from_millis),
@@ -190,6 +228,7 @@ impl From<State> for StateV1 {
     fn from(state: State) -> Self {
         let (word, count, since_ms, other_ms) = match state {
             State::Accepted
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -227,6 +266,7 @@ impl TryFrom<StateV1> for State {
             StateName::Submitted => Self::Submitted { status: word(row.word)?, since, polls: row.count },
             StateName::Sent => Self::Sent { submitted_at: since, polls: row.count },
             StateName::Unconfirmed => Self::Unconfirmed { status: word(row.word)? },
+            StateName::Relinquished => Self::Relinquished,
             StateName::Delivered => Self::Delivered,
             StateName::Undelivered => Self::Undelivered,
             StateName::Failed => Self::Failed,

@@ -2,20 +2,17 @@
 
 use dunlin_workflows::actor::Reason;
 use dunlin_workflows::allowance::{self, Allowance, REMEMBERED};
-use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
-use dunlin_workflows::kind::KindName;
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{
-    Cause, Counts, Failure, HOLDS, Hold, Message, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus,
-    State, Terms, Verdict, Via,
+    Cause, Failure, HOLDS, Hold, OnUnknown, PROVIDER_STATUSES, Priority, ProviderStatus, Via,
 };
-use dunlin_workflows::policy::{Ban, Usage};
+use dunlin_workflows::policy::Usage;
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::source::{SOURCES, Source};
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggle, Toggles, User};
+use dunlin_workflows::user::{self, OwnNumber, Preferences, Toggles, User};
 use dunlin_workflows::verification::{self, CodeDigest, REFUSALS, VIAS, Verification, VerificationSid};
 use dunlin_workflows::zone::{Hours, LocalDay, LocalTime};
 use dunlin_workflows::{lane, message};
@@ -27,32 +24,33 @@ use crate::actor::ActorNumber;
 use crate::consent::ConsentProjection;
 use crate::instance::InstanceEvent;
 use crate::journal::{JournalSeq, LaneNumber};
-use crate::projection::{LaneProjection, Projection};
+use crate::projection::LaneProjection;
+use crate::record::strategy_of_messages::message_event;
 use crate::record::strategy_of_recurrences::recurrence_event;
-use crate::record::strategy_of_templates::{template_event, version};
+use crate::record::strategy_of_templates::template_event;
 use crate::record::{Event, PersonEvent, Record};
 
-fn at() -> impl Strategy<Value = Timestamp> {
+pub(super) fn at() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_millis)
 }
 
-fn id() -> impl Strategy<Value = MessageId> {
+pub(super) fn id() -> impl Strategy<Value = MessageId> {
     any::<[u8; 16]>().prop_map(MessageId::from_bytes)
 }
 
-fn attempt() -> impl Strategy<Value = Attempt> {
+pub(super) fn attempt() -> impl Strategy<Value = Attempt> {
     any::<u32>().prop_map(Attempt::new)
 }
 
-fn sid() -> impl Strategy<Value = ProviderSid> {
+pub(super) fn sid() -> impl Strategy<Value = ProviderSid> {
     "(SM|MM)[0-9a-fA-F]{32}".prop_map(|text| text.parse().unwrap())
 }
 
-fn hold() -> impl Strategy<Value = Hold> {
+pub(super) fn hold() -> impl Strategy<Value = Hold> {
     select(HOLDS.map(|(hold, _)| hold).to_vec())
 }
 
-fn status() -> impl Strategy<Value = ProviderStatus> {
+pub(super) fn status() -> impl Strategy<Value = ProviderStatus> {
     select(PROVIDER_STATUSES.map(|(status, _, _)| status).to_vec())
 }
 
@@ -64,19 +62,19 @@ fn source() -> impl Strategy<Value = Source> {
     select(SOURCES.map(|(source, _)| source).to_vec())
 }
 
-fn via() -> impl Strategy<Value = Via> {
+pub(super) fn via() -> impl Strategy<Value = Via> {
     select(vec![Via::Response, Via::Callback, Via::Lookup, Via::Poll])
 }
 
-fn priority() -> impl Strategy<Value = Priority> {
+pub(super) fn priority() -> impl Strategy<Value = Priority> {
     select(vec![Priority::Urgent, Priority::High, Priority::Normal, Priority::Low])
 }
 
-fn on_unknown() -> impl Strategy<Value = OnUnknown> {
+pub(super) fn on_unknown() -> impl Strategy<Value = OnUnknown> {
     select(vec![OnUnknown::Hold, OnUnknown::Resend])
 }
 
-fn failure() -> impl Strategy<Value = Failure> {
+pub(super) fn failure() -> impl Strategy<Value = Failure> {
     let code = option::of(any::<u32>());
     let cause = prop_oneof![
         (any::<u16>(), code.clone()).prop_map(|(http_status, code)| Cause::Refused { http_status, code }),
@@ -91,66 +89,11 @@ fn failure() -> impl Strategy<Value = Failure> {
     })
 }
 
-fn terms() -> impl Strategy<Value = Terms> {
-    let who = (id(), any::<u64>().prop_map(PersonNumber::new), option::of(id()));
-    let how = (priority(), option::of(at()), option::of(at()), on_unknown());
-    let judged = (select(vec![Encoding::Gsm7, Encoding::Ucs2]), any::<u16>());
-    let extra = ((owner(), kind()), (version(), any::<bool>()));
-    (who, how, judged, extra).prop_map(
-        |((id, person, retry_of), (priority, scheduled_for, expires_at, on_unknown), judged, extra)| {
-            let (encoding, segments) = judged;
-            let ((user, kind), (template, may_bypass)) = extra;
-            Terms {
-                id,
-                person,
-                priority,
-                scheduled_for,
-                expires_at,
-                on_unknown,
-                retry_of,
-                encoding,
-                segments,
-                user,
-                kind,
-                template,
-                may_bypass,
-            }
-        },
-    )
-}
-
-fn verdict() -> impl Strategy<Value = Verdict> {
-    let counts = select(vec![Counts::Yes, Counts::No]);
-    prop_oneof![
-        (hold(), at(), counts).prop_map(|(hold, until, counts)| Verdict::RetryAt { hold, until, counts }),
-        Just(Verdict::Failed),
-    ]
-}
-
-fn how() -> impl Strategy<Value = How> {
+pub(super) fn how() -> impl Strategy<Value = How> {
     select(HOWS.map(|(how, _)| how).to_vec())
 }
 
-fn ban() -> impl Strategy<Value = Ban> {
-    prop_oneof![
-        (at(), how()).prop_map(|(since, how)| Ban::OptedOut { since, how }),
-        select(Toggle::all().collect::<Vec<_>>()).prop_map(|toggle| Ban::ToggledOff { toggle }),
-        Just(Ban::NotVerified),
-        Just(Ban::Country),
-        any::<u16>().prop_map(|limit| Ban::DailyLimit { limit }),
-        at().prop_map(|since| Ban::Duplicate { since }),
-    ]
-}
-
-fn owner() -> impl Strategy<Value = Option<UserNumber>> {
-    option::of(any::<u64>().prop_map(UserNumber::new))
-}
-
-fn kind() -> impl Strategy<Value = Option<KindName>> {
-    option::of("[a-z0-9_]{1,20}".prop_map(|name| name.parse().unwrap()))
-}
-
-fn day() -> impl Strategy<Value = LocalDay> {
+pub(super) fn day() -> impl Strategy<Value = LocalDay> {
     any::<i32>().prop_map(LocalDay::from_days)
 }
 
@@ -209,47 +152,6 @@ pub(crate) fn consent_projection() -> impl Strategy<Value = ConsentProjection> {
         consent: Consent { standing, review },
         last_seq: JournalSeq::new(seq),
     })
-}
-
-/// Every event of a message.
-pub(crate) fn message_event() -> impl Strategy<Value = message::Event> {
-    use message::Event as E;
-    prop_oneof![
-        terms().prop_map(|terms| E::Accepted { terms: Box::new(terms) }),
-        (hold(), at()).prop_map(|(hold, until)| E::Held { hold, until }),
-        Just(E::BecameDue),
-        (attempt(), option::of(day())).prop_map(|(attempt, counted)| E::AttemptStarted { attempt, counted }),
-        hold().prop_map(|hold| E::Bypassed { hold }),
-        (attempt(), sid(), status(), via()).prop_map(|(attempt, sid, status, via)| E::Submitted {
-            attempt,
-            sid,
-            status,
-            via
-        }),
-        (attempt(), failure(), verdict()).prop_map(|(attempt, failure, verdict)| E::AttemptFailed {
-            attempt,
-            failure,
-            verdict
-        }),
-        (attempt(), "\\PC{0,40}")
-            .prop_map(|(attempt, detail)| E::OutcomeLost { attempt, detail: detail.into() }),
-        (attempt(), any::<u8>()).prop_map(|(attempt, lookups)| E::LookupFoundNothing { attempt, lookups }),
-        (status(), option::of(failure()), via()).prop_map(|(status, failure, via)| E::StatusReported {
-            status,
-            failure,
-            via
-        }),
-        any::<u8>().prop_map(|polls| E::Polled { polls }),
-        option::of(at()).prop_map(|scheduled_for| E::Rescheduled { scheduled_for }),
-        Just(E::Canceled),
-        Just(E::Expired),
-        ban().prop_map(|ban| E::Suppressed { ban }),
-        Just(E::GivenUp),
-        Just(E::Unconfirmed),
-        id().prop_map(|id| E::RetriedAs { id }),
-        "[!-~]{1,60}".prop_map(|reason| E::Remarked { reason: reason.parse().unwrap() }),
-        (sid(), status()).prop_map(|(sid, status)| E::Contradicted { sid, status }),
-    ]
 }
 
 /// Every event of a lane.
@@ -425,66 +327,6 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             }
         },
     )
-}
-
-fn state() -> impl Strategy<Value = State> {
-    prop_oneof![
-        Just(State::Accepted),
-        (hold(), at()).prop_map(|(hold, until)| State::Held { hold, until }),
-        at().prop_map(|since| State::Due { since }),
-        at().prop_map(|since| State::Submitting { since }),
-        (at(), at(), any::<u8>()).prop_map(|(started_at, since, lookups)| State::Unknown {
-            started_at,
-            since,
-            lookups
-        }),
-        (status(), at(), any::<u8>()).prop_map(|(status, since, polls)| State::Submitted {
-            status,
-            since,
-            polls
-        }),
-        (at(), any::<u8>()).prop_map(|(submitted_at, polls)| State::Sent { submitted_at, polls }),
-        status().prop_map(|status| State::Unconfirmed { status }),
-        ban().prop_map(|ban| State::Suppressed { ban }),
-        select(vec![State::Delivered, State::Undelivered, State::Failed, State::Canceled, State::Expired]),
-    ]
-}
-
-/// Every row of a message.
-pub(crate) fn projection() -> impl Strategy<Value = Projection> {
-    let person = any::<u64>().prop_map(PersonNumber::new);
-    let about = (owner(), kind(), version(), any::<bool>());
-    let fixed = (person, priority(), any::<u16>(), on_unknown(), at(), about);
-    let times = (option::of(at()), option::of(at()), at(), option::of(at()));
-    let sending = (attempt(), any::<u32>(), option::of(sid()), option::of(failure()), option::of(id()));
-    (fixed, times, sending, state(), any::<[u64; 2]>()).prop_map(|(fixed, times, sending, state, seqs)| {
-        let (person, priority, segments, on_unknown, accepted_at, about) = fixed;
-        let (user, kind, template, may_bypass) = about;
-        let (scheduled_for, expires_at, changed_at, timer) = times;
-        let (attempt, counted, sid, failure, retried_as) = sending;
-        let message = Message {
-            person,
-            priority,
-            segments,
-            user,
-            kind,
-            template,
-            may_bypass,
-            on_unknown,
-            accepted_at,
-            scheduled_for,
-            expires_at,
-            attempt,
-            counted,
-            sid,
-            failure,
-            retried_as,
-            changed_at,
-            state,
-        };
-        let [accepted_seq, last_seq] = seqs.map(JournalSeq::new);
-        Projection { message, accepted_seq, last_seq, timer }
-    })
 }
 
 /// Every row of a lane.

@@ -2,7 +2,7 @@
 
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{Finding, How};
-use dunlin_workflows::message::{Counts, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
+use dunlin_workflows::message::{Counts, Custody, Hold, OnUnknown, Priority, ProviderStatus, StateName, Via};
 use dunlin_workflows::provider_error::FailureClass;
 use dunlin_workflows::recurrence::{End, Missed, Skip};
 use dunlin_workflows::source::Source;
@@ -59,11 +59,14 @@ tags!(Source, "source", {
     Recovery = 6,
     Cli = 7,
     Import = 8,
+    Sync = 9,
 });
 
 tags!(Priority, "priority", { Urgent = 1, High = 2, Normal = 3, Low = 4 });
 
 tags!(OnUnknown, "policy for unknown outcomes", { Hold = 1, Resend = 2 });
+
+tags!(Custody, "custody", { Own = 1, Claimed = 2, Elsewhere = 3 });
 
 tags!(Encoding, "encoding", { Gsm7 = 1, Ucs2 = 2 });
 
@@ -83,6 +86,7 @@ tags!(Hold, "hold", {
     SenderRate = 13,
     CountryRate = 14,
     FraudVelocity = 15,
+    Claim = 16,
 });
 
 tags!(Toggle, "toggle", {
@@ -139,6 +143,7 @@ tags!(StateName, "state", {
     Expired = 12,
     Unconfirmed = 13,
     Suppressed = 14,
+    Relinquished = 15,
 });
 
 tags!(VariableKind, "kind of a variable", { String = 1, Integer = 2, Number = 3, Boolean = 4, Instant = 5 });
@@ -196,17 +201,18 @@ mod tests {
 
     #[test]
     fn every_word_has_one_number_and_reads_back_from_it() {
-        every::<Source>(8);
+        every::<Source>(9);
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(15);
+        every::<Hold>(16);
+        every::<Custody>(3);
         every::<Toggle>(6);
         every::<Via>(4);
         every::<Counts>(2);
         every::<ProviderStatus>(11);
         every::<FailureClass>(FailureClass::ALL.len());
-        every::<StateName>(14);
+        every::<StateName>(15);
         every::<How>(6);
         every::<Finding>(2);
         every::<verification::Via>(3);

@@ -206,8 +206,8 @@ impl Fold {
     ) -> Result<(), IllegalEvent> {
         if let Some(folded) = self.messages.get_mut(&number) {
             folded.last_seq = record.seq;
-            if let message::Event::AttemptStarted { counted: Some(day), .. } = event {
-                self.usages.entry(folded.message.person).or_default().count(*day, record.at);
+            if let Some(day) = event.counts_on() {
+                self.usages.entry(folded.message.person).or_default().count(day, record.at);
             }
             return folded.message.apply(event, record.at);
         }

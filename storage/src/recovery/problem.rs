@@ -246,6 +246,7 @@ pub(super) fn compare(number: MessageNumber, folded: &Folded, row: Option<&Proje
         ("segments", ours.segments == theirs.segments),
         ("user", ours.user == theirs.user),
         ("kind", ours.kind == theirs.kind),
+        ("custody", ours.custody == theirs.custody),
         ("on_unknown", ours.on_unknown == theirs.on_unknown),
         ("accepted_at", ours.accepted_at == theirs.accepted_at),
         ("scheduled_for", ours.scheduled_for == theirs.scheduled_for),

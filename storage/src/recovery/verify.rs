@@ -253,6 +253,9 @@ impl<P> Walk<'_, P> {
             message::Event::Held { .. }
             | message::Event::BecameDue
             | message::Event::AttemptStarted { .. }
+            | message::Event::AttemptSuspected { .. }
+            | message::Event::Relinquished
+            | message::Event::Reclaimed
             | message::Event::Bypassed { .. }
             | message::Event::AttemptFailed { .. }
             | message::Event::OutcomeLost { .. }

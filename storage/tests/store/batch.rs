@@ -25,7 +25,7 @@ fn refused_batch_leaves_nothing() {
         batch.person(asked.to)?;
         batch.create(at(99), Source::Api, &asked, &[event], &message, Some(at(100)))?;
         batch.record(number, at(99), Source::Api, &[Event::BecameDue], &message, None)?;
-        batch.set_cursor("supabase", JournalSeq::new(12))?;
+        batch.set_cursor("exports", JournalSeq::new(12))?;
         batch.take_orphans(sid(20))?;
         Err::<(), _>(BatchError::UnknownMessage { number })
     });
@@ -33,7 +33,7 @@ fn refused_batch_leaves_nothing() {
     let reader = store.reader().unwrap();
     assert_eq!(reader.last_seq().unwrap(), before);
     assert_eq!(reader.number_of_id(id(0)).unwrap(), None);
-    assert_eq!(reader.cursor("supabase").unwrap(), JournalSeq::new(10));
+    assert_eq!(reader.cursor("exports").unwrap(), JournalSeq::new(10));
     assert_eq!(reader.orphan_count().unwrap(), 3);
     assert_sound(&reader);
     assert!(!store.is_poisoned());

@@ -25,5 +25,6 @@ mod sealing; // nobody reads a person's texts without the keys, or after an eras
 mod small_tables; // orphans, idempotency keys, cursors
 mod story; // one fixed history with every event there is
 mod switch; // who is held while sending is switched off; damage outside what opening reads
+mod syncing; // what a store and a shared database know each other by
 mod users; // users and whatever else is kept the same way
 mod verifying; // damage is found and named

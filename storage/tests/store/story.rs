@@ -59,6 +59,7 @@ pub(crate) fn request(n: u8) -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 
@@ -304,7 +305,7 @@ pub(crate) fn carry_out_rest(batch: &mut Batch<'_>) -> Result<(), BatchError> {
     batch.put_orphan(&orphan(20, 82))?;
     batch.put_orphan(&orphan(21, 83))?;
     batch.set_idempotency(&KEY, &answer())?;
-    batch.set_cursor("supabase", JournalSeq::new(10))
+    batch.set_cursor("exports", JournalSeq::new(10))
 }
 
 /// Carries out the whole history, `together` turns in each commit.

@@ -45,7 +45,7 @@ macro_rules! migration {
 }
 
 /// Every migration, in the order in which they run.
-pub const MIGRATIONS: [Migration; 10] = [
+pub const MIGRATIONS: [Migration; 11] = [
     migration!("20261129020100", "dunlin_words"),
     migration!("20261129020200", "dunlin_tables"),
     migration!("20261129020300", "dunlin_ledger"),
@@ -53,6 +53,7 @@ pub const MIGRATIONS: [Migration; 10] = [
     migration!("20261129020500", "dunlin_requests"),
     migration!("20261129020600", "dunlin_pull"),
     migration!("20261129020700", "dunlin_push"),
+    migration!("20261129020750", "dunlin_repair"),
     migration!("20261129020800", "dunlin_metrics"),
     migration!("20261129020900", "dunlin_access"),
     migration!("20261129021000", "dunlin_adoption"),

@@ -1,12 +1,13 @@
 //! The functions of the contract with types.
 
+use dunlin_workflows::id::MessageId;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{CallError, Database, Function};
 use crate::wire::{
-    Acknowledged, Batch, CONTRACT, Claim, FieldError, Heartbeat, Parking, Pull, Pulled, Pushed, Standing,
-    Troubles, parked,
+    Acknowledged, Batch, CONTRACT, Claim, FieldError, Heartbeat, Held, Parking, Pull, Pulled, Pushed,
+    Standing, Troubles, parked,
 };
 
 /// Says that a daemon is there. First of all, and then more often than its lease is long.
@@ -78,6 +79,33 @@ pub async fn troubles(database: &impl Database, limit: u32) -> Result<Troubles, 
     let arguments: Value = json!({"p_limit": limit});
     let answer = database.call(Function::Troubles, &arguments).await?;
     understood(Function::Troubles, Troubles::read(&answer))
+}
+
+/// Texts that the daemon has and did not finish, in the order of their ids, after `after`; at most `limit` (1,000).
+///
+/// # Errors
+/// [`CallError`].
+pub async fn held(
+    database: &impl Database,
+    daemon: Uuid,
+    after: Option<MessageId>,
+    limit: u32,
+) -> Result<Vec<Held>, CallError> {
+    let after = after.map(|id| id.to_string());
+    let arguments = json!({"p_daemon": daemon.to_string(), "p_after": after, "p_limit": limit});
+    let answer = database.call(Function::Held, &arguments).await?;
+    understood(Function::Held, Held::read_all(&answer))
+}
+
+/// Says which texts the daemon does not know. They wait again, for anybody, to be looked up first. Answers how many.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn give_back(database: &impl Database, daemon: Uuid, ids: &[MessageId]) -> Result<u64, CallError> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let arguments = json!({"p_daemon": daemon.to_string(), "p_ids": ids});
+    let answer = database.call(Function::GiveBack, &arguments).await?;
+    understood(Function::GiveBack, Held::given_back(&answer))
 }
 
 fn understood<T>(function: Function, read: Result<T, FieldError>) -> Result<T, CallError> {

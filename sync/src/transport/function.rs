@@ -17,12 +17,24 @@ pub enum Function {
     Push,
     /// What a person should look at.
     Troubles,
+    /// Texts that the daemon has and did not finish.
+    Held,
+    /// Texts that the daemon does not know.
+    GiveBack,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Self; 6] =
-        [Self::Heartbeat, Self::Pull, Self::Acknowledge, Self::Park, Self::Push, Self::Troubles];
+    pub const ALL: [Self; 8] = [
+        Self::Heartbeat,
+        Self::Pull,
+        Self::Acknowledge,
+        Self::Park,
+        Self::Push,
+        Self::Troubles,
+        Self::Held,
+        Self::GiveBack,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -33,6 +45,8 @@ impl Function {
             Self::Park => "dunlin_park",
             Self::Push => "dunlin_push",
             Self::Troubles => "dunlin_troubles",
+            Self::Held => "dunlin_held",
+            Self::GiveBack => "dunlin_give_back",
         }
     }
 
@@ -57,6 +71,8 @@ impl Function {
             Self::Park => &[("p_daemon", "uuid"), ("p_rows", "jsonb")],
             Self::Push => &[("p_daemon", "uuid"), ("p_batch", "jsonb")],
             Self::Troubles => &[("p_limit", "integer")],
+            Self::Held => &[("p_daemon", "uuid"), ("p_after", "uuid"), ("p_limit", "integer")],
+            Self::GiveBack => &[("p_daemon", "uuid"), ("p_ids", "jsonb")],
         }
     }
 

@@ -4,7 +4,7 @@
 //! function may be called again with the same arguments, and whoever calls knows best when. What goes wrong is told
 //! apart by what somebody can do about it ([`CallError`]).
 
-mod call; // the six functions
+mod call; // the functions with types
 mod error;
 mod function;
 mod key;
@@ -16,7 +16,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-pub use call::{acknowledge, heartbeat, park, pull, push, troubles};
+pub use call::{acknowledge, give_back, heartbeat, held, park, pull, push, troubles};
 pub use error::{CallError, SetupError};
 pub use function::Function;
 pub use key::{KeyError, ServiceKey};

@@ -14,9 +14,9 @@ pub struct Claim {
     /// The text.
     #[serde(serialize_with = "text::plain")]
     pub id: MessageId,
-    /// The claim.
-    #[serde(serialize_with = "text::plain")]
-    pub claim: Uuid,
+    /// The claim; `None` when the daemon does not know it any more, and asks whether the text is its own.
+    #[serde(serialize_with = "text::or_null")]
+    pub claim: Option<Uuid>,
 }
 
 impl Claim {
@@ -46,19 +46,36 @@ impl Acknowledged {
     }
 }
 
-/// A claimed text that nothing can be made of.
+/// A row that nothing can be made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Parking {
-    /// The text.
-    #[serde(flatten)]
-    pub claim: Claim,
+    /// The table; of texts none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<&'static str>,
+    /// The row; of preferences their user.
+    #[serde(serialize_with = "text::plain")]
+    pub id: Uuid,
+    /// The claim of a text.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text::or_null")]
+    pub claim: Option<Uuid>,
     /// A word, up to 100 characters.
     pub reason: String,
-    /// A sentence, up to 1,000 characters; what was wrong, without quoting it.
+    /// A sentence, up to 1,000 characters.
     pub detail: String,
 }
 
 impl Parking {
+    /// A claimed text.
+    pub fn claimed(claim: Claim, reason: impl Into<String>, detail: impl Into<String>) -> Self {
+        let id = Uuid::from_bytes(*claim.id.as_bytes());
+        Self { source: None, id, claim: claim.claim, reason: reason.into(), detail: detail.into() }
+    }
+
+    /// A row of `user_sms_preferences` or `sms_templates`.
+    pub fn row(source: &'static str, id: Uuid, reason: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { source: Some(source), id, claim: None, reason: reason.into(), detail: detail.into() }
+    }
+
     /// The arguments that park texts.
     pub fn arguments(daemon: Uuid, rows: &[Self]) -> Value {
         json!({"p_daemon": daemon.to_string(), "p_rows": rows})

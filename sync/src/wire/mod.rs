@@ -9,13 +9,12 @@ mod change; // rows that changed
 mod claim; // claimed texts: acknowledged or parked
 mod fields; // one JSON object
 mod heartbeat;
+mod held; // texts that a daemon has
 mod instant;
 mod pull;
 mod request; // texts that are claimed
 mod text; // values that travel as text
 mod trouble; // conflicts and parked rows
-
-use serde_json::Value;
 
 pub use batch::{
     Batch, Born, ConsentRow, EngineState, MessageRow, Pushed, Rejected, SmsStatus, UsageRow, VerificationRow,
@@ -24,22 +23,10 @@ pub use change::{AskedRow, Change, ChangedRow, ParkedRow, PreferencesRow, Templa
 pub use claim::{Acknowledged, Claim, Parking};
 pub use fields::FieldError;
 pub use heartbeat::{CONTRACT, Heartbeat, Peer, Standing};
+pub use held::Held;
 pub use instant::{Instant, InstantError};
 pub use pull::{Pull, Pulled};
 pub use request::{Request, UnreadableRequest};
 pub use trouble::{Conflict, Trouble, Troubles};
 
 pub(crate) use claim::parked;
-
-/// Arguments without those that are null, which is their default: not every server tells null from an empty text.
-fn without_nulls(arguments: Value) -> Value {
-    match arguments {
-        Value::Object(mut named) => {
-            named.retain(|_, value| !value.is_null());
-            Value::Object(named)
-        }
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            other
-        }
-    }
-}

@@ -51,7 +51,7 @@ pub struct Request {
 impl Request {
     /// What shows that the text is claimed.
     pub fn claim(&self) -> Claim {
-        Claim { id: self.id, claim: self.claim }
+        Claim { id: self.id, claim: Some(self.claim) }
     }
 
     /// Reads one of `requests`.
@@ -114,7 +114,7 @@ pub struct UnreadableRequest {
 impl UnreadableRequest {
     /// What parks it; `None` when id or claim can't be read, and its claim lapses by itself.
     pub fn claim(&self) -> Option<Claim> {
-        Some(Claim { id: self.id?, claim: self.claim? })
+        Some(Claim { id: self.id?, claim: Some(self.claim?) })
     }
 }
 

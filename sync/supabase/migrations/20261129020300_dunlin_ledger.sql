@@ -48,7 +48,8 @@ create index if not exists changes_seq_idx on dunlin.changes (seq);
 
 create table if not exists dunlin.parked (
   id uuid primary key default gen_random_uuid(),
-  source text not null check (source in ('sms_messages', 'queue_jobs')),
+  source text not null check (source in ('sms_messages', 'queue_jobs', 'user_sms_preferences', 'sms_templates')),
+  -- The row's id; of preferences their user's.
   row_id uuid not null,
   reason text not null,
   detail text not null default '',

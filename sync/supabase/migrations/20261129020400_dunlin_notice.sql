@@ -64,6 +64,12 @@ begin
 end
 $$;
 
+-- Somebody changed the row: whether it is understood now is found out anew.
+create or replace function dunlin.unpark(p_source text, p_row uuid) returns void
+language sql set search_path = '' as $$
+  update dunlin.parked set resolved_at = now() where source = p_source and row_id = p_row and resolved_at is null
+$$;
+
 -- A new row asks for a text, unless it says itself that it was sent or came to nothing.
 create or replace function dunlin.request_message() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -107,8 +113,7 @@ begin
         new.status := 'queued';
       end if;
       new.status_reason := null;
-      update dunlin.parked set resolved_at = now()
-        where source = 'sms_messages' and row_id = old.id and resolved_at is null;
+      perform dunlin.unpark('sms_messages', old.id);
       v_request.state := 'waiting';
     end if;
     if v_request.state = 'waiting' then
@@ -129,6 +134,12 @@ begin
     return new;
   end if;
 
+  -- What a daemon has is in its file and can't be worded anew there: an edit that had no effect would be worse than none.
+  if v_request.state in ('claimed', 'accepted') and (new.message_content, new.phone_number, new.priority)
+      is distinct from (old.message_content, old.phone_number, old.priority) then
+    raise exception 'the text is being sent, or waits for its time, as it was asked for' using errcode = 'PT409',
+      hint = 'withdraw it (cancel_sms_message, or status ''cancelled'') and ask for a new one; its time can be changed here';
+  end if;
   if new.status = 'cancelled' and old.status <> 'cancelled' then
     new.cancel_requested_at := coalesce(old.cancel_requested_at, now());
     new.status := old.status;
@@ -165,8 +176,7 @@ declare
   v_request dunlin.requests;
 begin
   delete from dunlin.requests where message_id = old.id returning * into v_request;
-  update dunlin.parked set resolved_at = now()
-    where source = 'sms_messages' and row_id = old.id and resolved_at is null;
+  perform dunlin.unpark('sms_messages', old.id);
   if coalesce(old.engine_id, v_request.daemon_id) is not null then
     perform dunlin.note('message', old.id, coalesce(old.engine_id, v_request.daemon_id));
   end if;
@@ -330,6 +340,9 @@ begin
   if coalesce(new.user_id, old.user_id) is null then
     return null;
   end if;
+  if dunlin.origin() is null then
+    perform dunlin.unpark('user_sms_preferences', coalesce(new.user_id, old.user_id));
+  end if;
   if tg_op = 'DELETE' then
     perform dunlin.note('preferences', old.user_id);
     return null;
@@ -351,6 +364,7 @@ create or replace trigger dunlin_note after insert or update or delete on public
 create or replace function dunlin.note_template() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  perform dunlin.unpark('sms_templates', coalesce(new.id, old.id));
   perform dunlin.note('template', coalesce(new.id, old.id));
   return null;
 end
@@ -364,6 +378,7 @@ create or replace trigger dunlin_note after insert or update or delete on public
 create or replace function dunlin.note_zone() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  perform dunlin.unpark('user_sms_preferences', new.id);
   perform dunlin.note('preferences', new.id);
   return null;
 end

@@ -244,7 +244,8 @@ begin
 end
 $$;
 
--- A daemon says that it has texts durably. Only then may it send them; what it gets back as lost it must not send.
+-- A daemon says that it has texts durably. Only then may it send them; what it gets back as lost it must not send. One
+-- that started again has no claims to show, and says of which texts it has not heard.
 create or replace function dunlin.acknowledge(p_daemon uuid, p_accepted jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -258,7 +259,8 @@ begin
   ), accepted as (
     update dunlin.requests r set state = 'accepted', claimed_until = null
     from given g
-    where r.message_id = g.id and r.daemon_id = p_daemon and r.claim = g.claim and r.state in ('claimed', 'accepted')
+    where r.message_id = g.id and r.daemon_id = p_daemon and coalesce(g.claim, r.claim) = r.claim
+      and r.state in ('claimed', 'accepted')
     returning r.message_id
   ), owned as (
     update public.sms_messages m
@@ -279,8 +281,8 @@ begin
 end
 $$;
 
--- A daemon says why it can't make anything of claimed texts. They wait, out of everybody's way, until somebody mends
--- the row or sets its status to queued.
+-- A daemon says why it can't make anything of claimed texts, of preferences or of a template. They wait, out of
+-- everybody's way, until somebody mends the row or sets the text's status to queued.
 create or replace function dunlin.park(p_daemon uuid, p_rows jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -297,8 +299,23 @@ begin
     perform dunlin.park_row('sms_messages', v_row.id, coalesce(v_row.reason, 'not_understood'), coalesce(v_row.detail, ''), p_daemon);
     v_parked := v_parked + 1;
   end loop;
+  for v_row in
+    select g.* from jsonb_to_recordset(p_rows) as g (source text, id uuid, reason text, detail text)
+    where g.source in ('user_sms_preferences', 'sms_templates') and g.id is not null
+  loop
+    perform dunlin.park_row(v_row.source, v_row.id, coalesce(v_row.reason, 'not_understood'), coalesce(v_row.detail, ''), p_daemon);
+    v_parked := v_parked + 1;
+  end loop;
   return jsonb_build_object('parked', v_parked);
 end
+$$;
+
+-- Forgets what nobody asks for any more: rows that were mended a month ago, and changes of texts and parkings that every
+-- daemon heard of long ago. Preferences and templates have one change each, which is kept.
+create or replace function dunlin.prune() returns void
+language sql set search_path = '' as $$
+  delete from dunlin.parked where resolved_at < now() - interval '30 days';
+  delete from dunlin.changes where kind in ('message', 'parked') and at < now() - interval '90 days';
 $$;
 
 -- A daemon says that it is there. p_lease_seconds: for how long; null when what it acknowledges is its own for good.
@@ -312,6 +329,10 @@ begin
   perform dunlin.refuse_unless(p_daemon is not null and p_daemon <> '00000000-0000-0000-0000-000000000000',
       'p_daemon', 'the daemon''s id'),
     dunlin.refuse_unless(p_lease_seconds is null or p_lease_seconds between 5 and 3600, 'p_lease_seconds', '5 to 3600, or null');
+  -- Now and then is often enough, and no beat waits for it.
+  if random() < 0.002 then
+    perform dunlin.prune();
+  end if;
   select lease_until into v_old from dunlin.daemons where id = p_daemon for update;
   insert into dunlin.daemons as d (id, name, version, seen_at, lease_until)
   values (p_daemon, left(coalesce(p_name, ''), 100), left(coalesce(p_version, ''), 100), v_now, v_until)

@@ -177,10 +177,16 @@ begin
   if not dunlin.is_news('verification', v_user, p_daemon, (p_row ->> 'version')::bigint) then
     return 'stale';
   end if;
-  insert into public.user_sms_preferences as p (user_id, phone_number, phone_verified, phone_verified_at)
-  values (v_user, p_row ->> 'phone_number', (p_row ->> 'phone_verified')::boolean, (p_row ->> 'phone_verified_at')::timestamptz)
-  on conflict (user_id) do update set phone_number = excluded.phone_number, phone_verified = excluded.phone_verified,
-    phone_verified_at = excluded.phone_verified_at, updated_at = now();
+  if (p_row ->> 'phone_verified')::boolean then
+    insert into public.user_sms_preferences as p (user_id, phone_number, phone_verified, phone_verified_at)
+    values (v_user, p_row ->> 'phone_number', true, (p_row ->> 'phone_verified_at')::timestamptz)
+    on conflict (user_id) do update set phone_number = excluded.phone_number, phone_verified = true,
+      phone_verified_at = excluded.phone_verified_at, updated_at = now();
+  else
+    -- Which number is theirs is people's to say.
+    update public.user_sms_preferences set phone_verified = false, phone_verified_at = null, updated_at = now()
+      where user_id = v_user and phone_verified;
+  end if;
   return 'applied';
 end
 $$;

@@ -47,6 +47,17 @@ language sql stable security invoker set search_path = '' as $$
   select dunlin.troubles(p_limit)
 $$;
 
+create or replace function public.dunlin_held(p_daemon uuid, p_after uuid default null, p_limit integer default 1000)
+returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select dunlin.held(p_daemon, p_after, p_limit)
+$$;
+
+create or replace function public.dunlin_give_back(p_daemon uuid, p_ids jsonb) returns jsonb
+language sql security invoker set search_path = '' as $$
+  select dunlin.give_back(p_daemon, p_ids)
+$$;
+
 -- Functions: nobody's until named.
 do $$
 declare
@@ -71,9 +82,10 @@ grant usage on schema public to dunlin_worker;
 grant execute on function
   dunlin.pull(uuid, text, integer, integer, integer, integer), dunlin.acknowledge(uuid, jsonb), dunlin.park(uuid, jsonb),
   dunlin.push(uuid, jsonb), dunlin.heartbeat(uuid, text, text, integer), dunlin.troubles(integer),
+  dunlin.held(uuid, uuid, integer), dunlin.give_back(uuid, jsonb),
   public.dunlin_pull(uuid, text, integer, integer, integer, integer), public.dunlin_acknowledge(uuid, jsonb),
   public.dunlin_park(uuid, jsonb), public.dunlin_push(uuid, jsonb), public.dunlin_heartbeat(uuid, text, text, integer),
-  public.dunlin_troubles(integer)
+  public.dunlin_troubles(integer), public.dunlin_held(uuid, uuid, integer), public.dunlin_give_back(uuid, jsonb)
   to service_role, dunlin_worker;
 
 grant execute on function

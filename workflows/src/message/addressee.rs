@@ -29,6 +29,7 @@ impl<To> Request<To> {
             kind: self.kind,
             template: self.template,
             may_bypass: self.may_bypass,
+            is_claimed: self.is_claimed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::id::{Attempt, ProviderSid};
 use crate::message::{
-    Cause, Counts, Event, Failure, Hold, Message, ProviderStatus, State, StateName, Verdict,
+    Cause, Counts, Custody, Event, Failure, Hold, Message, ProviderStatus, State, StateName, Verdict,
 };
 use crate::timestamp::Timestamp;
 
@@ -33,6 +33,7 @@ impl Message {
             kind: terms.kind.clone(),
             template: terms.template,
             may_bypass: terms.may_bypass,
+            custody: if terms.is_claimed { Custody::Claimed } else { Custody::Own },
             on_unknown: terms.on_unknown,
             accepted_at: at,
             scheduled_for: terms.scheduled_for,
@@ -64,6 +65,17 @@ impl Message {
             Event::Held { hold, until } => self.state = State::Held { hold: *hold, until: *until },
             Event::BecameDue => self.state = State::Due { since: at },
             Event::AttemptStarted { attempt, .. } => self.start(*attempt, at),
+            Event::AttemptSuspected { attempt, started_at, .. } => {
+                self.start(*attempt, *started_at);
+                self.lose(at);
+            }
+            Event::Relinquished => self.relinquish(),
+            Event::Reclaimed => {
+                self.custody = Custody::Claimed;
+                if self.state == State::Relinquished {
+                    self.state = State::Held { hold: Hold::Claim, until: Timestamp::MAX };
+                }
+            }
             Event::Submitted { sid, status, .. } => {
                 self.sid = Some(*sid);
                 self.state = State::Submitted { status: *status, since: at, polls: 0 };
@@ -130,6 +142,18 @@ impl Message {
         }
     }
 
+    /// What waits is let go. That an attempt of ours is in doubt is kept, for whoever has the message next.
+    fn relinquish(&mut self) {
+        self.custody = Custody::Elsewhere;
+        if self.is_parked() {
+            let (failure, _) = Failure::classified(Cause::OutcomeUnknown, "no search found it");
+            self.failure = Some(failure);
+        }
+        if self.is_unsent() || self.is_parked() {
+            self.state = State::Relinquished;
+        }
+    }
+
     fn report(&mut self, status: ProviderStatus, at: Timestamp) {
         let (submitted_at, polls) = match self.state {
             State::Submitted { since, polls, .. } => (since, polls),
@@ -140,6 +164,7 @@ impl Message {
             | State::Submitting { .. }
             | State::Unknown { .. }
             | State::Unconfirmed { .. }
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -172,21 +197,7 @@ impl Message {
 
     /// Whether `event` can happen now.
     fn legal(&self, event: &Event) -> bool {
-        let unsent = match self.state {
-            State::Held { hold: Hold::OutcomeUnknown, .. } => false,
-            State::Accepted | State::Held { .. } | State::Due { .. } => true,
-            State::Submitting { .. }
-            | State::Unknown { .. }
-            | State::Submitted { .. }
-            | State::Sent { .. }
-            | State::Unconfirmed { .. }
-            | State::Delivered
-            | State::Undelivered
-            | State::Failed
-            | State::Canceled
-            | State::Expired
-            | State::Suppressed { .. } => false,
-        };
+        let unsent = self.is_unsent();
         let state = self.state.name();
         let parked = self.is_parked();
         let in_doubt = state == StateName::Submitting || state == StateName::Unknown || parked;
@@ -194,10 +205,24 @@ impl Message {
         match event {
             Event::Accepted { .. } => false,
             Event::Held { hold: Hold::OutcomeUnknown, .. } => state == StateName::Unknown,
+            Event::Held { hold: Hold::Claim, .. } => unsent && self.custody == Custody::Claimed,
             Event::Held { .. } => unsent,
             Event::BecameDue => unsent || parked,
             Event::AttemptStarted { attempt, .. } => {
                 state == StateName::Due && *attempt == self.attempt.next()
+            }
+            Event::AttemptSuspected { attempt, .. } => {
+                let waits = state == StateName::Unknown || self.is_unconfirmed();
+                waits && self.custody == Custody::Claimed && *attempt == self.attempt.next()
+            }
+            Event::Relinquished => match self.custody {
+                Custody::Own => false,
+                Custody::Claimed => !state.is_settled(),
+                Custody::Elsewhere => unsent || parked,
+            },
+            Event::Reclaimed => {
+                let is_over = state.is_final() || state == StateName::Unconfirmed;
+                self.custody == Custody::Elsewhere && !is_over
             }
             // Also when it was given up, and a late report shows that it was taken after all.
             Event::Submitted { attempt, .. } => {
@@ -219,6 +244,31 @@ impl Message {
         }
     }
 
+    /// Whether it waits, and no attempt of it is in doubt.
+    fn is_unsent(&self) -> bool {
+        match self.state {
+            State::Held { hold: Hold::OutcomeUnknown, .. } => false,
+            State::Accepted | State::Held { .. } | State::Due { .. } => true,
+            State::Submitting { .. }
+            | State::Unknown { .. }
+            | State::Submitted { .. }
+            | State::Sent { .. }
+            | State::Unconfirmed { .. }
+            | State::Relinquished
+            | State::Delivered
+            | State::Undelivered
+            | State::Failed
+            | State::Canceled
+            | State::Expired
+            | State::Suppressed { .. } => false,
+        }
+    }
+
+    /// Whether it waits for the shared database's word that it is ours.
+    pub fn is_unconfirmed(&self) -> bool {
+        matches!(self.state, State::Held { hold: Hold::Claim, .. })
+    }
+
     /// Whether it waits for a person because an outcome can't be learned.
     pub fn is_parked(&self) -> bool {
         match self.state {
@@ -231,6 +281,7 @@ impl Message {
             | State::Submitted { .. }
             | State::Sent { .. }
             | State::Unconfirmed { .. }
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -248,7 +299,8 @@ impl Message {
             | State::Held { .. }
             | State::Due { .. }
             | State::Submitting { .. }
-            | State::Unknown { .. } => true,
+            | State::Unknown { .. }
+            | State::Relinquished => true,
             State::Submitted { .. }
             | State::Sent { .. }
             | State::Unconfirmed { .. }
@@ -271,6 +323,7 @@ impl Message {
             | State::Due { .. }
             | State::Submitting { .. }
             | State::Unknown { .. }
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed

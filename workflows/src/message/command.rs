@@ -1,7 +1,7 @@
 //! What may be asked of a message, and how the answer can be no.
 
 use crate::id::{Attempt, MessageId, ProviderSid};
-use crate::message::{Cause, ProviderStatus, StateName, Via};
+use crate::message::{Cause, Lease, ProviderStatus, StateName, Suspicion, Via};
 use crate::policy::{Ban, Recipient};
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
@@ -51,6 +51,15 @@ pub enum Command {
     },
     /// Something about the recipient changed: ask the gate at once.
     Reconsider,
+    /// The shared database says that it is ours: the gate judges it as on acceptance.
+    Confirm {
+        /// What somebody else may have done before. Without one nobody else has had it, and nothing need be looked up.
+        suspicion: Option<Suspicion>,
+    },
+    /// The shared database says that another daemon has it.
+    Relinquish,
+    /// It was claimed from the shared database, once more.
+    Reclaim,
     /// Try again now, or as a new message when this one is finalized.
     Retry {
         /// Name of the new message, should one be needed.
@@ -106,6 +115,8 @@ pub struct Context<'a> {
     pub rules: &'a Rules,
     /// What is known of the recipient, as durable or in the same transaction.
     pub recipient: &'a Recipient,
+    /// Whether what was claimed from a shared database may be sent now.
+    pub lease: Lease,
     /// Randomness for spreading delays, drawn by the caller.
     pub jitter: u32,
 }
@@ -137,6 +148,16 @@ pub enum Rejection {
         /// Its state.
         state: StateName,
     },
+    /// Another daemon has it.
+    #[error(
+        "another daemon has the message now; nothing can be done to it here: ask the shared database, or that daemon"
+    )]
+    Elsewhere,
+    /// Nobody has confirmed yet that it is ours.
+    #[error(
+        "the shared database has not confirmed yet that the message is ours; it goes by itself once it has"
+    )]
+    NotConfirmed,
     /// A new message tries it again already.
     #[error("message {id} tries it again already")]
     AlreadyRetried {

@@ -27,7 +27,9 @@ pub(super) fn conclude(
             true
         }
         State::Submitted { .. } | State::Sent { .. } | State::Unconfirmed { .. } => false,
-        State::Accepted | State::Held { .. } | State::Due { .. } => return late(message, outcome, context),
+        State::Accepted | State::Held { .. } | State::Due { .. } | State::Relinquished => {
+            return late(message, outcome, context);
+        }
         State::Delivered
         | State::Undelivered
         | State::Failed
@@ -85,6 +87,7 @@ fn lost(message: &Message, detail: &str) -> Vec<Event> {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Accepted
         | State::Held { .. }
         | State::Due { .. }
@@ -176,6 +179,7 @@ pub(super) fn resolve(
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

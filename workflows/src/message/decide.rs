@@ -1,10 +1,11 @@
 //! Decisions: state, command and time in, events out. Nothing here fails, waits or looks around.
 
 use crate::id::{Attempt, MessageId};
+use crate::message::claim;
 use crate::message::command::{Command, Context, Rejection, Report};
 use crate::message::conclude::{conclude, resolve};
 use crate::message::report::{adopt, poll, report};
-use crate::message::{Event, Hold, Message, ProviderStatus, State, Terms};
+use crate::message::{Custody, Event, Hold, Lease, Message, ProviderStatus, State, Terms};
 use crate::policy::{self, Ban, Case, Ruling};
 use crate::rules::Sending;
 use crate::timestamp::Timestamp;
@@ -18,7 +19,12 @@ pub fn accept(terms: Terms, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
         return Err(Rejection::AlreadyExpired);
     }
     expiry_follows(terms.expires_at, terms.scheduled_for)?;
-    let verdict = verdict(&Case::wish(&terms, context.recipient, context.rules, context.now));
+    // Somebody else may have sent what is claimed: what is sent, or forbidden, is decided once it is confirmed.
+    let verdict = if terms.is_claimed {
+        claim::UNTIL_CONFIRMED
+    } else {
+        verdict(&Case::wish(&terms, context.recipient, context.rules, context.now))
+    };
     Ok(vec![Event::Accepted { terms: Box::new(terms) }, verdict])
 }
 
@@ -27,6 +33,12 @@ pub fn accept(terms: Terms, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
 /// # Errors
 /// A [`Rejection`] when the domain says no; then nothing changed.
 pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let mut events = decided(message, command, context)?;
+    claim::let_go(message, &mut events);
+    Ok(events)
+}
+
+fn decided(message: &Message, command: &Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     match command {
         Command::Wake => Ok(wake(message, context)),
         Command::Begin => begin(message, context),
@@ -38,6 +50,9 @@ pub fn decide(message: &Message, command: &Command, context: &Context<'_>) -> Re
         Command::Cancel => cancel(message),
         Command::Reschedule { scheduled_for } => reschedule(message, *scheduled_for, context),
         Command::Reconsider => Ok(reconsider(message, context)),
+        Command::Confirm { suspicion } => Ok(claim::confirm(message, suspicion.as_ref(), context)),
+        Command::Relinquish => Ok(claim::relinquish(message)),
+        Command::Reclaim => Ok(claim::reclaim(message)),
         Command::Retry { id } => retry(message, *id, context),
     }
 }
@@ -52,11 +67,11 @@ fn verdict(case: &Case<'_>) -> Event {
     }
 }
 
-fn case<'a>(message: &'a Message, context: &Context<'a>) -> Case<'a> {
+pub(super) fn case<'a>(message: &'a Message, context: &Context<'a>) -> Case<'a> {
     Case::of(message, context.recipient, context.rules, context.now)
 }
 
-fn judged(message: &Message, context: &Context<'_>) -> Event {
+pub(super) fn judged(message: &Message, context: &Context<'_>) -> Event {
     verdict(&case(message, context))
 }
 
@@ -71,7 +86,11 @@ fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
     let expired = message.expires_at.is_some_and(|at| at <= context.now);
     let forbidden = policy::forbidden(context.recipient.standing);
     match message.state {
+        State::Accepted if message.custody != Custody::Own => vec![claim::UNTIL_CONFIRMED],
         State::Accepted => vec![judged(message, context)],
+        // Only its own deadline ends it: that nobody sent it before is not known yet.
+        State::Held { hold: Hold::Claim, .. } if expired => vec![Event::Expired],
+        State::Held { hold: Hold::Claim, .. } => vec![],
         State::Held { hold: Hold::OutcomeUnknown, until } if until <= context.now => vec![Event::GivenUp],
         State::Held { hold: Hold::OutcomeUnknown, .. } => vec![],
         State::Held { .. } | State::Due { .. } if forbidden.is_some() => vec![judged(message, context)],
@@ -93,6 +112,7 @@ fn wake(message: &Message, context: &Context<'_>) -> Vec<Event> {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -122,10 +142,13 @@ fn withhold(message: &Message, ban: Ban) -> Vec<Event> {
         State::Submitting { .. } | State::Unknown { .. } | State::Held { hold: Hold::OutcomeUnknown, .. } => {
             TOO_LATE.parse().map(|reason| Event::Remarked { reason }).into_iter().collect()
         }
+        // Whether it was sent before is not known yet; if not, the gate says no once it is confirmed.
+        State::Held { hold: Hold::Claim, .. } => vec![],
         State::Accepted | State::Held { .. } | State::Due { .. } => vec![Event::Suppressed { ban }],
         State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -141,6 +164,10 @@ const TOO_LATE: &str = "the recipient opted out; this attempt may be on its way 
 /// Commits the next attempt: the exact point of no return.
 fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     match message.state {
+        State::Due { .. } if message.custody == Custody::Elsewhere => Ok(vec![Event::Relinquished]),
+        State::Due { .. } if message.custody == Custody::Claimed && context.lease == Lease::Lapsed => {
+            Ok(vec![claim::UNTIL_CONFIRMED])
+        }
         State::Due { .. } => {
             let case = case(message, context);
             let verdict = verdict(&case);
@@ -158,6 +185,7 @@ fn begin(message: &Message, context: &Context<'_>) -> Result<Vec<Event>, Rejecti
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -180,6 +208,7 @@ fn lose(message: &Message) -> Vec<Event> {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed
@@ -224,7 +253,9 @@ fn heard(message: &Message, attempt: Option<Attempt>, said: &Report, context: &C
             let agrees = !said.status.is_final() || message.says(said.status);
             if agrees && message.is_known_as(said.sid) { vec![] } else { contradiction() }
         }
-        State::Accepted | State::Held { .. } | State::Due { .. } => overtake(message, said, context),
+        State::Accepted | State::Held { .. } | State::Due { .. } | State::Relinquished => {
+            overtake(message, said, context)
+        }
     }
 }
 
@@ -275,6 +306,7 @@ fn cancel(message: &Message) -> Result<Vec<Event>, Rejection> {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. } => Err(committed),
+        State::Relinquished => Err(Rejection::Elsewhere),
         State::Canceled => Ok(vec![]),
         State::Delivered | State::Undelivered | State::Failed | State::Expired | State::Suppressed { .. } => {
             Err(Rejection::Finalized { state: message.state.name() })
@@ -290,6 +322,11 @@ fn reschedule(
     let committed = Rejection::AlreadyCommitted { attempt: message.attempt };
     match message.state {
         State::Held { hold: Hold::OutcomeUnknown, .. } => Err(committed),
+        State::Relinquished => Err(Rejection::Elsewhere),
+        State::Held { hold: Hold::Claim, .. } => {
+            expiry_follows(message.expires_at, scheduled_for)?;
+            Ok(vec![Event::Rescheduled { scheduled_for }])
+        }
         State::Accepted | State::Held { .. } | State::Due { .. } => {
             expiry_follows(message.expires_at, scheduled_for)?;
             let verdict = verdict(&Case { scheduled_for, ..case(message, context) });
@@ -326,6 +363,8 @@ fn retry(message: &Message, id: MessageId, context: &Context<'_>) -> Result<Vec<
                 Ok(vec![Event::BecameDue])
             }
         }
+        State::Held { hold: Hold::Claim, .. } => Err(Rejection::NotConfirmed),
+        State::Relinquished => Err(Rejection::Elsewhere),
         State::Held { .. } => Err(nothing),
         State::Due { .. } => Ok(vec![]),
         State::Undelivered | State::Failed | State::Canceled | State::Expired | State::Suppressed { .. } => {

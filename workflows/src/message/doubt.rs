@@ -32,6 +32,7 @@ fn may_be_sent(message: &Message, now: Timestamp) -> bool {
             until,
         } => until <= now,
         State::Held { hold: Hold::OutcomeUnknown, .. } => false,
+        State::Held { hold: Hold::Claim, .. } => message.scheduled_for.is_none_or(|at| at <= now),
         State::Held {
             hold:
                 Hold::Backoff
@@ -49,6 +50,7 @@ fn may_be_sent(message: &Message, now: Timestamp) -> bool {
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

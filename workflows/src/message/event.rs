@@ -32,6 +32,19 @@ pub enum Event {
         /// The local day on which it counts against the recipient's limits; `None` when nothing counts it.
         counted: Option<LocalDay>,
     },
+    /// Somebody else, who had it before us, may have made an attempt: it is looked up like one of ours.
+    AttemptSuspected {
+        /// Which attempt, counted with ours.
+        attempt: Attempt,
+        /// They can't have made it before this instant.
+        started_at: Timestamp,
+        /// The local day on which it counts against the recipient's limits; `None` when nothing counts it.
+        counted: Option<LocalDay>,
+    },
+    /// Another daemon has it. What waited is let go; an attempt that is under way is followed to its end.
+    Relinquished,
+    /// We claimed again what another daemon had.
+    Reclaimed,
     /// It goes although a rule about the recipient's hours would have held it.
     Bypassed {
         /// What it would have been held for.
@@ -183,6 +196,15 @@ impl Event {
         failure.class == FailureClass::OptedOut
     }
 
+    /// The local day on which it counts against the recipient's limits, if it does.
+    pub fn counts_on(&self) -> Option<LocalDay> {
+        if let Self::AttemptStarted { counted, .. } | Self::AttemptSuspected { counted, .. } = self {
+            *counted
+        } else {
+            None
+        }
+    }
+
     /// The event's name in exports, logs and the API.
     pub fn name(&self) -> &'static str {
         match self {
@@ -190,6 +212,9 @@ impl Event {
             Self::Held { .. } => "held",
             Self::BecameDue => "became_due",
             Self::AttemptStarted { .. } => "attempt_started",
+            Self::AttemptSuspected { .. } => "attempt_suspected",
+            Self::Relinquished => "relinquished",
+            Self::Reclaimed => "reclaimed",
             Self::Bypassed { .. } => "bypassed",
             Self::Submitted { .. } => "submitted",
             Self::AttemptFailed { .. } => "attempt_failed",

@@ -13,14 +13,19 @@
 //!                                 +--> failed | retry ---------------------------------------+
 //! ```
 //!
+//! What is claimed from a database that several daemons share is accepted as held(claim), and whatever waits becomes
+//! `relinquished` when another daemon has it.
+//!
 //! [`accept`] and [`decide`] answer with events, [`Message::apply`] folds them, [`next`] says what
 //! must happen then. The attempt committed by [`Command::Begin`] is the point of no return: before
 //! it a message can be canceled, rescheduled or expire; after it only the provider can tell.
 
 mod addressee;
 mod apply;
+mod claim;
 mod command;
 mod conclude;
+mod custody;
 mod decide;
 mod doubt;
 mod event;
@@ -35,6 +40,7 @@ mod state;
 pub use addressee::Addressee;
 pub use apply::IllegalEvent;
 pub use command::{Command, Context, Outcome, Rejection, Report};
+pub use custody::{CUSTODIES, Custody, Lease, Suspicion};
 pub use decide::{accept, decide};
 pub use doubt::doubt;
 pub use event::{Counts, Event, Verdict, Via};

@@ -57,6 +57,7 @@ pub fn next(message: &Message, rules: &Rules) -> Next {
         State::Submitted { since, polls, .. } => poll(message, since, polls, rules),
         State::Sent { submitted_at, polls } => poll(message, submitted_at, polls, rules),
         State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

@@ -21,7 +21,7 @@ pub enum PublicStatus {
     Undelivered,
     /// Never left, or given up.
     Failed,
-    /// Withdrawn, expired, or forbidden.
+    /// Withdrawn, expired, forbidden, or left to another daemon.
     Cancelled,
 }
 
@@ -69,7 +69,9 @@ impl Message {
             State::Delivered => PublicStatus::Delivered,
             State::Undelivered => PublicStatus::Undelivered,
             State::Failed => PublicStatus::Failed,
-            State::Canceled | State::Expired | State::Suppressed { .. } => PublicStatus::Cancelled,
+            State::Relinquished | State::Canceled | State::Expired | State::Suppressed { .. } => {
+                PublicStatus::Cancelled
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn poll(message: &Message, answer: Option<&Report>, context: &Context
         | State::Due { .. }
         | State::Submitting { .. }
         | State::Unknown { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

@@ -38,6 +38,8 @@ pub struct Request<To = PhoneNumber> {
     pub template: Option<TemplateVersion>,
     /// Whether an urgent one may pass quiet hours, if its recipient wants urgent alerts: its template or whoever asks may say so.
     pub may_bypass: bool,
+    /// Whether it was claimed from a database that several daemons may share: it waits until that is confirmed.
+    pub is_claimed: bool,
 }
 
 /// One version of one template, by its number inside the store.
@@ -78,6 +80,8 @@ pub struct Terms {
     pub template: Option<TemplateVersion>,
     /// Whether an urgent one may pass quiet hours, if its recipient wants urgent alerts: its template or whoever asks may say so.
     pub may_bypass: bool,
+    /// Whether it was claimed from a database that several daemons may share: it waits until that is confirmed.
+    pub is_claimed: bool,
 }
 
 /// What of a request identifies a person or is written to them. Sealed at rest, and gone once the
@@ -111,6 +115,7 @@ impl Request {
             kind: terms.kind.clone(),
             template: terms.template,
             may_bypass: terms.may_bypass,
+            is_claimed: terms.is_claimed,
         }
     }
 
@@ -140,6 +145,7 @@ impl Request {
             kind: self.kind.clone(),
             template: self.template,
             may_bypass: self.may_bypass,
+            is_claimed: self.is_claimed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid, UserNumber};
 use crate::kind::KindName;
-use crate::message::{Failure, OnUnknown, Priority, ProviderStatus, TemplateVersion};
+use crate::message::{Custody, Failure, OnUnknown, Priority, ProviderStatus, TemplateVersion};
 use crate::policy::Ban;
 use crate::timestamp::Timestamp;
 
@@ -23,6 +23,8 @@ pub struct Message {
     pub template: Option<TemplateVersion>,
     /// Whether an urgent one may pass quiet hours, whatever its kind.
     pub may_bypass: bool,
+    /// Whose it is.
+    pub custody: Custody,
     /// What to do when an outcome can't be learned.
     pub on_unknown: OnUnknown,
     /// When the wish became durable.
@@ -100,6 +102,9 @@ pub enum State {
         /// The provider's last word.
         status: ProviderStatus,
     },
+    /// Another daemon has it now, and nothing is sent from here. Only a new claim moves it, or late word of the provider
+    /// about an attempt of ours.
+    Relinquished,
     /// The handset got it. Final.
     Delivered,
     /// The carrier gave up. Final.
@@ -150,10 +155,12 @@ pub enum Hold {
     CountryRate,
     /// Fewer new numbers like the recipient's in the last minute, hour or day, or somebody who vouches for them.
     FraudVelocity,
+    /// The shared database's word that it is ours.
+    Claim,
 }
 
 /// Every hold with the word for it.
-pub const HOLDS: [(Hold, &str); 15] = [
+pub const HOLDS: [(Hold, &str); 16] = [
     (Hold::Scheduled, "scheduled"),
     (Hold::Backoff, "backoff"),
     (Hold::ProviderLane, "provider_lane"),
@@ -169,6 +176,7 @@ pub const HOLDS: [(Hold, &str); 15] = [
     (Hold::SenderRate, "rate_limit_sender"),
     (Hold::CountryRate, "rate_limit_country"),
     (Hold::FraudVelocity, "fraud_velocity"),
+    (Hold::Claim, "claim"),
 ];
 
 impl Hold {
@@ -194,7 +202,8 @@ impl Hold {
             | Self::GlobalRate
             | Self::SenderRate
             | Self::CountryRate
-            | Self::FraudVelocity => false,
+            | Self::FraudVelocity
+            | Self::Claim => false,
         }
     }
 
@@ -223,6 +232,8 @@ pub enum StateName {
     Sent,
     /// See [`State::Unconfirmed`].
     Unconfirmed,
+    /// See [`State::Relinquished`].
+    Relinquished,
     /// See [`State::Delivered`].
     Delivered,
     /// See [`State::Undelivered`].
@@ -238,7 +249,7 @@ pub enum StateName {
 }
 
 /// Every state, in the order of a life.
-pub const STATES: [(StateName, &str); 14] = [
+pub const STATES: [(StateName, &str); 15] = [
     (StateName::Accepted, "accepted"),
     (StateName::Held, "held"),
     (StateName::Due, "due"),
@@ -247,6 +258,7 @@ pub const STATES: [(StateName, &str); 14] = [
     (StateName::Submitted, "submitted"),
     (StateName::Sent, "sent"),
     (StateName::Unconfirmed, "unconfirmed"),
+    (StateName::Relinquished, "relinquished"),
     (StateName::Delivered, "delivered"),
     (StateName::Undelivered, "undelivered"),
     (StateName::Failed, "failed"),
@@ -282,7 +294,8 @@ impl StateName {
             | Self::Unknown
             | Self::Submitted
             | Self::Sent
-            | Self::Unconfirmed => false,
+            | Self::Unconfirmed
+            | Self::Relinquished => false,
         }
     }
 
@@ -291,9 +304,9 @@ impl StateName {
         self == Self::Submitted || self == Self::Sent
     }
 
-    /// Whether nothing is awaited any more: it is final, or only late word could move it.
+    /// Whether nothing is awaited any more: it is final, or only late word or a new claim could move it.
     pub fn is_settled(self) -> bool {
-        self.is_final() || self == Self::Unconfirmed
+        self.is_final() || self == Self::Unconfirmed || self == Self::Relinquished
     }
 }
 
@@ -308,6 +321,7 @@ impl State {
             | Self::Held { .. }
             | Self::Due { .. }
             | Self::Unconfirmed { .. }
+            | Self::Relinquished
             | Self::Delivered
             | Self::Undelivered
             | Self::Failed
@@ -328,6 +342,7 @@ impl State {
             Self::Submitted { .. } => StateName::Submitted,
             Self::Sent { .. } => StateName::Sent,
             Self::Unconfirmed { .. } => StateName::Unconfirmed,
+            Self::Relinquished => StateName::Relinquished,
             Self::Delivered => StateName::Delivered,
             Self::Undelivered => StateName::Undelivered,
             Self::Failed => StateName::Failed,

@@ -171,7 +171,9 @@ pub fn explain(message: &Message, recipient: &Recipient, rules: &Rules, now: Tim
     match message.state {
         State::Suppressed { ban } => Some(Ruling::Suppress(ban)),
         State::Expired => Some(Ruling::Expire),
-        State::Held { hold: hold @ Hold::OutcomeUnknown, until } => Some(Ruling::Hold { hold, until }),
+        State::Held { hold: hold @ (Hold::OutcomeUnknown | Hold::Claim), until } => {
+            Some(Ruling::Hold { hold, until })
+        }
         State::Held { hold, until } => Some(match judge(&case) {
             ruling @ (Ruling::Suppress(_) | Ruling::Expire) => ruling,
             Ruling::Send | Ruling::Hold { .. } => Ruling::Hold { hold, until },
@@ -182,6 +184,7 @@ pub fn explain(message: &Message, recipient: &Recipient, rules: &Rules, now: Tim
         | State::Submitted { .. }
         | State::Sent { .. }
         | State::Unconfirmed { .. }
+        | State::Relinquished
         | State::Delivered
         | State::Undelivered
         | State::Failed

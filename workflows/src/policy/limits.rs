@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::phone_number::Region;
-use crate::policy::Rate;
+use crate::policy::{OptOutLine, Rate};
 use crate::zone::{Hours, LegalHours, Zone};
 
 /// What a deployment demands of every text to a person.
@@ -40,6 +40,8 @@ pub struct Limits {
     pub velocity: Rate,
     /// How long the same text does not go to the same person again; it may at once when `None`.
     pub duplicate_window: Option<Duration>,
+    /// What the first text to a person ends with, but for codes; nothing is added when `None`.
+    pub opt_out_line: Option<OptOutLine>,
     /// Where texts may go; anywhere when empty.
     pub countries: Vec<Region>,
     /// Whether only proven numbers are texted, but for kinds that are exempt.
@@ -91,6 +93,7 @@ impl Default for Limits {
             country_rates: BTreeMap::new(),
             velocity: Rate::NONE,
             duplicate_window: None,
+            opt_out_line: None,
             countries: Vec::new(),
             verified: Verified::NotRequired,
         }

@@ -127,6 +127,7 @@ fn held_by(hold: Hold) -> &'static str {
         Hold::FraudVelocity => {
             "whoever tries it again, which vouches for numbers like it; or the operator, with DUNLIN_PREFIX_VELOCITY"
         }
+        Hold::Claim => "the shared database, by confirming that the text is ours",
         Hold::ZoneUnknown => "the user, with their timezone; or the operator, with DUNLIN_DEFAULT_TIME_ZONE",
         Hold::KindUnknown => "the operator, with DUNLIN_KINDS",
     }

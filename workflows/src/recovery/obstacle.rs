@@ -50,6 +50,8 @@ impl From<&Rejection> for Obstacle {
             Rejection::AlreadyCommitted { .. }
             | Rejection::Finalized { .. }
             | Rejection::NotDue { .. }
+            | Rejection::Elsewhere
+            | Rejection::NotConfirmed
             | Rejection::NothingToRetry { .. } => Self::NotRetryable,
         }
     }

@@ -65,6 +65,7 @@ impl Reason {
             | StateName::Submitted
             | StateName::Sent
             | StateName::Unconfirmed
+            | StateName::Relinquished
             | StateName::Delivered
             | StateName::Canceled
             | StateName::Suppressed => None,

@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::consent::{How, Standing};
 use crate::id::{MessageId, PersonNumber};
 use crate::message::{
-    Cause, Context, Event, Failure, Message, OnUnknown, Priority, ProviderStatus, Request, Via,
+    Cause, Context, Event, Failure, Lease, Message, OnUnknown, Priority, ProviderStatus, Request, Via,
 };
 use crate::phone_number::PhoneNumber;
 use crate::policy::Recipient;
@@ -32,6 +32,7 @@ fn message(cause: Cause) -> Message {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     };
     let terms = Box::new(request.terms(PersonNumber::new(1), None));
     let mut message = Message::begin(&Event::Accepted { terms }, NOW).unwrap();
@@ -55,7 +56,8 @@ fn message(cause: Cause) -> Message {
 
 fn in_the_way(message: &Message, named: bool, standing: Standing) -> Option<Obstacle> {
     let known = Recipient::standing(standing);
-    let context = Context { now: NOW, rules: &Rules::default(), recipient: &known, jitter: 0 };
+    let context =
+        Context { now: NOW, rules: &Rules::default(), recipient: &known, lease: Lease::InForce, jitter: 0 };
     obstacle(message, Reason::of(message).unwrap(), named, None, &context)
 }
 

@@ -99,7 +99,9 @@ impl Changes {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Nobody knows which wall is meant.
-    #[error("nobody knows in which zone the recipient is; name one, such as \"America/New_York\"")]
+    #[error(
+        "nobody knows in which zone the recipient is; name a timezone, such as \"America/New_York\"; for a user, one in their preferences or DUNLIN_DEFAULT_TIME_ZONE will do too"
+    )]
     NoZone,
     /// Nothing would ever come.
     #[error("no time that {cron} names lies between its start and its end")]

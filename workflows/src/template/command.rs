@@ -1,7 +1,7 @@
 //! What may be asked about a template, and how the answer can be no.
 
 use crate::actor::Reason;
-use crate::template::{Content, Fault, TemplateKey, VERSIONS_MAX};
+use crate::template::{CheckedContent, Fault, TemplateKey, VERSIONS_MAX};
 
 /// What somebody asks about a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,23 +9,26 @@ pub enum Command {
     /// Write what will be its next version. Whoever writes a key for the first time makes the template.
     Draft {
         /// What it says.
-        content: Box<Content>,
+        content: Box<CheckedContent>,
     },
     /// Let there be one that says this and may be used, unless there is one of the key.
     Begin {
         /// What it says.
-        content: Box<Content>,
+        content: Box<CheckedContent>,
     },
     /// Throw the draft away.
     Discard,
-    /// Use the draft from now on.
-    Publish,
+    /// Use the draft from now on, if it is this one.
+    Publish {
+        /// What it says.
+        draft: Box<CheckedContent>,
+    },
     /// Use an older version again.
     RollBack {
         /// Which one.
         version: u32,
         /// What it says, as its record holds it.
-        content: Box<Content>,
+        content: Box<CheckedContent>,
     },
     /// Let nobody use it.
     Deactivate,

@@ -1,7 +1,7 @@
 //! Decisions: what is known of a template and what is asked in, events out.
 
 use crate::template::{
-    Command, Content, Context, Event, Published, Rejection, Template, VERSIONS_MAX, check,
+    CheckedContent, Command, Content, Context, Event, Published, Rejection, Template, VERSIONS_MAX,
 };
 
 /// Decides what something that is asked makes of a template; `None` when there was none. Nothing new makes no event.
@@ -19,11 +19,11 @@ pub fn decide(
     }
     let known = || template.ok_or_else(|| Rejection::NotFound(context.key.clone()));
     let mut events = match command {
-        Command::Draft { content } => draft(template, content, context)?,
+        Command::Draft { content } => draft(template, content.get(), context),
         Command::Begin { .. } if template.is_some() => vec![],
-        Command::Begin { content } => begin(content, context)?,
+        Command::Begin { content } => begin(content.get(), context),
         Command::Discard => known()?.draft.iter().map(|_| Event::DraftDiscarded).collect(),
-        Command::Publish => publish(known()?, context)?,
+        Command::Publish { draft } => publish(known()?, draft, context)?,
         Command::RollBack { version, content } => roll_back(known()?, *version, content)?,
         Command::Deactivate if known()?.is_active => vec![Event::Deactivated],
         Command::Activate if !known()?.is_active => vec![Event::Activated],
@@ -37,34 +37,28 @@ pub fn decide(
     Ok(events)
 }
 
-fn draft(
-    template: Option<&Template>,
-    content: &Content,
-    context: &Context<'_>,
-) -> Result<Vec<Event>, Rejection> {
-    check(content).map_err(Rejection::Faulty)?;
+fn draft(template: Option<&Template>, content: &Content, context: &Context<'_>) -> Vec<Event> {
     let draft = Box::new(content.clone());
     let Some(template) = template else {
-        return Ok(vec![Event::Created { key: context.key.clone(), draft }]);
+        return vec![Event::Created { key: context.key.clone(), draft }];
     };
     let is_news = template.draft.as_ref() != Some(content);
     // What is used already need not be published again.
     let is_used = template.published.as_ref().is_some_and(|published| published.content == *content);
-    Ok(match (is_used, &template.draft) {
+    match (is_used, &template.draft) {
         (true, Some(_)) => vec![Event::DraftDiscarded],
         (true, None) => vec![],
         (false, _) if is_news => vec![Event::Drafted { draft }],
         (false, _) => vec![],
-    })
+    }
 }
 
-fn begin(content: &Content, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    check(content).map_err(Rejection::Faulty)?;
+fn begin(content: &Content, context: &Context<'_>) -> Vec<Event> {
     let published = Published { version: 1, content: content.clone() };
-    Ok(vec![
+    vec![
         Event::Created { key: context.key.clone(), draft: Box::new(content.clone()) },
         Event::Published { published: Box::new(published), at: place(context).saturating_add(1) },
-    ])
+    ]
 }
 
 /// Position of the first record that is not the reason.
@@ -72,18 +66,24 @@ fn place(context: &Context<'_>) -> u64 {
     context.position.saturating_add(u64::from(context.reason.is_some()))
 }
 
-fn publish(template: &Template, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+fn publish(
+    template: &Template,
+    checked: &CheckedContent,
+    context: &Context<'_>,
+) -> Result<Vec<Event>, Rejection> {
     let Some(draft) = &template.draft else { return Err(Rejection::NoDraft(template.key.clone())) };
     if template.versions.len() >= VERSIONS_MAX {
         return Err(Rejection::TooMany(template.key.clone()));
     }
-    // The language may have become stricter since the draft was written.
-    check(draft).map_err(Rejection::Faulty)?;
+    // The language may have become stricter since a draft was written, so it is checked again; not another one.
+    if draft != checked.get() {
+        return Err(Rejection::Changed { revision: template.revision });
+    }
     let published = Published { version: template.newest().saturating_add(1), content: draft.clone() };
     Ok(vec![Event::Published { published: Box::new(published), at: place(context) }])
 }
 
-fn roll_back(template: &Template, version: u32, content: &Content) -> Result<Vec<Event>, Rejection> {
+fn roll_back(template: &Template, version: u32, content: &CheckedContent) -> Result<Vec<Event>, Rejection> {
     if template.version_at(version).is_none() {
         let (key, newest) = (template.key.clone(), template.newest());
         return Err(Rejection::NoVersion { key, version, newest });
@@ -91,7 +91,6 @@ fn roll_back(template: &Template, version: u32, content: &Content) -> Result<Vec
     if template.published.as_ref().is_some_and(|published| published.version == version) {
         return Ok(vec![]);
     }
-    check(content).map_err(Rejection::Faulty)?;
-    let published = Published { version, content: content.clone() };
+    let published = Published { version, content: content.get().clone() };
     Ok(vec![Event::RolledBack { published: Box::new(published) }])
 }

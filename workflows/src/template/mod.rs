@@ -30,13 +30,14 @@ mod value;
 mod variable;
 
 pub use built_in::{BUILT_IN, BuiltIn};
-pub use check::{Fault, Measure, check};
+pub use check::{CheckedContent, Fault, Measure, check};
 pub use command::{Command, Context, Rejection};
 pub use content::{Content, LENGTH_DEFAULT, LENGTH_MAX, LOCALES_MAX, SOURCE_BYTES_MAX, VARIABLES_MAX};
 pub use decide::decide;
 pub use event::Event;
 pub use key::{TemplateKey, TemplateKeyError};
 pub use locale::{Locale, LocaleError};
+pub use moment::on_the_clock;
 pub use render::{RenderError, Rendered, decimal, render};
 pub use state::{Published, Template, VERSIONS_MAX};
 pub use value::{Given, Value, ValueError, Values, WrongValue, values};

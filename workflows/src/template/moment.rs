@@ -32,6 +32,11 @@ impl Moment {
     }
 }
 
+/// An instant on the clock of a zone, as a text for everybody shows it; `None` beyond the years of the calendar.
+pub fn on_the_clock(at: Timestamp, zone: Zone) -> Option<String> {
+    Moment::new(at, zone, true).map(|moment| moment.wall.format(moment.format).to_string())
+}
+
 impl Object for Moment {
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.wall.format(self.format))

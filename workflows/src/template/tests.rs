@@ -147,18 +147,23 @@ fn told(template: &mut Option<Template>, command: &Command) -> Result<usize, Rej
 #[test]
 fn a_version_is_used_when_published_and_again_when_rolled_back_to() {
     let (first, second) = (content("One", &[]), content("Two", &[]));
-    let draft = |content: &Content| Command::Draft { content: Box::new(content.clone()) };
+    let checked = |content: &Content| Box::new(CheckedContent::new(content.clone()).unwrap());
+    let draft = |content: &Content| Command::Draft { content: checked(content) };
+    let publish = |content: &Content| Command::Publish { draft: checked(content) };
     let mut known = None;
-    assert!(matches!(told(&mut known, &Command::Publish), Err(Rejection::NotFound(_))));
+    assert!(matches!(told(&mut known, &publish(&first)), Err(Rejection::NotFound(_))));
     told(&mut known, &draft(&first)).unwrap();
     assert_eq!(known.as_ref().unwrap().usable(), None);
-    told(&mut known, &Command::Publish).unwrap();
+    let revision = known.as_ref().unwrap().revision;
+    let another = told(&mut known, &publish(&second));
+    assert_eq!(another, Err(Rejection::Changed { revision }), "only what was checked is published");
+    told(&mut known, &publish(&first)).unwrap();
     told(&mut known, &draft(&second)).unwrap();
     assert_eq!(&*known.as_ref().unwrap().usable().unwrap().content.text, "One");
-    told(&mut known, &Command::Publish).unwrap();
+    told(&mut known, &publish(&second)).unwrap();
     assert_eq!(&*known.as_ref().unwrap().usable().unwrap().content.text, "Two");
-    assert!(matches!(told(&mut known, &Command::Publish), Err(Rejection::NoDraft(_))));
-    let back = |version| Command::RollBack { version, content: Box::new(first.clone()) };
+    assert!(matches!(told(&mut known, &publish(&second)), Err(Rejection::NoDraft(_))));
+    let back = |version| Command::RollBack { version, content: checked(&first) };
     assert!(matches!(told(&mut known, &back(3)), Err(Rejection::NoVersion { newest: 2, .. })));
     told(&mut known, &back(1)).unwrap();
     let used = known.as_ref().unwrap().usable().unwrap();

@@ -7,7 +7,7 @@ use crate::consent::Standing;
 use crate::id::Attempt;
 use crate::message::{
     Cause, Command, Counts, Event, Failure, Hold, IllegalEvent, Message, Next, Outcome as Answered,
-    ProviderStatus, Report, State, Terms, Verdict, Via, next,
+    ProviderStatus, Report, State, Suspicion, Terms, Verdict, Via, next,
 };
 use crate::policy::Ban;
 use crate::provider_error::Retry;
@@ -176,7 +176,7 @@ impl Reading<'_> {
             self.facts.asked.push((at, command));
         }
         self.note_recipient(event);
-        if let Event::AttemptStarted { .. } = event {
+        if let Event::AttemptStarted { .. } | Event::AttemptSuspected { .. } = event {
             self.started_at = at;
         }
         if let Some((command, jitter)) = self.heard(before, event, at) {
@@ -206,6 +206,8 @@ impl Reading<'_> {
         let waited = at.since(since);
         let wait = match event {
             Event::AttemptStarted { .. } => Wait::Took(waited),
+            // Somebody claimed it anew before its slot came, or the slot came too late.
+            Event::Held { hold: Hold::Claim, .. } | Event::Relinquished => Wait::LongerThan(waited),
             // The slot came, and with it the verdict that sending is off.
             Event::Held { .. } if !self.rescheduled => Wait::Took(waited),
             Event::Held { .. }
@@ -214,6 +216,8 @@ impl Reading<'_> {
             | Event::Expired
             | Event::Suppressed { .. } => Wait::LongerThan(waited),
             Event::Accepted { .. }
+            | Event::AttemptSuspected { .. }
+            | Event::Reclaimed
             | Event::Submitted { .. }
             | Event::AttemptFailed { .. }
             | Event::OutcomeLost { .. }
@@ -258,8 +262,23 @@ impl Reading<'_> {
 
     /// What somebody asked for, when the event can be nothing but the answer.
     fn asked_for(&self, before: &Message, event: &Event, at: Timestamp) -> Option<Command> {
+        if before.is_unconfirmed() {
+            let verdict = matches!(
+                event,
+                Event::BecameDue
+                    | Event::Held { .. }
+                    | Event::Suppressed { .. }
+                    | Event::AttemptSuspected { .. }
+            );
+            if verdict {
+                return Some(Command::Confirm { suspicion: suspicion(event) });
+            }
+        }
         match event {
             Event::Canceled => Some(Command::Cancel),
+            Event::AttemptSuspected { .. } => Some(Command::Confirm { suspicion: suspicion(event) }),
+            Event::Held { hold: Hold::Claim, .. } | Event::Reclaimed => Some(Command::Reclaim),
+            Event::Relinquished => Some(Command::Relinquish),
             Event::Suppressed { .. } => Some(Command::Reconsider),
             Event::Rescheduled { scheduled_for } => {
                 Some(Command::Reschedule { scheduled_for: *scheduled_for })
@@ -278,6 +297,7 @@ impl Reading<'_> {
                 | State::Submitted { .. }
                 | State::Sent { .. }
                 | State::Unconfirmed { .. }
+                | State::Relinquished
                 | State::Delivered
                 | State::Undelivered
                 | State::Failed
@@ -330,6 +350,9 @@ impl Reading<'_> {
             | Event::Held { .. }
             | Event::BecameDue
             | Event::AttemptStarted { .. }
+            | Event::AttemptSuspected { .. }
+            | Event::Relinquished
+            | Event::Reclaimed
             | Event::Unconfirmed
             | Event::Rescheduled { .. }
             | Event::Canceled
@@ -386,6 +409,12 @@ impl Reading<'_> {
 struct Chance {
     jitter: u32,
     retry_after: Option<Duration>,
+}
+
+/// What somebody else may have done, as far as the event says; a name that they left is heard like an answer.
+fn suspicion(event: &Event) -> Option<Suspicion> {
+    let Event::AttemptSuspected { started_at, .. } = event else { return None };
+    Some(Suspicion { since: *started_at, known: None })
 }
 
 fn is_switched_off(message: &Message) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::kind::Kinds;
 use crate::message::{
-    Command, Context, Event, Hold, Message, Next, State, StateName, Terms, accept, decide, next,
+    Command, Context, Event, Hold, Lease, Message, Next, State, StateName, Terms, accept, decide, next,
 };
 use crate::policy::{Limits, Recipient};
 use crate::rules::{Rules, Sending};
@@ -139,6 +139,7 @@ impl<'a> Rerun<'a> {
             | State::Submitted { .. }
             | State::Sent { .. }
             | State::Unconfirmed { .. }
+            | State::Relinquished
             | State::Delivered
             | State::Undelivered
             | State::Failed
@@ -200,14 +201,14 @@ impl<'a> Rerun<'a> {
         let Ok(course) = &mut self.course else { return false };
         let rules = if self.facts.switched_on(self.now) { &self.books.on } else { &self.books.off };
         let recipient = Recipient::standing(self.facts.standing(self.now));
-        let context = Context { now: self.now, rules, recipient: &recipient, jitter };
+        let context = Context { now: self.now, rules, recipient: &recipient, lease: Lease::InForce, jitter };
         let events = decide(&course.message, command, &context).unwrap_or_default();
         for event in &events {
             if let Err(illegal) = course.follow(event, self.now) {
                 self.course = Err((Why::Illegal { illegal }, self.now));
                 return true;
             }
-            if let Event::AttemptStarted { attempt, .. } = event {
+            if let Event::AttemptStarted { attempt, .. } | Event::AttemptSuspected { attempt, .. } = event {
                 self.dues = 0;
                 self.answers = self.facts.answers_to(*attempt, self.now);
                 if attempt.get() > self.facts.outcome.attempts {
@@ -264,7 +265,7 @@ fn accepted(facts: &Facts, books: &Books) -> Result<Course, Why> {
     }
     let rules = if facts.switched_on(at) { &books.on } else { &books.off };
     let recipient = Recipient::standing(facts.standing(at));
-    let events = accept(terms, &Context { now: at, rules, recipient: &recipient, jitter: 0 })
-        .map_err(|rejection| Why::NotAccepted { rejection })?;
+    let context = Context { now: at, rules, recipient: &recipient, lease: Lease::InForce, jitter: 0 };
+    let events = accept(terms, &context).map_err(|rejection| Why::NotAccepted { rejection })?;
     Course::of(&events, at).map_err(|illegal| Why::Illegal { illegal })
 }

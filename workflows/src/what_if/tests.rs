@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use crate::body::Body;
 use crate::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use crate::message::{
-    Cause, Command, Context, Event, Message, Next, OnUnknown, Outcome as Answered, Priority, ProviderStatus,
-    Report, Request, State, StateName, Via, accept, decide, next,
+    Cause, Command, Context, Event, Lease, Message, Next, OnUnknown, Outcome as Answered, Priority,
+    ProviderStatus, Report, Request, State, StateName, Via, accept, decide, next,
 };
 use crate::phone_number::PhoneNumber;
 use crate::policy::STRANGER;
@@ -37,7 +37,13 @@ impl Told {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { now: self.now, rules: &self.rules, recipient: &STRANGER, jitter: self.jitter }
+        Context {
+            now: self.now,
+            rules: &self.rules,
+            recipient: &STRANGER,
+            lease: Lease::InForce,
+            jitter: self.jitter,
+        }
     }
 
     fn fold(&mut self, events: Vec<Event>) {
@@ -90,6 +96,7 @@ fn request() -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 

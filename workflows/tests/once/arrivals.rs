@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dunlin_workflows::id::{Attempt, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
-    Command, Context, Event, Hold, Message, OnUnknown, Outcome, ProviderStatus, Rejection, Report, State,
-    StateName, Via, accept, decide,
+    Command, Context, Event, Hold, Lease, Message, OnUnknown, Outcome, ProviderStatus, Rejection, Report,
+    State, StateName, Via, accept, decide,
 };
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
@@ -19,7 +19,11 @@ use crate::samples::{
 /// Carries out `command` and returns what happened.
 fn ask(message: &mut Message, command: &Command, now: Timestamp) -> Result<Vec<Event>, Rejection> {
     let rules = Rules::default();
-    let events = decide(message, command, &Context { now, rules: &rules, recipient: &STRANGER, jitter: 0 })?;
+    let events = decide(
+        message,
+        command,
+        &Context { now, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
+    )?;
     for event in &events {
         message.apply(event, now).unwrap();
     }
@@ -49,7 +53,7 @@ fn due(on_unknown: OnUnknown) -> Message {
     request.on_unknown = on_unknown;
     let events = accept(
         request.terms(PersonNumber::new(1), None),
-        &Context { now: T, rules: &rules, recipient: &STRANGER, jitter: 0 },
+        &Context { now: T, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
     )
     .unwrap();
     let mut message = Message::begin(&events[0], T).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dunlin_workflows::lane::{Event, Lane, Silence};
-use dunlin_workflows::message::{Cause, Context, Failure, Outcome, ProviderStatus};
+use dunlin_workflows::message::{Cause, Context, Failure, Lease, Outcome, ProviderStatus};
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
@@ -27,7 +27,7 @@ fn refuse(
 ) -> Option<Duration> {
     let rules = Rules::default();
     let outcome = Outcome::Refused { cause: failure.cause, detail: failure.detail.clone(), retry_after };
-    let context = Context { now, rules: &rules, recipient: &STRANGER, jitter: 0 };
+    let context = Context { now, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
     let event = lane.hear(&outcome, &mut Silence::default(), &context)?;
     lane.apply(&event);
     Some(lane.cool_until.since(now))
@@ -35,7 +35,7 @@ fn refuse(
 
 fn succeed(lane: &mut Lane, now: Timestamp) -> Option<Event> {
     let rules = Rules::default();
-    let context = Context { now, rules: &rules, recipient: &STRANGER, jitter: 0 };
+    let context = Context { now, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 };
     let event = lane.hear(&taken(sid(1), ProviderStatus::Queued), &mut Silence::default(), &context);
     if let Some(event) = &event {
         lane.apply(event);
@@ -113,7 +113,11 @@ fn refusal_that_means_one_message_leaves_the_lane_open() {
 /// Lets the lane hear `outcome` and remembers the silence; says whether the lane cooled or warmed.
 fn listen(lane: &mut Lane, silence: &mut Silence, outcome: &Outcome, now: Timestamp) -> Option<Event> {
     let rules = Rules::default();
-    let event = lane.hear(outcome, silence, &Context { now, rules: &rules, recipient: &STRANGER, jitter: 0 });
+    let event = lane.hear(
+        outcome,
+        silence,
+        &Context { now, rules: &rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
+    );
     if let Some(event) = &event {
         lane.apply(event);
     }

@@ -9,6 +9,7 @@
 )]
 
 mod arrivals; // late word of attempts that were given up
+mod claims; // what another daemon may have had
 mod lanes; // refusals cool the way to the provider once, and successes warm it
 mod restored; // what may have been sent since a backup
 mod samples; // a message in every state worth telling apart

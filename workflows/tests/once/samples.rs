@@ -5,7 +5,7 @@ use std::time::Duration;
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
-    Cause, Failure, Hold, Message, OnUnknown, Outcome, Priority, ProviderStatus, Request, State,
+    Cause, Custody, Failure, Hold, Message, OnUnknown, Outcome, Priority, ProviderStatus, Request, State,
 };
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::rules::Rules;
@@ -64,6 +64,7 @@ pub(crate) fn wish() -> Request {
         kind: None,
         template: None,
         may_bypass: false,
+        is_claimed: false,
     }
 }
 
@@ -100,6 +101,7 @@ fn never_tried(state: State) -> Message {
         kind: None,
         template: None,
         may_bypass: false,
+        custody: Custody::Own,
         on_unknown: OnUnknown::Hold,
         accepted_at: T,
         scheduled_for: None,
@@ -152,6 +154,8 @@ fn waiting() -> Vec<(&'static str, Message)> {
     let backoff = held(Hold::Backoff);
     let switched_off = State::Held { hold: Hold::SendingDisabled, until: Timestamp::MAX };
     let scheduled = Message { scheduled_for: Some(at(UNTIL_S)), ..never_tried(held(Hold::Scheduled)) };
+    let unconfirmed = State::Held { hold: Hold::Claim, until: Timestamp::MAX };
+    let claimed = Message { custody: Custody::Claimed, ..never_tried(unconfirmed) };
     let cooled = Message { counted: 1, ..tried(held(Hold::ProviderLane)) };
     vec![
         ("accepted", never_tried(State::Accepted)),
@@ -161,6 +165,7 @@ fn waiting() -> Vec<(&'static str, Message)> {
         ("held: backoff, refused", failed(TOO_FAST, tried(backoff))),
         ("held: backoff, taken and reported failed", failed(OVERFLOW, with_provider(backoff))),
         ("held: backoff, in doubt", failed(Cause::OutcomeUnknown, resent(tried(backoff)))),
+        ("held: claim", claimed),
         ("held: outcome unknown", tried(held(Hold::OutcomeUnknown))),
         ("due, never tried", never_tried(due)),
         ("due, refused before", failed(TOO_FAST, tried(due))),

@@ -1,8 +1,8 @@
 //! A provider that never tells what became of a text: asked a few times, then settled; late word still counts.
 
 use dunlin_workflows::message::{
-    Command, Context, Event, Message, Next, ProviderStatus, PublicStatus, Report, State, StateName, Via,
-    decide, next, timer,
+    Command, Context, Event, Lease, Message, Next, ProviderStatus, PublicStatus, Report, State, StateName,
+    Via, decide, next, timer,
 };
 use dunlin_workflows::policy::STRANGER;
 use dunlin_workflows::rules::Rules;
@@ -16,7 +16,12 @@ fn with_provider() -> Vec<Message> {
 }
 
 fn ask(message: &mut Message, command: &Command, rules: &Rules, now: Timestamp) -> Vec<Event> {
-    let events = decide(message, command, &Context { now, rules, recipient: &STRANGER, jitter: 0 }).unwrap();
+    let events = decide(
+        message,
+        command,
+        &Context { now, rules, recipient: &STRANGER, lease: Lease::InForce, jitter: 0 },
+    )
+    .unwrap();
     for event in &events {
         message.apply(event, now).unwrap();
     }
