@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fields::Fields;
-use super::{FieldError, Instant, without_nulls};
+use super::{FieldError, Instant};
 
 /// The version of the contract that this program knows.
 pub const CONTRACT: u64 = 1;
@@ -25,12 +25,12 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// The function's arguments.
     pub fn arguments(&self, daemon: Uuid) -> Value {
-        without_nulls(json!({
+        json!({
             "p_daemon": daemon.to_string(),
             "p_name": self.name,
             "p_version": self.version,
             "p_lease_seconds": self.lease.map(|lease| lease.as_secs()),
-        }))
+        })
     }
 }
 

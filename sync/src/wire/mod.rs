@@ -16,8 +16,6 @@ mod request; // texts that are claimed
 mod text; // values that travel as text
 mod trouble; // conflicts and parked rows
 
-use serde_json::Value;
-
 pub use batch::{
     Batch, Born, ConsentRow, EngineState, MessageRow, Pushed, Rejected, SmsStatus, UsageRow, VerificationRow,
 };
@@ -32,16 +30,3 @@ pub use request::{Request, UnreadableRequest};
 pub use trouble::{Conflict, Trouble, Troubles};
 
 pub(crate) use claim::parked;
-
-/// Arguments without those that are null, which is their default: not every server tells null from an empty text.
-fn without_nulls(arguments: Value) -> Value {
-    match arguments {
-        Value::Object(mut named) => {
-            named.retain(|_, value| !value.is_null());
-            Value::Object(named)
-        }
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            other
-        }
-    }
-}

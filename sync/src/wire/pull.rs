@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fields::Fields;
-use super::{Change, FieldError, Instant, Request, UnreadableChange, UnreadableRequest, without_nulls};
+use super::{Change, FieldError, Instant, Request, UnreadableChange, UnreadableRequest};
 
 /// What a daemon asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +39,14 @@ impl Default for Pull {
 impl Pull {
     /// The function's arguments.
     pub fn arguments(&self, daemon: Uuid) -> Value {
-        without_nulls(json!({
+        json!({
             "p_daemon": daemon.to_string(),
             "p_cursor": self.cursor,
             "p_claims": self.claims,
             "p_changes": self.changes,
             "p_lease_seconds": self.lease.as_secs(),
             "p_age_limit_seconds": self.age_limit.as_secs(),
-        }))
+        })
     }
 }
 
