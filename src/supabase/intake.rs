@@ -30,6 +30,8 @@ const CHANGES: u32 = 500;
 const CLAIM_FOR: Duration = Duration::from_secs(20);
 /// How often a daemon without a lease says that it is there.
 const BEAT: Duration = Duration::from_secs(15);
+/// Least time between two looks when there was nothing more.
+const BREATH: Duration = Duration::from_millis(20);
 /// How far our clock may be from the database's, in milliseconds, under a lease. The contract forgives as much.
 const SKEW_MAX_MS: u64 = 60_000;
 /// Conflicts and parked rows that are shown.
@@ -64,6 +66,8 @@ impl Intake {
     /// Comes back when there may be something for us, at the latest when it is time to look.
     pub(super) async fn idle(&self) {
         let beat = self.beat_every();
+        // However often it is said that there is something.
+        tokio::time::sleep(BREATH).await;
         tokio::select! {
             () = tokio::time::sleep(self.link.settings.poll.min(beat)) => {}
             () = self.database.woken() => {}
