@@ -10,6 +10,7 @@ use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::template::TemplateKey;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::Rejection;
 use uuid::Uuid;
 
 use crate::engine::ask::{AskError, Target, TemplateAsk, TemplateWish, UserAsk, Whom};
@@ -57,6 +58,7 @@ impl Intake {
                 ) => {}
                 Err(why) => match (why.kind.as_str(), why.key) {
                     ("preferences", Some(key)) => {
+                        self.misread(on_duty, key).await?;
                         unfit.push(Parking::row(PREFERENCES, key, "not_understood", why.to_string()));
                     }
                     ("template", Some(key)) => {
@@ -89,7 +91,10 @@ impl Intake {
         }
         let preferred = match preferences(row, region) {
             Ok(preferred) => preferred,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => {
+                self.misread(on_duty, user).await?;
+                return Ok(Err(why));
+            }
         };
         let Ok(id) = user.to_string().parse::<UserId>() else { return Ok(Ok(())) };
         // A row without a number that nobody touched says nothing about one that was proven here.
@@ -105,7 +110,23 @@ impl Intake {
         };
         match on_duty.engine.user(id, ask, Source::Sync).await {
             Ok(_) => Ok(Ok(())),
-            Err(AskError::User(error)) => Ok(Err(Unfit { reason: "refused", detail: error.to_string() })),
+            Err(AskError::User(error)) => {
+                // Whose number it is was refused after what they prefer was taken.
+                if error != Rejection::Taken {
+                    self.misread(on_duty, user).await?;
+                }
+                Ok(Err(Unfit { reason: "refused", detail: error.to_string() }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nobody understands what they prefer now, so their texts are held before the row is parked.
+    async fn misread(&self, on_duty: &OnDuty, user: Uuid) -> Result<(), SyncError> {
+        let Ok(id) = user.to_string().parse::<UserId>() else { return Ok(()) };
+        match on_duty.engine.user(id, UserAsk::Misread, Source::Sync).await {
+            // Whoever was erased is texted no more.
+            Ok(_) | Err(AskError::User(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -87,6 +87,7 @@ tags!(Hold, "hold", {
     CountryRate = 14,
     FraudVelocity = 15,
     Claim = 16,
+    PreferencesUnreadable = 17,
 });
 
 tags!(Toggle, "toggle", {
