@@ -26,6 +26,8 @@ use crate::supabase::repair::{Mend, repair};
 const CLAIMS: u32 = 500;
 /// Changes that are heard in one round.
 const CHANGES: u32 = 500;
+/// So many at once that there may be more.
+const CHANGES_MANY: usize = 500;
 /// How long a claim lasts: a round takes a fraction of it.
 const CLAIM_FOR: Duration = Duration::from_secs(20);
 /// How often a daemon without a lease says that it is there.
@@ -45,6 +47,8 @@ pub(super) struct Intake {
     beaten_at_ms: Option<u64>,
     /// Not everything that is another daemon's by now is known: what is held for want of a confirmation stays so.
     pub(super) catching_up: bool,
+    /// More changes wait: texts are claimed once all are heard, since some say who wants them and when.
+    has_backlog: bool,
     /// Until when what is ours stays so: the monotonic clock in milliseconds, and the wall clock.
     lease_until: (u64, Timestamp),
     /// How many rows were parked, and columns written to by others, when they were last looked at.
@@ -58,6 +62,7 @@ impl Intake {
             database,
             beaten_at_ms: None,
             catching_up: true,
+            has_backlog: true,
             lease_until: (0, Timestamp::EPOCH),
             troubles_seen: (0, 0),
         }
@@ -85,7 +90,7 @@ impl Intake {
         drop(reader);
         let ask = Pull {
             cursor: cursor.clone(),
-            claims: CLAIMS,
+            claims: if self.has_backlog { 0 } else { CLAIMS },
             changes: CHANGES,
             lease: CLAIM_FOR,
             age_limit: self.link.settings.age_limit,
@@ -100,10 +105,11 @@ impl Intake {
         if cursor.as_deref() != Some(pulled.cursor.as_str()) {
             on_duty.engine.note_pulled(PullCursor::new(&pulled.cursor)?).await?;
         }
+        let had_backlog = std::mem::replace(&mut self.has_backlog, pulled.changes.len() >= CHANGES_MANY);
         if !pulled.more {
             self.caught_up(&on_duty, daemon).await?;
         }
-        Ok(pulled.more)
+        Ok(pulled.more || had_backlog)
     }
 
     /// Says that this daemon is there, when it is time to.
