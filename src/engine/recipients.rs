@@ -27,12 +27,13 @@ impl Turn<'_, '_> {
         };
         let limits = &self.rules.limits;
         let preferences = user.and_then(|user| user.preferences);
+        let is_unreadable = user.is_some_and(|user| user.is_unreadable);
         let counts = preferences.is_some() || limits.per_minute.is_some() || limits.per_hour.is_some();
         let usage = if counts { self.batch.usage(person)? } else { Usage::default() };
         let region = if limits.ask_region() { self.batch.region_of(person)? } else { None };
         let is_verified = user.as_ref().and_then(User::verified) == Some(person);
         let (flows, same_text) = (Vec::new(), None);
-        Ok(Recipient { standing, preferences, is_verified, usage, region, flows, same_text })
+        Ok(Recipient { standing, preferences, is_unreadable, is_verified, usage, region, flows, same_text })
     }
 
     /// What is known of whom a message goes to.

@@ -26,6 +26,8 @@ pub enum UserAsk {
         /// The version that the caller has seen; any when `None`.
         seen: Option<u64>,
     },
+    /// Somebody said what they prefer, and it can't be understood: their texts are held until that is mended.
+    Misread,
     /// They proved that a number is theirs.
     Verify {
         /// The number.
@@ -69,6 +71,10 @@ impl Turn<'_, '_> {
                     }
                 }
                 self.user_now(user)
+            }
+            UserAsk::Misread => {
+                let user = self.user(id, by)?;
+                self.tell_user(user, &Command::Misread, by, reason)
             }
             UserAsk::Verify { number } => {
                 let user = self.user(id, by)?;

@@ -88,6 +88,7 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
         }
         Hold::KindUnknown => vec![("kind".to_owned(), json!(case.kind.map(KindName::as_str)))],
         Hold::ZoneUnknown
+        | Hold::PreferencesUnreadable
         | Hold::Scheduled
         | Hold::Backoff
         | Hold::ProviderLane

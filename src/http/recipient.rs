@@ -72,6 +72,7 @@ pub(super) fn of_person(
     Ok(Recipient {
         standing: reader.consent(person)?.standing,
         preferences: user.and_then(|user| user.preferences),
+        is_unreadable: user.is_some_and(|user| user.is_unreadable),
         is_verified,
         usage: reader.usage(person)?,
         region: number.filter(|_| limits.ask_region()).and_then(PhoneNumber::region),
@@ -97,6 +98,7 @@ pub(super) fn of_number(
     Ok(Recipient {
         standing: reader.consent_of(to)?.standing,
         preferences: user.and_then(|user| user.preferences),
+        is_unreadable: user.is_some_and(|user| user.is_unreadable),
         is_verified: false,
         region: if rules.limits.ask_region() { to.region() } else { None },
         flows: flows(reader, to, || Ok(true), rules)?,

@@ -10,6 +10,7 @@ use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::source::Source;
 use dunlin_workflows::template::TemplateKey;
 use dunlin_workflows::timestamp::Timestamp;
+use dunlin_workflows::user::Rejection;
 use uuid::Uuid;
 
 use crate::engine::ask::{AskError, Target, TemplateAsk, TemplateWish, UserAsk, Whom};
@@ -57,6 +58,7 @@ impl Intake {
                 ) => {}
                 Err(why) => match (why.kind.as_str(), why.key) {
                     ("preferences", Some(key)) => {
+                        self.misread(on_duty, key).await?;
                         unfit.push(Parking::row(PREFERENCES, key, "not_understood", why.to_string()));
                     }
                     ("template", Some(key)) => {
@@ -80,7 +82,10 @@ impl Intake {
     ) -> Result<Result<(), Unfit>, SyncError> {
         let preferred = match preferences(row, self.link.settings.region, self.link.now()) {
             Ok(preferred) => preferred,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => {
+                self.misread(on_duty, user).await?;
+                return Ok(Err(why));
+            }
         };
         let Ok(id) = user.to_string().parse::<UserId>() else { return Ok(Ok(())) };
         // An opt-out first: nothing else that the row says may let a text go before it counts.
@@ -108,7 +113,23 @@ impl Intake {
         };
         match on_duty.engine.user(id, ask, Source::Sync).await {
             Ok(_) => Ok(Ok(())),
-            Err(AskError::User(error)) => Ok(Err(Unfit { reason: "refused", detail: error.to_string() })),
+            Err(AskError::User(error)) => {
+                // Whose number it is was refused after what they prefer was taken.
+                if error != Rejection::Taken {
+                    self.misread(on_duty, user).await?;
+                }
+                Ok(Err(Unfit { reason: "refused", detail: error.to_string() }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nobody understands what they prefer now, so their texts are held before the row is parked.
+    async fn misread(&self, on_duty: &OnDuty, user: Uuid) -> Result<(), SyncError> {
+        let Ok(id) = user.to_string().parse::<UserId>() else { return Ok(()) };
+        match on_duty.engine.user(id, UserAsk::Misread, Source::Sync).await {
+            // Whoever was erased is texted no more.
+            Ok(_) | Err(AskError::User(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -29,7 +29,7 @@ pub fn of_instance(event: &InstanceEvent) -> Map<String, Value> {
 fn of_user(event: &user::Event) -> Value {
     use user::Event as E;
     match event {
-        E::Met => Value::Null,
+        E::Met | E::PreferencesUnreadable => Value::Null,
         E::PreferencesChanged { preferences } => Value::Object(of_preferences(preferences)),
         E::NumberChanged { person } => json!({"person": person.map(PersonNumber::get)}),
         E::NumberVerified { person } => json!({"person": person.get()}),

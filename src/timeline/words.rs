@@ -113,6 +113,7 @@ pub fn hold_words(hold: Hold) -> &'static str {
         Hold::DailyLimit => "the recipient has had as many texts today as they may",
         Hold::RateLimit => "the recipient has had as many texts lately as they may",
         Hold::ZoneUnknown => "nobody knows what hour it is where the recipient is",
+        Hold::PreferencesUnreadable => "nobody understands what the recipient prefers",
         Hold::KindUnknown => "its kind is not known any more",
         Hold::Claim => "the shared database has not confirmed yet that it is ours",
         Hold::GlobalRate => "as many texts went lately as may altogether",

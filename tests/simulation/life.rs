@@ -252,6 +252,7 @@ impl Life {
                 | Hold::RateLimit
                 | Hold::ZoneUnknown
                 | Hold::KindUnknown
+                | Hold::PreferencesUnreadable
                 | Hold::Claim,
                 _,
             ))

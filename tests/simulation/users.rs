@@ -130,6 +130,7 @@ pub(crate) struct Users {
 #[derive(Debug, Default, Clone, Copy)]
 struct Known {
     preferences: Option<Preferences>,
+    is_unreadable: bool,
     number: Option<PersonNumber>,
     is_proven: bool,
 }
@@ -153,7 +154,10 @@ impl Users {
         }
         let known = self.known.entry(number).or_default();
         match event {
-            Event::PreferencesChanged { preferences } => known.preferences = Some(*preferences),
+            Event::PreferencesChanged { preferences } => {
+                (known.preferences, known.is_unreadable) = (Some(*preferences), false);
+            }
+            Event::PreferencesUnreadable => known.is_unreadable = true,
             Event::NumberChanged { person } => (known.number, known.is_proven) = (*person, false),
             Event::NumberVerified { person } => (known.number, known.is_proven) = (Some(*person), true),
             Event::Met | Event::Remarked { .. } => {}
@@ -197,6 +201,9 @@ impl Users {
         let is_proven = known.is_some_and(|known| known.owns(about.person));
         if limits.verified == Verified::Required && !is_proven && !about.is_code() {
             return Err("texted a number that nobody proved".into());
+        }
+        if known.is_some_and(|known| known.is_unreadable) && !about.is_code() {
+            return Err("texted somebody whose preferences nobody understands".into());
         }
         let preferences = known.and_then(|known| known.preferences);
         if let Some(preferences) = preferences {

@@ -88,6 +88,52 @@ async fn what_people_prefer_there_decides_here_and_an_opt_out_stops_what_waits()
 }
 
 #[tokio::test]
+async fn preferences_that_nobody_understands_hold_every_text_until_somebody_mends_them() {
+    let cluster = Cluster::start().await;
+    for way in Way::BOTH {
+        let (stage, database) = (Stage::new(), cluster.migrated().await);
+        let route = way.route(&database).await;
+        let service = database.role("service_role").await;
+        let ada = database.person(ADA).await;
+        let daemon = stage.daemon("one", &route.variables());
+        let none = "quiet_hours_start = null, quiet_hours_end = null";
+        done(&ada, &format!("update user_sms_preferences set timezone = 'UTC', {none}")).await;
+        let sent = queue(&service, "At any hour", "").await;
+        until_row(&service, &sent, |row| row["status"] == "delivered").await;
+
+        // They forbid this very hour, on a clock that nobody knows. What they said before must not count.
+        let quiet = "quiet_hours_start = date_trunc('minute', localtime - interval '2 hours'),
+        quiet_hours_end = date_trunc('minute', localtime + interval '2 hours')";
+        done(&ada, &format!("update user_sms_preferences set timezone = 'Mars/Olympus', {quiet}")).await;
+        let parked = "select count(*) from dunlin.parked where resolved_at is null";
+        until_answer(&service, parked, &json!(1)).await;
+        let id = queue(&service, "At night", "").await;
+        let says = |words: &'static str| {
+            move |row: &serde_json::Value| {
+                row["status_reason"].as_str().is_some_and(|why| why.contains(words))
+            }
+        };
+        let unreadable = "nobody understands what the recipient prefers";
+        let row = until_row(&service, &id, says(unreadable)).await;
+        assert_eq!((&row["engine_state"], &row["status"]), (&json!("held"), &json!("scheduled")), "{row:#}");
+        let (code, told) = daemon.ask(&["explain", &id]).await;
+        assert!(code == 0 && told.contains("preferences_unreadable") && told.contains("mends"), "{told}");
+
+        // Mended, the hours that they meant hold it; a half of them is nothing again, and what waits hears of it.
+        done(&ada, "update user_sms_preferences set timezone = 'UTC'").await;
+        until_row(&service, &id, says("quiet hours")).await;
+        done(&ada, "update user_sms_preferences set quiet_hours_end = null").await;
+        until_row(&service, &id, says(unreadable)).await;
+        assert_eq!(stage.taken().await.get("At night"), None);
+
+        done(&ada, &format!("update user_sms_preferences set {none}")).await;
+        until_row(&service, &id, |row| row["status"] == "delivered").await;
+        until_answer(&service, parked, &json!(0)).await;
+        assert_eq!(stage.taken().await.get("At night"), Some(&1));
+    }
+}
+
+#[tokio::test]
 async fn text_that_waits_here_is_withdrawn_or_given_another_time_there() {
     let cluster = Cluster::start().await;
     for way in Way::BOTH {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_workflows::consent::{How, Standing};
-use dunlin_workflows::kind::{BUILT_IN, Kind, KindName, Kinds};
+use dunlin_workflows::kind::{BUILT_IN, Kind, KindName, Kinds, VERIFICATION};
 use dunlin_workflows::message::{Hold, Priority};
 use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{
@@ -56,6 +56,10 @@ impl World {
             has_turn: self.has_turn,
         }
     }
+
+    fn is_code(&self) -> bool {
+        self.kind.as_ref().is_some_and(|kind| kind.as_str() == VERIFICATION)
+    }
 }
 
 fn at(minutes: i64) -> Timestamp {
@@ -91,8 +95,9 @@ fn recipient() -> impl Strategy<Value = Recipient> {
         1 => Just(Standing::OptedIn { since: at(-9), how: How::Command }),
     ];
     let sent = prop::collection::vec(-2000_i64..0, 0..6);
-    (standing, prop::option::weighted(0.8, preferences()), any::<bool>(), sent, zone()).prop_map(
-        |(standing, preferences, is_verified, mut sent, elsewhere)| {
+    let said = (prop::option::weighted(0.8, preferences()), prop::bool::weighted(0.2));
+    (standing, said, any::<bool>(), sent, zone()).prop_map(
+        |(standing, (preferences, is_unreadable), is_verified, mut sent, elsewhere)| {
             sent.sort_unstable();
             let mut usage = Usage::default();
             let zone =
@@ -100,8 +105,7 @@ fn recipient() -> impl Strategy<Value = Recipient> {
             for minutes in sent {
                 usage.count(zone.day(at(minutes)), at(minutes));
             }
-            let (flows, same_text) = (Vec::new(), None);
-            Recipient { standing, preferences, is_verified, usage, region: None, flows, same_text }
+            Recipient { standing, preferences, is_unreadable, is_verified, usage, ..Recipient::default() }
         },
     )
 }
@@ -205,6 +209,7 @@ proptest! {
         let kind = case.kind().expect("a kind that is known");
         let known = &world.recipient;
         prop_assert!(!known.standing.is_out());
+        prop_assert!(!known.is_unreadable || world.is_code(), "nobody knows whether they want it now");
         prop_assert!(world.scheduled_for.is_none_or(|at| at <= world.now));
         prop_assert!(world.expires_at.is_none_or(|at| at > world.now));
         prop_assert_eq!(world.rules.sending, Sending::Enabled);
@@ -274,6 +279,22 @@ proptest! {
         }
     }
 
+    /// What nobody understands holds a text whatever was said before: it is neither sent nor lost for what the older
+    /// preferences say.
+    #[test]
+    fn unreadable_preferences_hold_whatever_the_older_ones_say(world in world(), older in prop::option::of(preferences())) {
+        let unreadable = |preferences| World {
+            recipient: Recipient { preferences, is_unreadable: true, ..world.recipient.clone() },
+            ..world.clone()
+        };
+        let (world, other) = (unreadable(world.recipient.preferences), unreadable(older));
+        let ruling = judge(&world.case());
+        let is_held = matches!(ruling, Ruling::Hold { hold: Hold::PreferencesUnreadable | Hold::Scheduled, .. });
+        let is_over = ruling == Ruling::Expire || world.recipient.standing.is_out();
+        prop_assert!(is_held || is_over || (world.is_code() && world.priority == Priority::Urgent), "{:?}", ruling);
+        prop_assert!(!is_held || judge(&other.case()) == ruling);
+    }
+
     /// Being urgent passes quiet hours and nothing else.
     #[test]
     fn urgent_changes_nothing_but_quiet_hours(world in world()) {
@@ -281,6 +302,8 @@ proptest! {
         let urgent = World { priority: Priority::Urgent, ..world };
         match judge(&calm.case()) {
             Ruling::Hold { hold: Hold::QuietHours | Hold::ZoneUnknown, .. } => {}
+            // Nobody holds a code, unless it can wait.
+            Ruling::Hold { hold: Hold::PreferencesUnreadable, .. } if urgent.is_code() => {}
             ruling => prop_assert_eq!(judge(&urgent.case()), ruling),
         }
         let wants = urgent.recipient.preferences.is_none_or(|known| known.toggles.has(Toggle::UrgentAlerts));

@@ -45,6 +45,7 @@ fn command() -> impl Strategy<Value = Command> {
     let seen = || prop::option::weighted(0.3, 0_u64..6);
     prop_oneof![
         Just(Command::Meet),
+        Just(Command::Misread),
         (change(), seen()).prop_map(|(changes, seen)| Command::Prefer { changes, seen }),
         (prop::option::of((1_u64..4).prop_map(person)), seen())
             .prop_map(|(person, seen)| Command::Number { person, seen }),
@@ -55,7 +56,8 @@ fn command() -> impl Strategy<Value = Command> {
 
 proptest! {
     /// Whatever is asked in whatever order: the same thing twice says nothing new, a version only grows, nobody
-    /// has a number that another user has proven, and whoever is erased stays so.
+    /// has a number that another user has proven, only preferences that can be read end that they can't be, and whoever
+    /// is erased stays so.
     #[test]
     fn user_keeps_the_laws(commands in prop::collection::vec(command(), 1..20)) {
         let mut user = None::<User>;
@@ -68,6 +70,14 @@ proptest! {
                     prop_assert!(after.version >= before.unwrap_or_default().version);
                     let takes = matches!(command, Command::Verify { is_taken: true, .. });
                     prop_assert!(!takes);
+                    let was = before.is_some_and(|user| user.is_unreadable);
+                    let now = match command {
+                        Command::Misread => true,
+                        Command::Prefer { .. } | Command::Erase => false,
+                        Command::Meet | Command::Number { .. } | Command::Verify { .. } => was,
+                    };
+                    prop_assert_eq!(after.is_unreadable, now);
+                    prop_assert!(was == now || command == Command::Erase || after.version > before.unwrap_or_default().version);
                     if let Ok(again) = decide(Some(&after), &command, None) {
                         prop_assert!(again.is_empty(), "{:?} says {:?} again", command, again);
                     }
@@ -101,6 +111,19 @@ fn change_of_what_somebody_else_changed_meanwhile_is_refused() {
     assert_eq!(told(Some(user), late), Err(Rejection::Changed { version: 1 }));
     let late = Command::Number { person: Some(person(1)), seen: Some(0) };
     assert_eq!(told(Some(user), late), Err(Rejection::Changed { version: 1 }));
+}
+
+#[test]
+fn the_same_preferences_said_again_are_news_after_some_that_nobody_understood() {
+    let same = Command::Prefer { changes: Changes::default(), seen: None };
+    let user = told(None, same).unwrap();
+    let unreadable = told(Some(user), Command::Misread).unwrap();
+    assert!(unreadable.is_unreadable && unreadable.preferences == user.preferences);
+    let stale = Command::Prefer { changes: Changes::default(), seen: Some(user.version) };
+    assert_eq!(told(Some(unreadable), stale), Err(Rejection::Changed { version: unreadable.version }));
+    let mended = decide(Some(&unreadable), &same, None).unwrap();
+    assert!(matches!(mended.as_slice(), [Event::PreferencesChanged { .. }]), "{mended:?}");
+    assert!(!told(Some(unreadable), same).unwrap().is_unreadable);
 }
 
 #[test]

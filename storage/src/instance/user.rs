@@ -42,7 +42,7 @@ pub(crate) struct ReasonV1 {
     reason: Option<String>,
 }
 
-/// What is known of a user, first form.
+/// What is known of a user, first form. The second has the same fields and says that nobody understands what they prefer.
 #[derive(SchemaWrite, SchemaRead)]
 #[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
 pub(crate) struct UserV1 {
@@ -102,6 +102,7 @@ impl Workflow for Users {
         (4, "number_verified"),
         (5, "user_remarked"),
         (6, "user_erased"),
+        (7, "preferences_unreadable"),
     ];
 
     fn apply(state: &mut User, event: &Event, at: Timestamp) {
@@ -124,9 +125,11 @@ impl Workflow for Users {
         match event {
             Event::NumberChanged { person } => *person,
             Event::NumberVerified { person } => Some(*person),
-            Event::Met | Event::PreferencesChanged { .. } | Event::Remarked { .. } | Event::Erased { .. } => {
-                None
-            }
+            Event::Met
+            | Event::PreferencesChanged { .. }
+            | Event::PreferencesUnreadable
+            | Event::Remarked { .. }
+            | Event::Erased { .. } => None,
         }
     }
 
@@ -145,6 +148,7 @@ impl Workflow for Users {
             Event::NumberVerified { person } => (4, put(&NumberV1 { person: Some(person.get()) }, out)),
             Event::Remarked { reason } => (5, put(&ReasonV1 { reason: Some(told(reason)) }, out)),
             Event::Erased { reason } => (6, put(&ReasonV1 { reason: reason.as_ref().map(told) }, out)),
+            Event::PreferencesUnreadable => (7, Ok(())),
         };
         written.map(|()| (record_type, 1))
     }
@@ -162,13 +166,16 @@ impl Workflow for Users {
             Ok(take::<NumberV1>(payload)?.person.map(PersonNumber::new))
         };
         Ok(match record_type {
-            1 if payload.is_empty() => Event::Met,
-            1 => return Err(RecordError::Payload { why: "a user_met has no payload".to_owned() }),
+            1 | 7 if !payload.is_empty() => {
+                return Err(RecordError::Payload { why: format!("a {name} has no payload") });
+            }
+            1 => Event::Met,
             2 => Event::PreferencesChanged { preferences: take::<PreferencesV1>(payload)?.try_into()? },
             3 => Event::NumberChanged { person: number(payload)? },
             4 => Event::NumberVerified { person: number(payload)?.ok_or(missing("person"))? },
             5 => Event::Remarked { reason: reason(payload)?.ok_or(missing("reason"))? },
-            _erased => Event::Erased { reason: reason(payload)? },
+            6 => Event::Erased { reason: reason(payload)? },
+            _unreadable => Event::PreferencesUnreadable,
         })
     }
 
@@ -180,11 +187,14 @@ impl Workflow for Users {
             verified_at_ms: state.number.and_then(|number| number.verified_at).map(Timestamp::as_millis),
             is_erased: state.is_erased,
         };
-        put(&row, out).map(|()| 1)
+        put(&row, out).map(|()| if state.is_unreadable { 2 } else { 1 })
     }
 
     fn take_state(version: u8, bytes: &[u8]) -> Result<User, RecordError> {
-        super::first_version("user", version)?;
+        let is_unreadable = version == 2;
+        if !is_unreadable {
+            super::first_version("user", version)?;
+        }
         let row: UserV1 = take(bytes)?;
         let number = match (row.person, row.verified_at_ms) {
             (Some(person), verified_at) => Some(OwnNumber {
@@ -198,6 +208,7 @@ impl Workflow for Users {
             preferences: row.preferences.map(Preferences::try_from).transpose()?,
             version: row.version,
             number,
+            is_unreadable,
             is_erased: row.is_erased,
         })
     }

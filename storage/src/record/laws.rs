@@ -211,6 +211,8 @@ proptest! {
         let mut bytes = Vec::new();
         let version = Users::put_state(&user, &mut bytes).unwrap();
         prop_assert_eq!(Users::take_state(version, &bytes).unwrap(), user);
+        prop_assert_eq!(version == 2, user.is_unreadable, "what others mean is the first form");
+        prop_assert!(Users::take_state(3, &bytes).is_err());
         prop_assert!(agrees::<UserV1>(&bytes));
     }
 

@@ -189,6 +189,7 @@ fn user_event() -> impl Strategy<Value = InstanceEvent> {
     prop_oneof![
         Just(E::Met),
         preferences().prop_map(|preferences| E::PreferencesChanged { preferences }),
+        Just(E::PreferencesUnreadable),
         option::of(person()).prop_map(|person| E::NumberChanged { person }),
         person().prop_map(|person| E::NumberVerified { person }),
         "[!-~]{1,60}".prop_map(|reason| E::Remarked { reason: reason.parse().unwrap() }),
@@ -288,8 +289,14 @@ pub(crate) fn allowance() -> impl Strategy<Value = Allowance> {
 pub(crate) fn user() -> impl Strategy<Value = User> {
     let number = (any::<u64>().prop_map(PersonNumber::new), option::of(at()))
         .prop_map(|(person, verified_at)| OwnNumber { person, verified_at });
-    (option::of(preferences()), any::<u64>(), option::of(number), any::<bool>()).prop_map(
-        |(preferences, version, number, is_erased)| User { preferences, version, number, is_erased },
+    (option::of(preferences()), any::<u64>(), option::of(number), any::<(bool, bool)>()).prop_map(
+        |(preferences, version, number, (is_unreadable, is_erased))| User {
+            preferences,
+            version,
+            number,
+            is_unreadable,
+            is_erased,
+        },
     )
 }
 

@@ -87,6 +87,7 @@ tags!(Hold, "hold", {
     CountryRate = 14,
     FraudVelocity = 15,
     Claim = 16,
+    PreferencesUnreadable = 17,
 });
 
 tags!(Toggle, "toggle", {
@@ -205,7 +206,7 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(16);
+        every::<Hold>(17);
         every::<Custody>(3);
         every::<Toggle>(6);
         every::<Via>(4);

@@ -40,7 +40,8 @@ fn may_be_sent(message: &Message, now: Timestamp) -> bool {
                 | Hold::SendingDisabled
                 | Hold::ZoneUnknown
                 | Hold::KindUnknown
-                | Hold::FraudVelocity,
+                | Hold::FraudVelocity
+                | Hold::PreferencesUnreadable,
             ..
         }
         | State::Accepted

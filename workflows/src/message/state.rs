@@ -157,10 +157,12 @@ pub enum Hold {
     FraudVelocity,
     /// The shared database's word that it is ours.
     Claim,
+    /// Somebody who mends the recipient's preferences, which nobody understands.
+    PreferencesUnreadable,
 }
 
 /// Every hold with the word for it.
-pub const HOLDS: [(Hold, &str); 16] = [
+pub const HOLDS: [(Hold, &str); 17] = [
     (Hold::Scheduled, "scheduled"),
     (Hold::Backoff, "backoff"),
     (Hold::ProviderLane, "provider_lane"),
@@ -177,6 +179,7 @@ pub const HOLDS: [(Hold, &str); 16] = [
     (Hold::CountryRate, "rate_limit_country"),
     (Hold::FraudVelocity, "fraud_velocity"),
     (Hold::Claim, "claim"),
+    (Hold::PreferencesUnreadable, "preferences_unreadable"),
 ];
 
 impl Hold {
@@ -193,7 +196,8 @@ impl Hold {
             | Self::DailyLimit
             | Self::RateLimit
             | Self::ZoneUnknown
-            | Self::KindUnknown => true,
+            | Self::KindUnknown
+            | Self::PreferencesUnreadable => true,
             Self::Scheduled
             | Self::Backoff
             | Self::ProviderLane

@@ -28,6 +28,13 @@ pub fn judge(case: &Case<'_>) -> Ruling {
     if let Some(until) = case.scheduled_for.filter(|at| *at > case.now) {
         return Ruling::Hold { hold: Hold::Scheduled, until };
     }
+    if is_abroad(case) {
+        return Ruling::Suppress(Ban::Country);
+    }
+    // Before anything is asked that they prefer, or that was said with it.
+    if case.recipient.is_unreadable && preferences_matter(case) {
+        return look_again(case, Hold::PreferencesUnreadable);
+    }
     if let Some(ban) = banned(case) {
         return Ruling::Suppress(ban);
     }
@@ -44,13 +51,22 @@ fn look_again(case: &Case<'_>, hold: Hold) -> Ruling {
     Ruling::Hold { hold, until: case.now.plus(LOOK_AGAIN) }
 }
 
-/// What forbids this text to this person, whatever the hour.
-fn banned(case: &Case<'_>) -> Option<Ban> {
+/// Whether texts do not go to the country of the number.
+fn is_abroad(case: &Case<'_>) -> bool {
     let limits = &case.rules.limits;
     let allowed = case.recipient.region.is_some_and(|region| limits.countries.contains(&region));
-    if !allowed && !limits.countries.is_empty() {
-        return Some(Ban::Country);
-    }
+    !allowed && !limits.countries.is_empty()
+}
+
+/// Whether anything that a user may prefer decides about a text: a switch, a limit, an hour. Nothing decides about
+/// a code for which somebody waits.
+fn preferences_matter(case: &Case<'_>) -> bool {
+    let is_switched = case.kind().is_none_or(|kind| kind.toggle.is_some());
+    is_switched || !is_exempt(case) || !passes_quiet_hours(case) || case.forbidden_hours().is_some()
+}
+
+/// What forbids this text to this person, whatever the hour.
+fn banned(case: &Case<'_>) -> Option<Ban> {
     let kind = case.kind()?;
     if let (Some(toggle), Some(preferences)) = (kind.toggle, case.recipient.preferences)
         && !preferences.toggles.has(toggle)

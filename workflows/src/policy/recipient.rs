@@ -15,6 +15,8 @@ pub struct Recipient {
     pub standing: Standing,
     /// What the user prefers to whom the message or the number belongs; `None` when they said nothing.
     pub preferences: Option<Preferences>,
+    /// Whether newer preferences of theirs can't be understood, so that these are not what they prefer.
+    pub is_unreadable: bool,
     /// Whether they have proven that the number is theirs.
     pub is_verified: bool,
     /// What was sent to them lately.
@@ -31,6 +33,7 @@ pub struct Recipient {
 pub static STRANGER: Recipient = Recipient {
     standing: Standing::Unknown,
     preferences: None,
+    is_unreadable: false,
     is_verified: false,
     usage: Usage::NONE,
     region: None,

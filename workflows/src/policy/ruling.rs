@@ -129,6 +129,9 @@ fn held_by(hold: Hold) -> &'static str {
         }
         Hold::Claim => "the shared database, by confirming that the text is ours",
         Hold::ZoneUnknown => "the user, with their timezone; or the operator, with DUNLIN_DEFAULT_TIME_ZONE",
+        Hold::PreferencesUnreadable => {
+            "whoever mends the user's preferences where they are kept, or sets them anew with the API"
+        }
         Hold::KindUnknown => "the operator, with DUNLIN_KINDS",
     }
 }

@@ -10,6 +10,11 @@ impl User {
             Event::Met | Event::Remarked { .. } => {}
             Event::PreferencesChanged { preferences } => {
                 self.preferences = Some(*preferences);
+                self.is_unreadable = false;
+                self.version = self.version.saturating_add(1);
+            }
+            Event::PreferencesUnreadable => {
+                self.is_unreadable = true;
                 self.version = self.version.saturating_add(1);
             }
             Event::NumberChanged { person } => {

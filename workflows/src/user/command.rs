@@ -16,6 +16,8 @@ pub enum Command {
         /// The version that the caller has seen; any when `None`.
         seen: Option<u64>,
     },
+    /// Somebody said what they prefer, and it can't be understood. Until preferences come that can, nobody knows it.
+    Misread,
     /// This number is said to be theirs; `None` takes away the one they have.
     Number {
         /// Whose number it is, inside the store.

@@ -23,9 +23,11 @@ pub fn decide(
             unchanged(&known, *seen)?;
             let before = known.preferences.unwrap_or_default();
             let preferences = changes.of(&before)?;
-            let is_news = known.preferences != Some(preferences);
+            let is_news = known.preferences != Some(preferences) || known.is_unreadable;
             if is_news { vec![Event::PreferencesChanged { preferences }] } else { vec![] }
         }
+        Command::Misread if known.is_unreadable => vec![],
+        Command::Misread => vec![Event::PreferencesUnreadable],
         Command::Number { person, seen } => {
             unchanged(&known, *seen)?;
             let is_news = known.number.map(|number| number.person) != *person;

@@ -14,6 +14,8 @@ pub enum Event {
         /// All of it, as it is since.
         preferences: Preferences,
     },
+    /// What they, or somebody for them, said last about their preferences can't be understood.
+    PreferencesUnreadable,
     /// A number is said to be theirs, or none is any more. What was proven before is void.
     NumberChanged {
         /// Whose number it is, inside the store.
@@ -42,6 +44,7 @@ impl Event {
         match self {
             Self::Met => "user_met",
             Self::PreferencesChanged { .. } => "preferences_changed",
+            Self::PreferencesUnreadable => "preferences_unreadable",
             Self::NumberChanged { .. } => "number_changed",
             Self::NumberVerified { .. } => "number_verified",
             Self::Remarked { .. } => "user_remarked",

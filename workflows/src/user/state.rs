@@ -13,6 +13,8 @@ pub struct User {
     pub version: u64,
     /// The number that is said to be theirs.
     pub number: Option<OwnNumber>,
+    /// Whether what was said last about their preferences can't be understood: then nobody knows what they prefer.
+    pub is_unreadable: bool,
     /// Whether they were erased: nothing leads to them any more.
     pub is_erased: bool,
 }
