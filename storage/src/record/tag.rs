@@ -206,7 +206,7 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(16);
+        every::<Hold>(17);
         every::<Custody>(3);
         every::<Toggle>(6);
         every::<Via>(4);
