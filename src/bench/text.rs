@@ -8,6 +8,13 @@ pub const TEXTS_MAX: u32 = 9_000_000;
 /// Where the row of urgent texts begins.
 const URGENT_FROM: u32 = 8_000_000;
 
+/// Asks for the text before all others, to be sent at once.
+pub fn first(_number: u32, request: &mut Vec<u8>) {
+    let body =
+        r#"{"to":"+15550999999","body":"This is the first of many. Reply STOP to end.","user_id":"first"}"#;
+    write_request(request, "POST", "/v1/messages", "", body);
+}
+
 /// Asks for text `number`, to be sent at once.
 pub fn immediate(number: u32, request: &mut Vec<u8>) {
     write_request(request, "POST", "/v1/messages", "", &body(number, ""));

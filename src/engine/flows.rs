@@ -22,8 +22,9 @@ impl Turn<'_, '_> {
             return Ok(Vec::new());
         }
         let Some(number) = self.batch.number_of(person)? else { return Ok(Vec::new()) };
-        let is_new = || Ok::<_, TurnError>(!is_verified && !self.batch.was_texted(person)?);
-        let streams = limits.streams(number, is_new)?;
+        let (batch, regions) = (&mut *self.batch, &mut self.memory.regions);
+        let is_new = || Ok::<_, TurnError>(!is_verified && !batch.was_texted(person)?);
+        let streams = limits.streams(number, || regions.of(number), is_new)?;
         let flows = streams.into_iter().map(|stream| {
             let flow = self.batch.flow(&stream)?;
             Ok((stream, flow))

@@ -29,6 +29,7 @@ pub mod rate;
 mod receipt;
 mod recipients;
 mod recurrences;
+mod regions;
 mod scheduler;
 pub mod script;
 pub mod stepper;

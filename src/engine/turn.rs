@@ -23,6 +23,7 @@ use crate::engine::answer::Waiting;
 use crate::engine::dispatcher::{Dispatcher, Turn as Slot};
 use crate::engine::doubts::Doubts;
 use crate::engine::provider::Submission;
+use crate::engine::regions::Regions;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::verifications::{Verified, Verifying};
 use crate::engine::verify_service::VerifyQuestion;
@@ -41,6 +42,7 @@ pub(super) struct Memory {
     pub(super) waiting: Vec<Waiting>,
     /// Up to where streams in which nothing matters any more were looked for.
     pub(super) flows_purged: [u8; 16],
+    pub(super) regions: Regions,
     pub(super) jitter: fastrand::Rng,
 }
 
@@ -142,7 +144,7 @@ impl Turn<'_, '_> {
         let request = request.as_ref();
         let terms = request.terms(person, user);
         let encoding = terms.encoding;
-        let mut recipient = self.recipient(person, user)?;
+        let mut recipient = self.recipient(person, user, false)?;
         recipient.flows = self.flows(person, recipient.is_verified)?;
         recipient.same_text = self.same_text(person, request)?;
         let events = message::accept(terms, &self.context(&recipient))?;

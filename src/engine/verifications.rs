@@ -173,7 +173,7 @@ impl Turn<'_, '_> {
     fn may_go(&mut self, to: PhoneNumber, via: Via) -> Result<(), TurnError> {
         let limits = &self.rules.limits;
         let streams = match via {
-            Via::Message | Via::Notice => limits.streams(to, || Ok::<_, TurnError>(true))?,
+            Via::Message | Via::Notice => limits.streams(to, || to.region(), || Ok::<_, TurnError>(true))?,
             Via::Service => Vec::new(),
         };
         let region = if limits.ask_region() { to.region() } else { None };

@@ -20,6 +20,7 @@ use crate::engine::doubts::Doubts;
 use crate::engine::lease::LeaseHandle;
 use crate::engine::progress::{Progress, Turned};
 use crate::engine::provider::{Search, Submission};
+use crate::engine::regions::Regions;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::turn::{Memory, Turn, TurnError};
 use crate::engine::{EngineConfig, StartError};
@@ -89,6 +90,7 @@ impl Writer {
             instances_due: None,
             waiting: Vec::new(),
             flows_purged: [0; 16],
+            regions: Regions::default(),
             jitter: fastrand::Rng::with_seed(config.seed),
         };
         let reader = store.reader()?;

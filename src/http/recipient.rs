@@ -125,6 +125,6 @@ fn flows(
     is_new: impl FnOnce() -> Result<bool, ReadError>,
     rules: &Rules,
 ) -> Result<Vec<(Stream, Arc<Flow>)>, ReadError> {
-    let streams = rules.limits.streams(to, is_new)?;
+    let streams = rules.limits.streams(to, || to.region(), is_new)?;
     streams.into_iter().map(|stream| Ok((stream.clone(), Arc::new(reader.flow(&stream)?)))).collect()
 }

@@ -108,6 +108,10 @@ impl Batch<'_> {
         if self.texted.contains(&person) {
             return Ok(true);
         }
+        // Whoever is new has no message in the file.
+        if self.new_persons.contains_key(&person) {
+            return Ok(false);
+        }
         let read = self.stored_attempt(person);
         self.noted(read)
     }

@@ -1,5 +1,7 @@
 //! What was said to each person lately, as keyed digests: enough to know the same text again, and nothing to read.
 
+use std::collections::BTreeMap;
+
 use dunlin_workflows::body::Body;
 use dunlin_workflows::id::PersonNumber;
 use dunlin_workflows::timestamp::Timestamp;
@@ -7,6 +9,7 @@ use redb::ReadableTable;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::batch::Batch;
+use crate::batch::tables::insert_rows;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::person::{self, Person};
 use crate::reader::Reader;
@@ -23,6 +26,18 @@ const TEXTS_MAX: usize = 64;
 /// What was said to a person: digests, and when each text went, in the order of their records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Said(pub(crate) Vec<(Digest, Timestamp)>);
+
+/// What a batch knows of what was said lately.
+pub(crate) type Sayings = BTreeMap<PersonNumber, Saying>;
+
+/// What a batch knows of what was said to a person lately.
+#[derive(Default)]
+pub(crate) struct Saying {
+    said: Said,
+    /// Whether the file has a row of it.
+    is_stored: bool,
+    is_changed: bool,
+}
 
 /// A text that only this person's key tells apart from others.
 pub(crate) type Digest = [u8; 16];
@@ -84,7 +99,7 @@ impl Batch<'_> {
         let Some(digest) = self.open_person(person)?.map(|known| digest(known, body)) else {
             return Ok(None);
         };
-        Ok(self.said(person)?.last(&digest))
+        Ok(self.saying(person)?.said.last(&digest))
     }
 
     /// This text goes to a person now; what went before `since` is forgotten.
@@ -96,30 +111,38 @@ impl Batch<'_> {
         since: Timestamp,
     ) -> Result<(), BatchError> {
         let Some(digest) = self.open_person(person)?.map(|known| digest(known, body)) else { return Ok(()) };
-        let mut said = self.said(person)?;
-        said.say(digest, at, since);
-        self.said.insert(person, said);
+        let saying = self.saying(person)?;
+        saying.said.say(digest, at, since);
+        saying.is_changed = true;
         Ok(())
     }
 
-    fn said(&mut self, person: PersonNumber) -> Result<Said, BatchError> {
-        if let Some(said) = self.said.get(&person) {
-            return Ok(said.clone());
+    /// Reads once what was said to a person. Whoever is new has no row.
+    fn saying(&mut self, person: PersonNumber) -> Result<&mut Saying, BatchError> {
+        if !self.said.contains_key(&person) && !self.new_persons.contains_key(&person) {
+            let read = self.stored_said(person);
+            let stored = self.noted(read)?;
+            let is_stored = stored.is_some();
+            let saying = Saying { said: stored.unwrap_or_default(), is_stored, is_changed: false };
+            self.said.insert(person, saying);
         }
-        let read = self.stored_said(person);
-        self.noted(read)
+        Ok(self.said.entry(person).or_default())
     }
 
-    fn stored_said(&mut self, person: PersonNumber) -> Result<Said, BatchError> {
+    fn stored_said(&mut self, person: PersonNumber) -> Result<Option<Said>, BatchError> {
         let row = self.tables.said.open()?.get(person.get()).map_err(Fault::from)?;
-        Ok(row.map(|bytes| take(person, bytes.value())).transpose()?.unwrap_or_default())
+        Ok(row.map(|bytes| take(person, bytes.value())).transpose()?)
     }
 
     /// Writes what this batch says, but to nobody who is erased.
     pub(crate) fn write_said(&mut self) -> Result<(), BatchError> {
-        for (person, said) in self.said.iter().filter(|(person, _)| !self.erased.contains(person)) {
-            let row = put(*person, said)?;
-            self.tables.said.open()?.insert(person.get(), row.as_slice()).map_err(Fault::from)?;
+        let changed = self.said.iter().filter(|(_, saying)| saying.is_changed);
+        let heard = changed.filter(|(person, _)| !self.erased.contains(person));
+        let rows =
+            heard.map(|(person, saying)| Ok((person.get(), put(*person, &saying.said)?, saying.is_stored)));
+        let rows: Vec<_> = rows.collect::<Result<_, RecordError>>()?;
+        if !rows.is_empty() {
+            insert_rows(self.tables.said.open()?, &rows)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What was sent to each person lately, as stored: the fold of the attempts that count.
 
+use std::collections::BTreeMap;
+
 use dunlin_workflows::id::PersonNumber;
 use dunlin_workflows::message::Event;
 use dunlin_workflows::policy::Usage;
@@ -9,6 +11,7 @@ use redb::ReadableTable;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::batch::Batch;
+use crate::batch::tables::insert_rows;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::reader::Reader;
 use crate::record::RecordError;
@@ -23,6 +26,18 @@ const TABLE: &str = "usage";
 pub(crate) struct UsageRowV1 {
     days: Vec<(i32, u32)>,
     recent_ms: Vec<i64>,
+}
+
+/// What a batch knows of what was sent lately.
+pub(crate) type Usages = BTreeMap<PersonNumber, Counted>;
+
+/// What a batch knows of what was sent to a person lately.
+#[derive(Default)]
+pub(crate) struct Counted {
+    usage: Usage,
+    /// Whether the file has a row of it.
+    is_stored: bool,
+    is_changed: bool,
 }
 
 /// The row of a person.
@@ -48,11 +63,7 @@ pub(crate) fn take(person: PersonNumber, bytes: &[u8]) -> Result<Usage, ReadErro
 impl Batch<'_> {
     /// What was sent to a person lately, with what this batch counted.
     pub fn usage(&mut self, person: PersonNumber) -> Result<Usage, BatchError> {
-        if let Some(usage) = self.usages.get(&person) {
-            return Ok(usage.clone());
-        }
-        let read = self.stored_usage(person);
-        self.noted(read)
+        Ok(self.counted(person)?.usage.clone())
     }
 
     /// Counts those of a message's events that count.
@@ -62,26 +73,39 @@ impl Batch<'_> {
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), BatchError> {
-        for event in events {
-            if let Some(day) = event.counts_on() {
-                let mut usage = self.usage(person)?;
-                usage.count(day, at);
-                self.usages.insert(person, usage);
-            }
+        for day in events.iter().filter_map(Event::counts_on) {
+            let counted = self.counted(person)?;
+            counted.usage.count(day, at);
+            counted.is_changed = true;
         }
         Ok(())
     }
 
-    fn stored_usage(&mut self, person: PersonNumber) -> Result<Usage, BatchError> {
+    /// Reads once what was counted for a person. Whoever is new has no row.
+    fn counted(&mut self, person: PersonNumber) -> Result<&mut Counted, BatchError> {
+        if !self.usages.contains_key(&person) && !self.new_persons.contains_key(&person) {
+            let read = self.stored_usage(person);
+            let stored = self.noted(read)?;
+            let is_stored = stored.is_some();
+            let counted = Counted { usage: stored.unwrap_or_default(), is_stored, is_changed: false };
+            self.usages.insert(person, counted);
+        }
+        Ok(self.usages.entry(person).or_default())
+    }
+
+    fn stored_usage(&mut self, person: PersonNumber) -> Result<Option<Usage>, BatchError> {
         let row = self.tables.usage.open()?.get(person.get()).map_err(Fault::from)?;
-        Ok(row.map(|bytes| take(person, bytes.value())).transpose()?.unwrap_or_default())
+        Ok(row.map(|bytes| take(person, bytes.value())).transpose()?)
     }
 
     /// Writes what this batch counted.
     pub(crate) fn write_usages(&mut self) -> Result<(), BatchError> {
-        for (person, usage) in &self.usages {
-            let row = put(*person, usage)?;
-            self.tables.usage.open()?.insert(person.get(), row.as_slice()).map_err(Fault::from)?;
+        let changed = self.usages.iter().filter(|(_, counted)| counted.is_changed);
+        let rows = changed
+            .map(|(person, counted)| Ok((person.get(), put(*person, &counted.usage)?, counted.is_stored)));
+        let rows: Vec<_> = rows.collect::<Result<_, RecordError>>()?;
+        if !rows.is_empty() {
+            insert_rows(self.tables.usage.open()?, &rows)?;
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ use dunlin_workflows::actor::ActorName;
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use dunlin_workflows::lane::{self, Lane};
 use dunlin_workflows::message::{self, Message, Request, StateName};
-use dunlin_workflows::policy::Usage;
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -30,9 +29,10 @@ use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::{PersonEvent, Place, Record, RecordError, put_lane, put_message, put_person};
-use crate::said::Said;
+use crate::said::Sayings;
 use crate::seal::{Entropy, Keyring};
 use crate::switch;
+use crate::usage::Usages;
 use crate::user::UserKey;
 pub(crate) use flush::Flushed;
 use pending::Pending;
@@ -60,14 +60,14 @@ pub struct Batch<'txn> {
     pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
-    /// What was sent lately to whom this batch sends something that counts.
-    pub(crate) usages: BTreeMap<PersonNumber, Usage>,
+    /// What was sent lately to whom this batch sends or asks about something that counts.
+    pub(crate) usages: Usages,
     /// What flowed lately in streams that were asked about.
     pub(crate) flows: Flows,
     /// Whom this batch sends the first text of a stream that counts persons.
     pub(crate) texted: BTreeSet<PersonNumber>,
-    /// What was said lately to whom this batch says something.
-    pub(crate) said: BTreeMap<PersonNumber, Said>,
+    /// What was said lately to whom this batch says something, or asks whether it did.
+    pub(crate) said: Sayings,
     /// Users whose data key is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
@@ -143,10 +143,10 @@ impl<'txn> Batch<'txn> {
             chains,
             actors: BTreeMap::new(),
             persons: BTreeMap::new(),
-            usages: BTreeMap::new(),
+            usages: Usages::new(),
             flows: Flows::new(),
             texted: BTreeSet::new(),
-            said: BTreeMap::new(),
+            said: Sayings::new(),
             users: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),

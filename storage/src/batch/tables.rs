@@ -63,6 +63,19 @@ pub(crate) fn insert_run<'k, 'v, K: Key + 'static, V: Value + 'static>(
     Ok(())
 }
 
+/// Inserts rows, which stand in the order of their keys: those that are new in runs, each that has a row already
+/// by itself.
+pub(crate) fn insert_rows(
+    table: &mut Table<'_, u64, &'static [u8]>,
+    rows: &[(u64, Vec<u8>, bool)],
+) -> Result<(), Fault> {
+    for (key, row, _) in rows.iter().filter(|(.., is_stored)| *is_stored) {
+        table.insert(key, row.as_slice())?;
+    }
+    let begun = rows.iter().filter(|(.., is_stored)| !is_stored);
+    insert_run(table, begun.map(|(key, row, _)| (*key, row.as_slice())), |_, _| {})
+}
+
 /// The tables of one transaction.
 pub(crate) struct Tables<'txn> {
     pub(crate) meta: Lazy<'txn, &'static str, &'static [u8]>,

@@ -121,3 +121,29 @@ fn what_was_said_is_known_again_in_no_words_and_goes_with_the_person() {
     store.commit(|batch| batch.erase(person, at(6), Source::Cli, None)).unwrap();
     assert_sound(&store.reader().unwrap());
 }
+
+#[test]
+fn what_is_said_in_one_batch_is_known_of_those_who_have_a_row_and_those_who_have_none() {
+    let disk = Disk::default();
+    let (store, _) = disk.open(&options()).unwrap();
+    tell(&store, turns().len());
+    let reader = store.reader().unwrap();
+    let persons = [0, 1, 2].map(|n| reader.person_of(recipient(n)).unwrap().unwrap());
+    let (once, again) = (Body::parse("Once").unwrap(), Body::parse("Again").unwrap());
+    let since = at(0).minus(Duration::from_hours(1));
+    store.commit(|batch| batch.say(persons[1], &once, at(100), since)).unwrap();
+    let said = store.commit(|batch| {
+        for person in persons {
+            batch.say(person, &again, at(101), since)?;
+        }
+        batch.said_last(persons[1], &once)
+    });
+    assert_eq!(said.unwrap(), Some(at(100)));
+    let reader = store.reader().unwrap();
+    for person in persons {
+        assert_eq!(reader.said_last(person, &again).unwrap(), Some(at(101)));
+        let known = (person == persons[1]).then_some(at(100));
+        assert_eq!(reader.said_last(person, &once).unwrap(), known);
+    }
+    assert_sound(&reader);
+}

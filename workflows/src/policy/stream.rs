@@ -101,11 +101,12 @@ impl Limits {
         }
     }
 
-    /// The streams that a text to this number is limited in. `is_new` says whether nobody texted the number before,
-    /// and is asked only when it matters; so is where the number belongs, which takes a while to find out.
+    /// The streams that a text to this number is limited in. `region` says where the number belongs, which takes a
+    /// while to find out, `is_new` whether nobody texted it before; each is asked only when it matters.
     pub fn streams<E>(
         &self,
         number: PhoneNumber,
+        region: impl FnOnce() -> Option<Region>,
         is_new: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Vec<Stream>, E> {
         let mut streams = Vec::new();
@@ -116,7 +117,7 @@ impl Limits {
             streams.push(Stream::Sender(Arc::clone(&self.sender)));
         }
         if !self.country_rates.is_empty()
-            && let Some(region) = number.region().filter(|region| self.country_rates.contains_key(region))
+            && let Some(region) = region().filter(|region| self.country_rates.contains_key(region))
         {
             streams.push(Stream::Country(region));
         }
