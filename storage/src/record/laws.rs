@@ -98,7 +98,7 @@ fn instance_agrees(kind: u8, record_type: u8, type_version: u8, payload: &[u8]) 
     let mut written = Vec::new();
     put(&sealed, &mut written).unwrap();
     let same = match (kind, record_type) {
-        (4, 1) => form.is_empty() && agrees::<EmptyV1>(form),
+        (4, 1 | 7) => form.is_empty() && agrees::<EmptyV1>(form),
         (4, 2) => agrees::<PreferencesV1>(form),
         (4, 3 | 4) => agrees::<NumberV1>(form),
         (4, 5 | 6) => agrees::<ReasonV1>(form),
