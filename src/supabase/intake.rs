@@ -49,6 +49,8 @@ pub(super) struct Intake {
     pub(super) catching_up: bool,
     /// More changes wait: texts are claimed once all are heard, since some say who wants them and when.
     has_backlog: bool,
+    /// How many seconds our clock is apart from the database's, when that is too much for a lease.
+    skew: Option<u64>,
     /// Until when what is ours stays so: the monotonic clock in milliseconds, and the wall clock.
     lease_until: (u64, Timestamp),
     /// How many rows were parked, and columns written to by others, when they were last looked at.
@@ -63,6 +65,7 @@ impl Intake {
             beaten_at_ms: None,
             catching_up: true,
             has_backlog: true,
+            skew: None,
             lease_until: (0, Timestamp::EPOCH),
             troubles_seen: (0, 0),
         }
@@ -90,7 +93,7 @@ impl Intake {
         drop(reader);
         let ask = Pull {
             cursor: cursor.clone(),
-            claims: if self.has_backlog { 0 } else { CLAIMS },
+            claims: if self.has_backlog || self.skew.is_some() { 0 } else { CLAIMS },
             changes: CHANGES,
             lease: CLAIM_FOR,
             age_limit: self.link.settings.age_limit,
@@ -106,6 +109,10 @@ impl Intake {
             on_duty.engine.note_pulled(PullCursor::new(&pulled.cursor)?).await?;
         }
         let had_backlog = std::mem::replace(&mut self.has_backlog, pulled.changes.len() >= CHANGES_MANY);
+        // Nothing is sent with such a clock, and whoever opted out is heard all the same.
+        if let Some(seconds) = self.skew.filter(|_| !pulled.more) {
+            return Err(SyncError::Clock { seconds });
+        }
         if !pulled.more {
             self.caught_up(&on_duty, daemon).await?;
         }
@@ -129,11 +136,9 @@ impl Intake {
         let standing = self.link.answered(heartbeat(&self.database, daemon, &said).await)?;
         self.beaten_at_ms = Some(now_ms);
         let apart_ms = now.as_millis().abs_diff(standing.server_time.timestamp().as_millis());
-        if settings.lease.is_some() && apart_ms > SKEW_MAX_MS {
-            on_duty.engine.lease().lapse();
-            return Err(SyncError::Clock { seconds: apart_ms.div_euclid(1000) });
-        }
-        if standing.lapsed || has_lapsed {
+        let is_too_far = settings.lease.is_some() && apart_ms > SKEW_MAX_MS;
+        self.skew = is_too_far.then(|| apart_ms.div_euclid(1000));
+        if standing.lapsed || has_lapsed || self.skew.is_some() {
             on_duty.engine.lease().lapse();
             self.catching_up = true;
         }

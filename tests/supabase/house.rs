@@ -16,6 +16,7 @@ use dunlin::supabase::{Settings, Supabase};
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig};
 use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
 use dunlin_sync::postgres::Address;
+use dunlin_workflows::phone_number::PhoneNumber;
 use dunlin_workflows::policy::{Limits, Verified};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
@@ -34,6 +35,7 @@ const CALLBACK_KEY: [u8; 32] = [7; 32];
 pub(crate) struct House {
     clock: Arc<MovedClock>,
     sandbox: Sandbox,
+    duty: Arc<Duty>,
     supabase: Supabase,
     _dir: TempDir,
 }
@@ -118,8 +120,8 @@ impl House {
             region: None,
             rules,
         };
-        let supabase = Supabase::begin(&project, settings, duty, ticking).unwrap();
-        Self { clock, sandbox, supabase, _dir: dir }
+        let supabase = Supabase::begin(&project, settings, Arc::clone(&duty), ticking).unwrap();
+        Self { clock, sandbox, duty, supabase, _dir: dir }
     }
 
     /// Moves the wall clock of engine and carrier.
@@ -130,6 +132,13 @@ impl House {
     /// Why the newest look at the database came to nothing.
     pub(crate) fn pull_error(&self) -> Option<String> {
         self.supabase.standing().told().pull_error
+    }
+
+    /// Whether the engine knows that nothing may be sent to a number.
+    pub(crate) fn is_opted_out(&self, number: &str) -> bool {
+        let number = PhoneNumber::parse(number, None).unwrap();
+        let store = &self.duty.now().unwrap().store;
+        store.reader().unwrap().consent_of(number).unwrap().standing.is_out()
     }
 
     /// What the carrier took: to whom, and what.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::database::{ADA, one, rows};
+use crate::database::{ADA, done, one, rows};
 use crate::house::House;
 use crate::stage::{Stage, queue, until, until_row};
 use crate::way::Way;
@@ -63,6 +63,9 @@ async fn daemon_whose_clock_is_off_takes_no_lease_and_sends_nothing_of_the_proje
         house.pull_error().is_some_and(|error| error.contains("set the clock"))
     })
     .await;
+    done(&service, &format!("update user_sms_preferences set opted_out = true where user_id = '{ADA}'"))
+        .await;
+    until("the opt-out is not heard", || async { house.is_opted_out("+15551230001") }).await;
     assert_eq!(house.taken().await, []);
 }
 
