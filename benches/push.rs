@@ -1,5 +1,5 @@
 //! States of texts pushed to a local PostgreSQL, ten thousand rows a batch, both ways; beside them one statement that writes
-//! the same rows and knows nothing of versions, owners and deletions.
+//! the same rows from the same columns and knows nothing of versions, owners and deletions.
 //!
 //! `cargo bench --bench push`, after `./test` installed what it needs. `-- ROUNDS` (7) says how often.
 #![expect(
@@ -11,6 +11,7 @@
     reason = "a benchmark prints, and may end at the first surprise"
 )]
 
+#[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/supabase/cable.rs"]
 mod cable;
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -34,6 +35,7 @@ use dunlin_workflows::id::MessageId;
 use dunlin_workflows::timestamp::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::cluster::Cluster;
@@ -69,33 +71,38 @@ insert into dunlin.requests (message_id, state, rank, due_at, daemon_id)
 delete from dunlin.changes where kind = 'message';
 reset dunlin.origin";
 
-/// One statement each that writes the rows which a push writes: texts and jobs, texts and requests, new texts; and the
-/// texts of the first alone.
+/// One statement each that writes the rows which a push writes, from the same columns: texts and jobs, texts and requests, new
+/// texts; and the texts of the first alone.
 const BARE_SENT: &str = "
-with given as materialized (select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as g (id, version, sid, at)),
-texts as (update sms_messages m set status = 'sent', status_reason = null, engine_state = 'sent', engine_version = g.version,
-    twilio_sid = g.sid, twilio_status = 'sent', attempt_count = 1, sent_at = g.at::timestamptz, updated_at = now()
+with given as materialized (select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[])
+  as g (id, version, status, state, sid, twilio_status, attempts, at)),
+texts as (update sms_messages m set status = g.status::sms_status, status_reason = null, engine_state = g.state, engine_version = g.version,
+    twilio_sid = g.sid, twilio_status = g.twilio_status, attempt_count = g.attempts, sent_at = g.at::timestamptz, updated_at = now()
   from given g where m.id = g.id returning m.queue_job_id, g.sid)
 update queue_jobs j set status = 'completed', attempts = 1, result = jsonb_build_object('twilio_sid', t.sid), started_at = now(),
     processed_at = now(), completed_at = now(), updated_at = now()
   from texts t where j.id = t.queue_job_id";
 const BARE_SENT_TEXTS: &str = "
-update sms_messages m set status = 'sent', status_reason = null, engine_state = 'sent', engine_version = g.version,
-    twilio_sid = g.sid, twilio_status = 'sent', attempt_count = 1, sent_at = g.at::timestamptz, updated_at = now()
-  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as g (id, version, sid, at) where m.id = g.id";
+update sms_messages m set status = g.status::sms_status, status_reason = null, engine_state = g.state, engine_version = g.version,
+    twilio_sid = g.sid, twilio_status = g.twilio_status, attempt_count = g.attempts, sent_at = g.at::timestamptz, updated_at = now()
+  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[])
+    as g (id, version, status, state, sid, twilio_status, attempts, at) where m.id = g.id";
 const BARE_DELIVERED: &str = "
-with given as materialized (select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as g (id, version, sid, at)),
-texts as (update sms_messages m set status = 'delivered', status_reason = null, engine_state = 'delivered', engine_version = g.version,
-    twilio_sid = g.sid, twilio_status = 'delivered', attempt_count = 1, delivered_at = g.at::timestamptz, updated_at = now()
+with given as materialized (select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[])
+  as g (id, version, status, state, sid, twilio_status, attempts, at, delivered_at)),
+texts as (update sms_messages m set status = g.status::sms_status, status_reason = null, engine_state = g.state, engine_version = g.version,
+    twilio_sid = g.sid, twilio_status = g.twilio_status, attempt_count = g.attempts, sent_at = g.at::timestamptz,
+    delivered_at = g.delivered_at::timestamptz, updated_at = now()
   from given g where m.id = g.id)
 delete from dunlin.requests r using given g where r.message_id = g.id";
 const BARE_BORN: &str = "
-insert into sms_messages (id, user_id, phone_number, message_content, created_at, status, engine_state, engine_version, engine_id,
+insert into sms_messages (id, user_id, phone_number, message_content, priority, created_at, status, engine_state, engine_version, engine_id,
     twilio_sid, twilio_status, attempt_count, sent_at)
-  select g.id, ('b0000000-0000-4000-8000-' || lpad((row_number() over () % 1000)::text, 12, '0'))::uuid, '+15550000000',
-    'Your order is on its way and arrives tomorrow before noon. Reply STOP to end.', g.at::timestamptz, 'sent', 'sent', g.version,
-    'dddddddd-0000-4000-8000-000000000001', g.sid, 'sent', 1, g.at::timestamptz
-  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as g (id, version, sid, at)";
+  select g.id, g.user_id, g.phone_number, g.content, g.priority::sms_priority, g.created_at::timestamptz, g.status::sms_status, g.state,
+    g.version, 'dddddddd-0000-4000-8000-000000000001', g.sid, g.twilio_status, g.attempts, g.at::timestamptz
+  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[],
+      $10::uuid[], $11::text[], $12::text[], $13::text[])
+    as g (id, version, status, state, sid, twilio_status, attempts, at, created_at, user_id, phone_number, content, priority)";
 
 /// What is measured, and the statement beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,17 +220,39 @@ async fn pushed(reached: &Reached, what: What, ids: &[MessageId], version: usize
 
 /// How long the statement takes that writes the same rows.
 async fn wrote(owner: &Client, statement: &str, what: What, ids: &[MessageId], version: usize) -> Duration {
-    let ids: Vec<Uuid> = match what {
-        What::Born => (0..ROWS).map(|place| new_id(version + place)).collect(),
-        What::Sent | What::Delivered => ids.iter().map(|id| Uuid::from_bytes(*id.as_bytes())).collect(),
-    };
-    let versions: Vec<i64> = (0..ROWS).map(|place| i64::try_from(version + place).unwrap()).collect();
-    let sids: Vec<String> = (0..ROWS).map(sid).collect();
-    let times = vec!["2026-11-29T10:00:00.000Z"; ROWS];
+    let rows: Vec<_> =
+        ids.iter().enumerate().map(|(place, id)| row(what, *id, version + place, place)).collect();
+    let status = if what == What::Delivered { "delivered" } else { "sent" };
+    let ids: Vec<Uuid> = rows.iter().map(|row| Uuid::from_bytes(*row.id.as_bytes())).collect();
+    let versions: Vec<i64> = rows.iter().map(|row| i64::try_from(row.version).unwrap()).collect();
+    let sids: Vec<&str> = rows.iter().map(|row| row.twilio_sid.as_deref().unwrap()).collect();
+    let (statuses, attempts, times) =
+        (vec![status; ROWS], vec![1_i32; ROWS], vec!["2026-11-29T10:00:00.000Z"; ROWS]);
+    let born: Vec<_> = rows.iter().filter_map(|row| row.born.as_ref()).collect();
+    let users: Vec<Uuid> = born.iter().map(|born| born.user_id).collect();
+    let numbers: Vec<&str> = born.iter().map(|born| born.phone_number.as_str()).collect();
+    let contents: Vec<&str> = born.iter().map(|born| born.message_content.as_str()).collect();
+    let priorities: Vec<&str> = born.iter().map(|born| born.priority).collect();
+    let columns: [&(dyn ToSql + Sync); 13] = [
+        &ids,
+        &versions,
+        &statuses,
+        &statuses,
+        &sids,
+        &statuses,
+        &attempts,
+        &times,
+        &times,
+        &users,
+        &numbers,
+        &contents,
+        &priorities,
+    ];
     owner.batch_execute(&format!("set dunlin.origin = '{FIRST}'")).await.unwrap();
     let statement = owner.prepare(statement).await.unwrap();
+    let columns = &columns[..statement.params().len()];
     let began = Instant::now();
-    let written = owner.execute(&statement, &[&ids, &versions, &sids, &times]).await.unwrap();
+    let written = owner.execute(&statement, columns).await.unwrap();
     let took = began.elapsed();
     owner.batch_execute("reset dunlin.origin").await.unwrap();
     assert_eq!(written, u64::try_from(ROWS).unwrap());

@@ -1,5 +1,7 @@
 //! One database of a Supabase project, and who talks to it.
 
+use std::collections::BTreeSet;
+
 use dunlin_sync::migration::MIGRATIONS;
 use dunlin_sync::postgres::{Address, apply, connect};
 use serde_json::Value;
@@ -142,8 +144,18 @@ impl Daemon {
 
     /// Pushes states of texts.
     pub(crate) async fn push(&self, messages: Value) -> Value {
-        self.call("push", &literal(&serde_json::json!({"messages": messages}))).await
+        self.call("push", &literal(&serde_json::json!({"messages": columns(&messages)}))).await
     }
+}
+
+/// Rows as the contract wants them: an array for each field.
+pub(crate) fn columns(rows: &Value) -> Value {
+    let rows = rows.as_array().unwrap();
+    let names: BTreeSet<_> = rows.iter().flat_map(|row| row.as_object().unwrap().keys()).collect();
+    names
+        .into_iter()
+        .map(|name| (name.clone(), rows.iter().map(|row| row[name].clone()).collect::<Value>()))
+        .collect()
 }
 
 /// A JSON value as an SQL literal.

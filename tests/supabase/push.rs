@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::database::{ADA, FIRST, SECOND, done, literal, one};
+use crate::database::{ADA, FIRST, SECOND, columns, done, literal, one};
 
 const BORN: &str = "eeeeeeee-0000-4000-8000-000000000001";
 
 fn born(id: &str, version: u64, user: &str, status: &str) -> Value {
     json!({"id": id, "version": version, "status": status, "state": "sent", "attempt_count": 1, "sent_at": "2026-11-29T10:00:00Z",
-        "born": {"user_id": user, "phone_number": "+15551230001", "message_content": "Born in the engine",
-            "template_key": "welcome", "priority": "urgent", "created_at": "2026-11-29T09:59:00Z"}})
+        "user_id": user, "phone_number": "+15551230001", "message_content": "Born in the engine",
+        "template_key": "welcome", "priority": "urgent", "created_at": "2026-11-29T09:59:00Z"})
 }
 
 #[tokio::test]
@@ -68,12 +68,12 @@ async fn row_that_the_database_refuses_is_answered_and_keeps_nothing_back() {
     let database = cluster.migrated().await;
     let daemon = database.daemon(FIRST).await;
     let id = |n: u8| format!("eeeeeeee-0000-4000-8000-{n:012}");
-    let batch = json!({"messages": [
+    let batch = json!({"messages": columns(&json!([
         born(&id(1), 1, ADA, "sent"),
         born(&id(2), 2, ADA, "no such status"),
         born(&id(3), 3, SECOND, "sent"),
         born(&id(4), 4, ADA, "sent"),
-    ], "verifications": [
+    ])), "verifications": [
         {"user_id": ADA, "version": 5, "phone_number": "+15551230003", "phone_verified": true, "phone_verified_at": "2026-11-29T10:00:00Z"},
         {"user_id": "a0000000-0000-4000-8000-000000000002", "version": 6, "phone_number": "+15551230003", "phone_verified": true},
     ]});
@@ -137,4 +137,56 @@ async fn job_of_a_text_tells_the_same_as_the_text() {
         assert_eq!(one(&owner, &told).await, format!("{job}/{status}"), "{state}");
     }
     assert_eq!(one(&owner, "select count(*) from dunlin.requests").await, json!(0));
+}
+
+#[tokio::test]
+async fn push_that_its_daemon_gave_up_does_not_come_between_reading_and_writing_of_the_next() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let service = database.role("service_role").await;
+    let owner = database.owner().await;
+    let first = database.daemon(FIRST).await;
+    let next = database.daemon(FIRST).await;
+    let id = one(&service, &format!("select queue_sms_message('{ADA}', '+15551230001', 'Hello')")).await;
+    first.acknowledge(&first.claim(1).await).await;
+    let state = |version: u32, status: &str, state: &str| json!([{"id": id, "version": version, "status": status, "state": state, "attempt_count": 1, "twilio_sid": "SM1"}]);
+    assert_eq!(first.push(state(1, "sent", "sent")).await["applied"], 1);
+
+    done(&first.client, "begin").await;
+    first.push(state(2, "undelivered", "undelivered")).await;
+    let given_up = async {
+        let waits = "select count(*) from pg_locks where not granted";
+        while one(&owner, waits).await == json!(0) {
+            tokio::task::yield_now().await;
+        }
+        done(&first.client, "commit").await;
+    };
+    let (answer, ()) = tokio::join!(next.push(state(3, "delivered", "delivered")), given_up);
+    assert_eq!(answer["applied"], 1);
+    let told =
+        "select j.status || '/' || m.status from sms_messages m join queue_jobs j on j.id = m.queue_job_id";
+    assert_eq!(one(&owner, told).await, "completed/delivered");
+}
+
+#[tokio::test]
+async fn column_that_does_not_fit_the_others_is_refused_by_name() {
+    let cluster = Cluster::start().await;
+    let database = cluster.migrated().await;
+    let daemon = database.daemon(FIRST).await;
+    for (messages, wrong) in [
+        (
+            json!({"id": [BORN], "version": [1, 2]}),
+            "messages.version: expected an array as long as messages.id",
+        ),
+        (
+            json!({"id": [BORN], "status": "sent"}),
+            "messages.status: expected an array as long as messages.id",
+        ),
+        (json!([{"id": BORN}]), "messages.id: expected an array"),
+        (json!({"version": [1]}), "messages.id: expected an array"),
+    ] {
+        let push = format!("select dunlin_push('{FIRST}', {})", literal(&json!({"messages": messages})));
+        let error = daemon.client.batch_execute(&push).await.unwrap_err();
+        assert_eq!(error.as_db_error().unwrap().message(), wrong);
+    }
 }

@@ -1,5 +1,6 @@
 //! The functions over HTTPS, as PostgREST serves them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, pending};
 use std::time::Duration;
@@ -109,7 +110,9 @@ impl RestDatabase {
 impl Database for RestDatabase {
     async fn call(&self, function: Function, arguments: &Value) -> Result<Value, CallError> {
         let url = format!("{}/rest/v1/rpc/{}", self.origin, function.name());
-        let asked = self.http.post(url).body(named(arguments).to_string()).send().await;
+        let body =
+            named(arguments).map_err(|error| CallError::Refused { function, why: error.to_string() })?;
+        let asked = self.http.post(url).body(body).send().await;
         let response = asked.map_err(|error| self.broken(function, &error))?;
         if response.status() != StatusCode::OK {
             return Err(self.refused(function, response).await);
@@ -139,12 +142,9 @@ impl fmt::Debug for RestDatabase {
 
 /// The arguments that have a value: whoever leaves one out gets its default, which is null for all that may be null. Not every
 /// server that speaks for PostgREST takes a null for a number.
-fn named(arguments: &Value) -> Value {
-    let mut named = arguments.clone();
-    if let Some(fields) = named.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    named
+fn named(arguments: &Value) -> Result<String, serde_json::Error> {
+    let fields = arguments.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    serde_json::to_string(&fields.collect::<BTreeMap<_, _>>())
 }
 
 /// What every call carries. A secret key is no token, and a gateway refuses it where one is expected.

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fields::Fields;
-use super::{FieldError, Instant, text};
+use super::{FieldError, Instant, columns, text};
 
 /// A batch: at most some thousand rows. `version` is everywhere a position in the daemon's journal, up to 2^63 - 1, which
 /// never goes back: what is not newer than what the database has changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Batch {
     /// States of texts; of one text the newest counts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "columns::of")]
     pub messages: Vec<MessageRow>,
     /// What people said about being texted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -86,10 +86,9 @@ pub enum EngineState {
 }
 
 /// How one text is now. Every field counts: what is `None` is cleared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRow {
     /// The text.
-    #[serde(serialize_with = "text::plain")]
     pub id: MessageId,
     /// Position in the journal.
     pub version: u64,
@@ -98,38 +97,28 @@ pub struct MessageRow {
     /// The engine's word.
     pub state: EngineState,
     /// Why it is there, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Nothing is awaited any more; no other daemon ever gets it.
     pub finished: bool,
     /// Attempts made, up to 2^31 - 1.
     pub attempt_count: u32,
     /// The provider's name for the newest attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_sid: Option<String>,
     /// The provider's word for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_status: Option<String>,
     /// The provider's error.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_error_code: Option<i32>,
     /// The error in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub twilio_error_message: Option<String>,
     /// When the provider had it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Instant>,
     /// When the handset had it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<Instant>,
     /// When it is tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_retry_at: Option<Instant>,
     /// When it is due now that somebody rescheduled it through the engine.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rescheduled_for: Option<Instant>,
     /// What the database needs to know of a text that it never saw.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub born: Option<Box<Born>>,
 }
 
@@ -158,28 +147,23 @@ impl MessageRow {
 }
 
 /// A text that began in the engine.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Born {
     /// Whose text it is; a text of nobody has no row.
-    #[serde(serialize_with = "text::plain")]
     pub user_id: Uuid,
     /// E.164.
     pub phone_number: String,
     /// What it says.
     pub message_content: String,
     /// The key of its template.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub template_key: Option<String>,
     /// What the template was filled with.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub template_vars: Option<Value>,
     /// `low`, `normal`, `high` or `urgent`.
     pub priority: &'static str,
     /// When it is due; `None`: at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_for: Option<Instant>,
     /// The caller's own data.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
     /// When it was accepted.
     pub created_at: Instant,
@@ -316,18 +300,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batch_is_written_as_the_contract_says_and_what_is_not_there_is_left_out() {
-        let id = "eeeeeeee-0000-4000-8000-000000000001".parse().unwrap();
-        let mut row = MessageRow::new(id, 7, SmsStatus::Cancelled, EngineState::Canceled);
+    fn batch_is_written_as_the_contract_says_and_what_no_row_has_is_left_out() {
+        let id = |n| format!("eeeeeeee-0000-4000-8000-{n:012}").parse().unwrap();
+        let mut row = MessageRow::new(id(1), 7, SmsStatus::Cancelled, EngineState::Canceled);
         row.sent_at = Some("2026-11-29T10:00:00Z".parse().unwrap());
-        let batch = Batch { messages: vec![row], ..Batch::default() };
+        let mut born = MessageRow::new(id(2), 8, SmsStatus::Queued, EngineState::Due);
+        born.born = Some(Box::new(Born {
+            user_id: Uuid::nil(),
+            phone_number: "+15551230001".into(),
+            message_content: "Hello".into(),
+            template_key: None,
+            template_vars: None,
+            priority: "low",
+            scheduled_for: None,
+            metadata: Some(json!({"a": [1]})),
+            created_at: "2026-11-29T09:00:00Z".parse().unwrap(),
+        }));
+        let batch = Batch { messages: vec![row, born], ..Batch::default() };
         let daemon = Uuid::nil();
         assert_eq!(
             batch.arguments(daemon).unwrap(),
-            json!({"p_daemon": "00000000-0000-0000-0000-000000000000", "p_batch": {"messages": [{
-                "id": "eeeeeeee-0000-4000-8000-000000000001", "version": 7, "status": "cancelled", "state": "canceled",
-                "finished": false, "attempt_count": 0, "sent_at": "2026-11-29T10:00:00.000Z"}]}})
+            json!({"p_daemon": "00000000-0000-0000-0000-000000000000", "p_batch": {"messages": {
+                "id": ["eeeeeeee-0000-4000-8000-000000000001", "eeeeeeee-0000-4000-8000-000000000002"], "version": [7, 8],
+                "status": ["cancelled", "queued"], "state": ["canceled", "due"], "finished": [false, false],
+                "attempt_count": [0, 0], "sent_at": ["2026-11-29T10:00:00.000Z", null],
+                "user_id": [null, "00000000-0000-0000-0000-000000000000"], "phone_number": [null, "+15551230001"],
+                "message_content": [null, "Hello"], "priority": [null, "low"], "metadata": [null, {"a": [1]}],
+                "created_at": [null, "2026-11-29T09:00:00.000Z"]}}})
         );
-        assert_eq!((batch.len(), Batch::default().is_empty()), (1, true));
+        assert_eq!((batch.len(), Batch::default().is_empty()), (2, true));
     }
 }

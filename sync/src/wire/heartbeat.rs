@@ -18,7 +18,7 @@ pub struct Heartbeat {
     pub name: String,
     /// Its version; 100 characters are kept.
     pub version: String,
-    /// For how long it keeps what it acknowledges, 5 s to 1 h in whole seconds; `None`: for good.
+    /// For how long it keeps what it acknowledges, 5 s to 1 h in whole seconds; `None`: for good; zero: others may have it.
     pub lease: Option<Duration>,
 }
 

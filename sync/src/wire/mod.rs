@@ -7,6 +7,7 @@
 mod batch; // states that are pushed
 mod change; // rows that changed
 mod claim; // claimed texts: acknowledged or parked
+mod columns; // many rows as arrays
 mod fields; // one JSON object
 mod heartbeat;
 mod held; // texts that a daemon has

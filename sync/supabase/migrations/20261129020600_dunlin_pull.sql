@@ -324,7 +324,8 @@ language sql set search_path = '' as $$
   delete from dunlin.changes where kind in ('message', 'parked') and at < now() - interval '90 days';
 $$;
 
--- A daemon says that it is there. p_lease_seconds: for how long; null when what it acknowledges is its own for good.
+-- A daemon says that it is there. p_lease_seconds: for how long; null when what it acknowledges is its own for good, 0 when
+-- others may have it.
 create or replace function dunlin.heartbeat(p_daemon uuid, p_name text, p_version text, p_lease_seconds integer) returns jsonb
 language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
@@ -334,7 +335,8 @@ declare
 begin
   perform dunlin.refuse_unless(p_daemon is not null and p_daemon <> '00000000-0000-0000-0000-000000000000',
       'p_daemon', 'the daemon''s id'),
-    dunlin.refuse_unless(p_lease_seconds is null or p_lease_seconds between 5 and 3600, 'p_lease_seconds', '5 to 3600, or null');
+    dunlin.refuse_unless(p_lease_seconds is null or p_lease_seconds = 0 or p_lease_seconds between 5 and 3600,
+      'p_lease_seconds', '5 to 3600, 0, or null');
   -- Now and then is often enough, and no beat waits for it.
   if random() < 0.002 then
     perform dunlin.prune();
