@@ -65,6 +65,11 @@ impl LeaseHandle {
         self.term().standing(clock)
     }
 
+    /// Whether another daemon may ever get what is ours.
+    pub fn may_end(&self) -> bool {
+        *self.term() != Term::Unlimited
+    }
+
     fn term(&self) -> MutexGuard<'_, Term> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -62,6 +62,8 @@ pub(super) struct Turn<'a, 'b> {
     pub(super) now_ms: u64,
     /// Whether what was claimed may be sent now.
     pub(super) lease: Lease,
+    /// Whether another daemon may ever get what was claimed.
+    pub(super) lease_may_end: bool,
     /// What leaves, and whether only while the lease is in force.
     pub(super) submissions: &'a mut Vec<(Submission, Custody)>,
     pub(super) fetches: &'a mut Vec<MessageNumber>,
@@ -190,7 +192,14 @@ impl Turn<'_, '_> {
         origin: &Origin,
     ) -> Result<State, TurnError> {
         let by = self.by(origin)?;
-        self.obey(number, command, by, origin.reason.as_ref())
+        let state = self.obey(number, command, by, origin.reason.as_ref())?;
+        // Whoever gets a claimed text after us looks up what was due by the time that the database knows. So nothing is sent by
+        // another time before the database was told of it.
+        let is_moved = matches!(command, Command::Reschedule { .. }) && by.source != Source::Sync;
+        if !is_moved || !self.lease_may_end || state == State::Relinquished {
+            return Ok(state);
+        }
+        self.carry_out(number, &Command::Reclaim, Source::Sync)
     }
 
     pub(super) fn obey(

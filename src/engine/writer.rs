@@ -234,8 +234,7 @@ impl Writer {
     ) -> Result<Option<Duration>, CommitError<TurnError>> {
         let (now, now_ms) = (self.clock.wall(), self.clock.monotonic_ms());
         let lease = self.config.lease.standing(&*self.clock);
-        let mut fetches = Vec::new();
-        let mut wait = None;
+        let (mut fetches, mut wait) = (Vec::new(), None);
         let Self { store, clock, memory, config, effects, admission, progress, last_seq, commits, .. } = self;
         let draining = &mut self.draining;
         let housekeeping = now_ms >= self.housekeeping_due_ms;
@@ -250,6 +249,7 @@ impl Writer {
                 now,
                 now_ms,
                 lease,
+                lease_may_end: config.lease.may_end(),
                 submissions: &mut submissions,
                 fetches: &mut fetches,
                 verifying: &config.verifying,

@@ -11,6 +11,7 @@ use dunlin_workflows::source::Source;
 use dunlin_workflows::template::TemplateKey;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::Rejection;
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::engine::ask::{AskError, Target, TemplateAsk, TemplateWish, UserAsk, Whom};
@@ -21,6 +22,8 @@ use crate::supabase::intake::Intake;
 /// Tables whose rows are parked by their own name.
 const PREFERENCES: &str = "user_sms_preferences";
 const TEMPLATES: &str = "sms_templates";
+/// Rows that are heard of together.
+const AT_ONCE: usize = 64;
 
 impl Intake {
     /// Hears what changed; what can't be understood goes to `unfit`. `all_anew`: everything is told, changed or not.
@@ -31,46 +34,61 @@ impl Intake {
         all_anew: bool,
         unfit: &mut Vec<Parking>,
     ) -> Result<(), SyncError> {
-        for change in changes {
-            match change {
-                Ok(Change::Preferences(user, ChangedRow::Now(row))) => {
-                    if let Err(why) = self.prefer(on_duty, *user, row, all_anew).await? {
-                        unfit.push(Parking::row(PREFERENCES, *user, why.reason, why.detail));
-                    }
-                }
-                Ok(Change::Template(id, ChangedRow::Now(row))) => {
-                    let heard = match template(row) {
-                        Ok(wording) => self.word(on_duty, wording).await?,
-                        Err(why) => Err(why),
-                    };
-                    if let Err(why) = heard {
-                        unfit.push(Parking::row(TEMPLATES, *id, why.reason, why.detail));
-                    }
-                }
-                Ok(Change::Message(id, row)) => {
-                    self.asked_of_text(on_duty, MessageId::from_bytes(*id.as_bytes()), row).await?;
-                }
-                // What people said stays said; a template of no row goes on as it is; what is parked is counted there.
-                Ok(
-                    Change::Preferences(_, ChangedRow::Deleted)
-                    | Change::Template(_, ChangedRow::Deleted)
-                    | Change::Parked(..),
-                ) => {}
-                Err(why) => match (why.kind.as_str(), why.key) {
-                    ("preferences", Some(key)) => {
-                        self.misread(on_duty, key).await?;
-                        unfit.push(Parking::row(PREFERENCES, key, "not_understood", why.to_string()));
-                    }
-                    ("template", Some(key)) => {
-                        unfit.push(Parking::row(TEMPLATES, key, "not_understood", why.to_string()));
-                    }
-                    _ => tracing::warn!(%why, key = ?why.key, "a change can't be read and is passed over"),
-                },
+        for some in changes.chunks(AT_ONCE) {
+            // They share a transaction or two; asked in their order, for a number may go from one to the next.
+            for heard in join_all(some.iter().map(|change| self.hear_one(on_duty, change, all_anew))).await {
+                unfit.extend(heard?);
             }
         }
         let heard = u64::try_from(changes.len()).unwrap_or(u64::MAX);
         self.link.standing.tell(|told| told.changes = told.changes.saturating_add(heard));
         Ok(())
+    }
+
+    /// Hears of one row; answers why it is parked, if it can't be understood.
+    async fn hear_one(
+        &self,
+        on_duty: &OnDuty,
+        change: &Result<Change, UnreadableChange>,
+        all_anew: bool,
+    ) -> Result<Option<Parking>, SyncError> {
+        let parked = |source, row: &Uuid, why: Unfit| Parking::row(source, *row, why.reason, why.detail);
+        match change {
+            Ok(Change::Preferences(user, ChangedRow::Now(row))) => {
+                let heard = self.prefer(on_duty, *user, row, all_anew).await?;
+                Ok(heard.err().map(|why| parked(PREFERENCES, user, why)))
+            }
+            Ok(Change::Template(id, ChangedRow::Now(row))) => {
+                let heard = match template(row) {
+                    Ok(wording) => self.word(on_duty, wording).await?,
+                    Err(why) => Err(why),
+                };
+                Ok(heard.err().map(|why| parked(TEMPLATES, id, why)))
+            }
+            Ok(Change::Message(id, row)) => {
+                self.asked_of_text(on_duty, MessageId::from_bytes(*id.as_bytes()), row).await?;
+                Ok(None)
+            }
+            // What people said stays said; a template of no row goes on as it is; what is parked is counted there.
+            Ok(
+                Change::Preferences(_, ChangedRow::Deleted)
+                | Change::Template(_, ChangedRow::Deleted)
+                | Change::Parked(..),
+            ) => Ok(None),
+            Err(why) => match (why.kind.as_str(), why.key) {
+                ("preferences", Some(key)) => {
+                    self.misread(on_duty, key).await?;
+                    Ok(Some(Parking::row(PREFERENCES, key, "not_understood", why.to_string())))
+                }
+                ("template", Some(key)) => {
+                    Ok(Some(Parking::row(TEMPLATES, key, "not_understood", why.to_string())))
+                }
+                _ => {
+                    tracing::warn!(%why, key = ?why.key, "a change can't be read and is passed over");
+                    Ok(None)
+                }
+            },
+        }
     }
 
     async fn prefer(

@@ -15,12 +15,15 @@ use dunlin_sync::transport::{AnyDatabase, Database as _, heartbeat, park, pull, 
 use dunlin_sync::wire::{Heartbeat, Parking, Pull, Standing};
 use dunlin_workflows::message::Lease;
 use dunlin_workflows::timestamp::Timestamp;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::engine::duty::OnDuty;
+use crate::supabase::direction::Direction;
 use crate::supabase::error::SyncError;
 use crate::supabase::link::Link;
 use crate::supabase::repair::{Mend, repair};
+use crate::supabase::standing::Told;
 
 /// Texts that are claimed in one round.
 const CLAIMS: u32 = 500;
@@ -71,54 +74,6 @@ impl Intake {
         }
     }
 
-    /// Comes back when there may be something for us, at the latest when it is time to look.
-    pub(super) async fn idle(&self) {
-        let beat = self.beat_every();
-        // However often it is said that there is something.
-        tokio::time::sleep(BREATH).await;
-        tokio::select! {
-            () = tokio::time::sleep(self.link.settings.poll.min(beat)) => {}
-            () = self.database.woken() => {}
-            () = self.link.pull_now.notified() => {}
-        }
-    }
-
-    /// One round. Answers whether there is more.
-    pub(super) async fn round(&mut self) -> Result<bool, SyncError> {
-        let on_duty = self.link.on_duty()?;
-        let daemon = self.link.daemon(&on_duty).await?;
-        self.beat(&on_duty, daemon).await?;
-        let reader = on_duty.store.reader()?;
-        let cursor = reader.pull_cursor()?.map(|cursor| cursor.as_str().to_owned());
-        drop(reader);
-        let ask = Pull {
-            cursor: cursor.clone(),
-            claims: if self.has_backlog || self.skew.is_some() { 0 } else { CLAIMS },
-            changes: CHANGES,
-            lease: CLAIM_FOR,
-            age_limit: self.link.settings.age_limit,
-        };
-        let pulled = self.link.answered(pull(&self.database, daemon, &ask).await)?;
-        let mut unfit: Vec<Parking> = Vec::new();
-        self.hear(&on_duty, &pulled.changes, pulled.reset, &mut unfit).await?;
-        self.take(&on_duty, daemon, &pulled.requests, &mut unfit).await?;
-        if !unfit.is_empty() {
-            self.park(daemon, &unfit).await?;
-        }
-        if cursor.as_deref() != Some(pulled.cursor.as_str()) {
-            on_duty.engine.note_pulled(PullCursor::new(&pulled.cursor)?).await?;
-        }
-        let had_backlog = std::mem::replace(&mut self.has_backlog, pulled.changes.len() >= CHANGES_MANY);
-        // Nothing is sent with such a clock, and whoever opted out is heard all the same.
-        if let Some(seconds) = self.skew.filter(|_| !pulled.more) {
-            return Err(SyncError::Clock { seconds });
-        }
-        if !pulled.more {
-            self.caught_up(&on_duty, daemon).await?;
-        }
-        Ok(pulled.more || had_backlog)
-    }
-
     /// Says that this daemon is there, when it is time to.
     async fn beat(&mut self, on_duty: &OnDuty, daemon: Uuid) -> Result<(), SyncError> {
         let (now_ms, now) = (self.link.clock.monotonic_ms(), self.link.now());
@@ -131,7 +86,8 @@ impl Intake {
         let said = Heartbeat {
             name: settings.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            lease: settings.lease,
+            // With such a clock nothing is sent, so others may have what waits.
+            lease: if self.skew.is_some() { Some(Duration::ZERO) } else { settings.lease },
         };
         let standing = self.link.answered(heartbeat(&self.database, daemon, &said).await)?;
         self.beaten_at_ms = Some(now_ms);
@@ -143,7 +99,7 @@ impl Intake {
             self.catching_up = true;
         }
         // Others get what is ours when the lease lapses there, where it began later than we asked for it.
-        if let Some(lease) = settings.lease {
+        if let Some(lease) = said.lease {
             let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
             self.lease_until = (now_ms.saturating_add(lease_ms), now.plus(lease));
             if !self.catching_up {
@@ -197,6 +153,7 @@ impl Intake {
             }
             self.catching_up = false;
         }
+        self.confirm_moved(on_duty, daemon).await?;
         self.link.standing.tell(|told| told.in_step_at = Some(now));
         Ok(())
     }
@@ -208,5 +165,64 @@ impl Intake {
         let parked = self.link.answered(park(&self.database, daemon, unfit).await)?;
         self.link.standing.tell(|told| told.parked = told.parked.saturating_add(parked));
         Ok(())
+    }
+}
+
+impl Direction for Intake {
+    const NAME: &'static str = "inward";
+
+    /// At the latest when it is time to look.
+    async fn idle(&self) {
+        let beat = self.beat_every();
+        // However often it is said that there is something.
+        tokio::time::sleep(BREATH).await;
+        tokio::select! {
+            () = tokio::time::sleep(self.link.settings.poll.min(beat)) => {}
+            () = self.database.woken() => {}
+            () = self.link.pull_now.notified() => {}
+        }
+    }
+
+    async fn round(&mut self) -> Result<bool, SyncError> {
+        let on_duty = self.link.on_duty()?;
+        let daemon = self.link.daemon(&on_duty).await?;
+        self.beat(&on_duty, daemon).await?;
+        let reader = on_duty.store.reader()?;
+        let cursor = reader.pull_cursor()?.map(|cursor| cursor.as_str().to_owned());
+        drop(reader);
+        let ask = Pull {
+            cursor: cursor.clone(),
+            claims: if self.has_backlog || self.skew.is_some() { 0 } else { CLAIMS },
+            changes: CHANGES,
+            lease: CLAIM_FOR,
+            age_limit: self.link.settings.age_limit,
+        };
+        let pulled = self.link.answered(pull(&self.database, daemon, &ask).await)?;
+        let mut unfit: Vec<Parking> = Vec::new();
+        self.hear(&on_duty, &pulled.changes, pulled.reset, &mut unfit).await?;
+        self.take(&on_duty, daemon, &pulled.requests, &mut unfit).await?;
+        if !unfit.is_empty() {
+            self.park(daemon, &unfit).await?;
+        }
+        if cursor.as_deref() != Some(pulled.cursor.as_str()) {
+            on_duty.engine.note_pulled(PullCursor::new(&pulled.cursor)?).await?;
+        }
+        let had_backlog = std::mem::replace(&mut self.has_backlog, pulled.changes.len() >= CHANGES_MANY);
+        // Nothing is sent with such a clock, and whoever opted out is heard all the same.
+        if let Some(seconds) = self.skew.filter(|_| !pulled.more) {
+            return Err(SyncError::Clock { seconds });
+        }
+        if !pulled.more {
+            self.caught_up(&on_duty, daemon).await?;
+        }
+        Ok(pulled.more || had_backlog)
+    }
+
+    fn error(told: &mut Told) -> &mut Option<String> {
+        &mut told.pull_error
+    }
+
+    fn now(link: &Link) -> &Notify {
+        &link.pull_now
     }
 }

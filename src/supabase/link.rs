@@ -25,6 +25,8 @@ pub(super) struct Link {
     pub(super) settings: Settings,
     /// Texts to tell of although nothing happened to them since.
     pub(super) again: Again,
+    /// Texts of whose new time the database was told: those that waited for that are confirmed.
+    pub(super) moved: Again,
     /// Somebody wants a look at once.
     pub(super) pull_now: Notify,
     /// Somebody wants everything told at once.
@@ -70,9 +72,4 @@ impl Link {
     pub(super) fn now(&self) -> Timestamp {
         self.clock.wall()
     }
-}
-
-/// How long to wait after failures in a row, when nobody says: 1 s, 2 s, 4 s, and so on up to 1 min.
-pub(super) fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1_u64 << failures.saturating_sub(1).min(6)).min(Duration::from_mins(1))
 }

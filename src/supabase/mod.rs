@@ -4,6 +4,7 @@
 //! people ask waits there, what became of it waits here, and nobody sends anything that is not confirmed to be theirs.
 
 mod changes;
+mod direction;
 mod error;
 mod intake;
 mod link;
@@ -28,8 +29,9 @@ pub use link::Settings;
 pub use repair::Repaired;
 pub use standing::{Standing, Told};
 
+use direction::{Direction as _, keep_up};
 use intake::Intake;
-use link::{Link, backoff};
+use link::Link;
 use outlet::{Again, Outlet};
 use repair::Mend;
 
@@ -66,6 +68,7 @@ impl Supabase {
             standing: Arc::default(),
             settings,
             again: Again::default(),
+            moved: Again::default(),
             pull_now: Notify::new(),
             push_now: Notify::new(),
         });
@@ -75,10 +78,8 @@ impl Supabase {
         let database = open(project)?;
         let place = database.to_string();
         tracing::info!(project = %place, "in step with Supabase from now on");
-        let loops = vec![
-            tokio::spawn(inward(Arc::clone(&link), intake, stopping.clone())),
-            tokio::spawn(outward(Arc::clone(&link), outlet, stopping)),
-        ];
+        let loops =
+            vec![tokio::spawn(inward(intake, stopping.clone())), tokio::spawn(outward(outlet, stopping))];
         Ok(Self { link, place, database, loops: Mutex::new(loops), stop })
     }
 
@@ -143,107 +144,24 @@ pub fn open(project: &Project) -> Result<AnyDatabase, SetupError> {
 }
 
 /// Looks, again and again.
-async fn inward(link: Arc<Link>, mut intake: Intake, mut stopping: watch::Receiver<bool>) {
-    let mut failures = 0_u32;
-    loop {
-        let round = tokio::select! {
-            _stop = stopping.wait_for(|stop| *stop) => return,
-            round = intake.round() => round,
-        };
-        let wait = match round {
-            Ok(more) => {
-                failures = 0;
-                link.standing.tell(|told| in_order(&mut told.pull_error, "inward"));
-                if more {
-                    continue;
-                }
-                None
-            }
-            Err(error) if error.is_the_end() => return,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                link.standing.tell(|told| failed(&mut told.pull_error, &error, "inward"));
-                Some(error.retry_after().unwrap_or_else(|| backoff(failures)))
-            }
-        };
-        tokio::select! {
-            _stop = stopping.wait_for(|stop| *stop) => return,
-            () = pause(wait, &link.pull_now) , if wait.is_some() => {}
-            () = intake.idle(), if wait.is_none() => {}
-        }
-    }
+async fn inward(mut intake: Intake, mut stopping: watch::Receiver<bool>) {
+    let link = Arc::clone(&intake.link);
+    keep_up(&link, &mut intake, &mut stopping).await;
 }
 
 /// Tells, again and again; at the end what is left.
-async fn outward(link: Arc<Link>, outlet: Outlet, mut stopping: watch::Receiver<bool>) {
-    let mut failures = 0_u32;
+async fn outward(mut outlet: Outlet, mut stopping: watch::Receiver<bool>) {
+    let link = Arc::clone(&outlet.link);
     // The database hears nothing of whom it does not know.
-    loop {
+    while link.standing.told().contact_ms.is_none() {
         tokio::select! {
-            _stop = stopping.wait_for(|stop| *stop) => break,
+            _stop = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
         }
-        if link.standing.told().contact_ms.is_some() {
-            break;
-        }
     }
-    loop {
-        let round = tokio::select! {
-            _stop = stopping.wait_for(|stop| *stop) => break,
-            round = outlet.round() => round,
-        };
-        let wait = match round {
-            Ok(more) => {
-                failures = 0;
-                link.standing.tell(|told| in_order(&mut told.push_error, "outward"));
-                if more {
-                    continue;
-                }
-                None
-            }
-            Err(error) if error.is_the_end() => return,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                link.standing.tell(|told| failed(&mut told.push_error, &error, "outward"));
-                Some(error.retry_after().unwrap_or_else(|| backoff(failures)))
-            }
-        };
-        tokio::select! {
-            _stop = stopping.wait_for(|stop| *stop) => break,
-            () = pause(wait, &link.push_now), if wait.is_some() => {}
-            () = outlet.idle(), if wait.is_none() => {}
-        }
-    }
+    keep_up(&link, &mut outlet, &mut stopping).await;
     let rest = async { while matches!(outlet.round().await, Ok(true)) {} };
     if link.standing.told().push_error.is_none() && tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
         tracing::info!("what is left is told to Supabase after the next start");
-    }
-}
-
-/// Waits, or until somebody wants it now.
-async fn pause(wait: Option<Duration>, now: &Notify) {
-    tokio::select! {
-        () = tokio::time::sleep(wait.unwrap_or_default()) => {}
-        () = now.notified() => {}
-    }
-}
-
-/// Says once that it works again.
-fn in_order(error: &mut Option<String>, direction: &str) {
-    if error.take().is_some() {
-        tracing::info!(direction, "in step with Supabase again");
-    }
-}
-
-/// Says once what is wrong, until it is something else.
-fn failed(known: &mut Option<String>, error: &SyncError, direction: &str) {
-    let words = error.to_string();
-    if known.as_ref() != Some(&words) {
-        tracing::warn!(
-            direction,
-            error = words,
-            "not in step with Supabase; nothing is lost, and it is tried again"
-        );
-        *known = Some(words);
     }
 }

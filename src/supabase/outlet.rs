@@ -11,9 +11,12 @@ use dunlin_sync::wire::{Batch, Pushed};
 use dunlin_workflows::id::{MessageId, MessageNumber, UserNumber};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
+use tokio::sync::Notify;
 
+use crate::supabase::direction::Direction;
 use crate::supabase::error::SyncError;
 use crate::supabase::link::Link;
+use crate::supabase::standing::Told;
 use crate::timeline::reason;
 
 /// Most records of the journal in one batch; a text has five to ten.
@@ -23,8 +26,8 @@ const AGAIN_MAX: usize = 1000;
 /// How often the journal is looked at while nothing happens.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Texts to tell of although nothing happened to them since: the database did not know yet that they are ours when it
-/// was told, or says that it knows an older version.
+/// Texts to see to although nothing happened to them since. To be told of again: the database did not know yet that they are
+/// ours when it was told, or says that it knows an older version.
 #[derive(Debug, Default)]
 pub(super) struct Again(Mutex<BTreeSet<MessageId>>);
 
@@ -33,13 +36,13 @@ impl Again {
         self.lock().extend(ids);
     }
 
-    fn some(&self) -> Vec<MessageId> {
+    pub(super) fn some(&self) -> Vec<MessageId> {
         self.lock().iter().copied().take(AGAIN_MAX).collect()
     }
 
-    fn done(&self, told: &[MessageId]) {
+    pub(super) fn done(&self, seen_to: &[MessageId]) {
         let mut waiting = self.lock();
-        for id in told {
+        for id in seen_to {
             waiting.remove(id);
         }
     }
@@ -52,7 +55,7 @@ impl Again {
 /// The loop outward, with a connection of its own: a backlog there keeps nothing back here.
 #[derive(Debug)]
 pub(super) struct Outlet {
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     database: AnyDatabase,
 }
 
@@ -61,8 +64,25 @@ impl Outlet {
         Self { link, database }
     }
 
-    /// Comes back when there may be something to tell.
-    pub(super) async fn idle(&self) {
+    fn note(&self, pushed: &Pushed) {
+        let rejected = u64::try_from(pushed.rejected.len()).unwrap_or(u64::MAX);
+        for row in &pushed.rejected {
+            tracing::warn!(kind = row.kind, id = ?row.id, reason = row.reason, "the database refused a row");
+        }
+        self.link.standing.tell(|told| {
+            told.pushed = told.pushed.saturating_add(pushed.applied).saturating_add(pushed.others_applied);
+            told.rejected = told.rejected.saturating_add(rejected);
+            if let Some(last) = pushed.rejected.last() {
+                told.rejected_reason = Some(last.reason.clone());
+            }
+        });
+    }
+}
+
+impl Direction for Outlet {
+    const NAME: &'static str = "outward";
+
+    async fn idle(&self) {
         let asked = self.link.push_now.notified();
         tokio::pin!(asked);
         loop {
@@ -78,8 +98,8 @@ impl Outlet {
         }
     }
 
-    /// Tells one batch. Answers whether there is more to tell.
-    pub(super) async fn round(&self) -> Result<bool, SyncError> {
+    /// Tells one batch.
+    async fn round(&mut self) -> Result<bool, SyncError> {
         let on_duty = self.link.on_duty()?;
         let daemon = self.link.daemon(&on_duty).await?;
         let again = self.link.again.some();
@@ -90,6 +110,12 @@ impl Outlet {
         if !news.batch.is_empty() {
             let pushed = self.link.answered(push(&self.database, daemon, &news.batch).await)?;
             self.note(&pushed);
+            let rows = news.batch.messages.iter().filter(|row| row.rescheduled_for.is_some());
+            let moved: Vec<MessageId> = rows.map(|row| row.id).collect();
+            if !moved.is_empty() {
+                self.link.moved.add(moved);
+                self.link.pull_now.notify_one();
+            }
         }
         if news.until > news.from {
             on_duty.engine.note_pushed(news.until).await?;
@@ -99,18 +125,12 @@ impl Outlet {
         Ok(news.is_full || !self.link.again.some().is_empty())
     }
 
-    fn note(&self, pushed: &Pushed) {
-        let rejected = u64::try_from(pushed.rejected.len()).unwrap_or(u64::MAX);
-        for row in &pushed.rejected {
-            tracing::warn!(kind = row.kind, id = ?row.id, reason = row.reason, "the database refused a row");
-        }
-        self.link.standing.tell(|told| {
-            told.pushed = told.pushed.saturating_add(pushed.applied).saturating_add(pushed.others_applied);
-            told.rejected = told.rejected.saturating_add(rejected);
-            if let Some(last) = pushed.rejected.last() {
-                told.rejected_reason = Some(last.reason.clone());
-            }
-        });
+    fn error(told: &mut Told) -> &mut Option<String> {
+        &mut told.push_error
+    }
+
+    fn now(link: &Link) -> &Notify {
+        &link.push_now
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use dunlin_storage::{InstanceKind, OpenClaim, Reader, Templates};
+use dunlin_storage::{Entry, InstanceKind, JournalSeq, OpenClaim, Reader, Templates};
 use dunlin_sync::inward::{Reading, request};
 use dunlin_sync::transport::acknowledge;
 use dunlin_sync::wire::{Claim, Instant, Parking, Request, UnreadableRequest};
 use dunlin_workflows::id::{MessageId, MessageNumber};
 use dunlin_workflows::message::{
-    Command, OnUnknown, ProviderStatus, Report, State, Suspicion, TemplateVersion, Via,
+    Command, Event, OnUnknown, ProviderStatus, Report, State, Suspicion, TemplateVersion, Via,
 };
 use dunlin_workflows::source::Source;
 use uuid::Uuid;
@@ -129,10 +129,43 @@ impl Intake {
         while let Some(from) = after {
             let waiting = on_duty.store.reader()?.unconfirmed(from, PAGE)?;
             after = waiting.next;
-            let claims = waiting.messages.iter().map(|(_, id)| Claim { id: *id, claim: None });
-            self.ask_whose(on_duty, daemon, claims.collect()).await?;
+            let ids = waiting.messages.iter().map(|(_, id)| *id);
+            self.confirm_told(on_duty, daemon, ids.collect()).await?;
         }
         Ok(())
+    }
+
+    /// What was moved here is confirmed once its new time is known there.
+    pub(super) async fn confirm_moved(&self, on_duty: &OnDuty, daemon: Uuid) -> Result<(), SyncError> {
+        loop {
+            let moved = self.link.moved.some();
+            if moved.is_empty() {
+                return Ok(());
+            }
+            self.confirm_told(on_duty, daemon, moved.clone()).await?;
+            self.link.moved.done(&moved);
+        }
+    }
+
+    /// Of these, asks whose those are that wait for it. Whose new time is not told yet comes once it is.
+    async fn confirm_told(
+        &self,
+        on_duty: &OnDuty,
+        daemon: Uuid,
+        ids: Vec<MessageId>,
+    ) -> Result<(), SyncError> {
+        let reader = on_duty.store.reader()?;
+        let told_to = reader.pushed()?.unwrap_or(JournalSeq::START);
+        let mut claims = Vec::new();
+        for id in ids {
+            let Some(number) = reader.number_of_id(id)? else { continue };
+            let Some(known) = reader.message(number)? else { continue };
+            if known.message.is_unconfirmed() && !is_moved_after(&reader, number, told_to)? {
+                claims.push(Claim { id, claim: None });
+            }
+        }
+        drop(reader);
+        self.ask_whose(on_duty, daemon, claims).await
     }
 
     async fn ask_whose(&self, on_duty: &OnDuty, daemon: Uuid, claims: Vec<Claim>) -> Result<(), SyncError> {
@@ -178,6 +211,16 @@ fn suspicion(row: &Request) -> Suspicion {
         })
     });
     Suspicion { since, known }
+}
+
+/// Whether it was moved here after the database was told of the journal up to there.
+fn is_moved_after(reader: &Reader, number: MessageNumber, told_to: JournalSeq) -> Result<bool, SyncError> {
+    let moves = |entry: &Entry| {
+        matches!(entry.event, Event::Rescheduled { .. })
+            && entry.source != Source::Sync
+            && entry.seq > told_to
+    };
+    Ok(reader.life(number)?.iter().any(moves))
 }
 
 fn count(number: usize) -> u64 {

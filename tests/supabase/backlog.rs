@@ -18,6 +18,14 @@ const NUMBERS: (&str, &str) = ("DUNLIN_VERIFIED_NUMBERS", "not_required");
 /// A cut way is silent: how soon that is noticed.
 const TIMEOUT: (&str, &str) = ("DUNLIN_SYNC_TIMEOUT", "5s");
 
+/// What a gateway says to a key that was revoked, of a transaction that lost a race, and while it has no database.
+const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\nconnection: close\r\n\
+    content-length: 29\r\n\r\n{\"message\":\"Invalid API key\"}";
+const CONFLICT: &str = "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\nconnection: close\r\n\
+    content-length: 51\r\n\r\n{\"code\":\"40001\",\"message\":\"could not serialize it\"}";
+const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-length: 0\r\n\r\n";
+
 #[tokio::test]
 async fn while_the_database_is_away_texts_go_at_their_time_and_both_sides_are_equal_afterwards() {
     let mut cluster = Cluster::start().await;
@@ -84,6 +92,38 @@ async fn way_that_breaks_again_and_again_loses_and_doubles_nothing() {
             route.cable.mend();
         }
         equal_in_the_end(&stage, &daemon, &service, EACH * 4).await;
+    }
+}
+
+#[tokio::test]
+async fn gateway_that_refuses_and_answers_that_get_lost_lose_and_double_nothing() {
+    let cluster = Cluster::start().await;
+    for way in Way::BOTH {
+        let (stage, database) = (Stage::new(), cluster.migrated().await);
+        let route = way.route(&database).await;
+        let service = database.role("service_role").await;
+        let quick = ("DUNLIN_SYNC_TIMEOUT", "1s");
+        let daemon = stage.daemon("one", &route.with(&[NUMBERS, quick, ("DUNLIN_SYNC_POLL", "100ms")]));
+        let refusals: &[Option<&str>] = match way {
+            Way::Postgres => &[None],
+            Way::Rest => &[None, Some(UNAUTHORIZED), Some(CONFLICT), Some(UNAVAILABLE)],
+        };
+        for (round, refusal) in refusals.iter().enumerate() {
+            ask_for(&service, &format!("Before {round}"), "now() + interval '1 second'").await;
+            match refusal {
+                Some(answer) => route.cable.refuse(answer),
+                None => route.cable.deafen(),
+            }
+            ask_for(&service, &format!("Meanwhile {round}"), "null").await;
+            until("it does not say that it is out of step", || async {
+                let (_, told) = daemon.ask(&["sync", "status", "--json"]).await;
+                let standing: Value = serde_json::from_str(told.trim()).unwrap_or_default();
+                standing["pull"]["error"].is_string()
+            })
+            .await;
+            route.cable.mend();
+        }
+        equal_in_the_end(&stage, &daemon, &service, refusals.len() * EACH * 2).await;
     }
 }
 

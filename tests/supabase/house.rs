@@ -1,7 +1,7 @@
 //! A daemon's inside in this process, with a clock that can be moved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dunlin::clock::{Clock, SystemClock};
@@ -29,6 +29,8 @@ use crate::stage::get;
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// How many there are.
+static HOUSES: AtomicU64 = AtomicU64::new(1);
 const CALLBACK_KEY: [u8; 32] = [7; 32];
 
 /// Store, engine and both loops, and a carrier. Reports are asked for, since nothing listens for them.
@@ -157,7 +159,8 @@ fn store(dir: &TempDir, now: Timestamp) -> Store {
         cache_bytes: 1 << 20,
         callback_key: CALLBACK_KEY,
         keys: Arc::new(Keyring::generate(&Entropy::seeded(1)).unwrap()),
-        entropy: Entropy::seeded(1),
+        // Each house has a name of its own.
+        entropy: Entropy::seeded(HOUSES.fetch_add(1, Ordering::Relaxed)),
         check_integrity: false,
         newcomers_max: NEWCOMERS_MAX,
     };

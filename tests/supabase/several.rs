@@ -26,6 +26,10 @@ async fn three_daemons_share_the_work_and_what_one_leaves_when_it_is_killed_is_s
         .map(|(name, route)| stage.daemon(name, &route.with(&more)))
         .into_iter()
         .collect();
+    until("not all are there", || async {
+        one(&service, "select count(*) from dunlin.daemons").await == json!(3)
+    })
+    .await;
     let queue = format!(
         "insert into sms_messages (user_id, phone_number, message_content, status, metadata)
          select '{ADA}', '+1555124' || lpad(n::text, 4, '0'), 'Text ' || n, 'queued', '{{\"on_unknown\": \"resend\"}}'
@@ -58,15 +62,25 @@ async fn daemon_whose_clock_is_off_takes_no_lease_and_sends_nothing_of_the_proje
     let house = House::leased(&database, Some(Duration::from_secs(5))).await;
     let id = queue(&service, "In an hour", ", 'normal', now() + interval '1 hour'").await;
     until_row(&service, &id, |row| row["engine_state"] == "held").await;
+    let holder =
+        format!("select coalesce(daemon_id::text, 'nobody') from dunlin.requests where message_id = '{id}'");
+    let first = one(&service, &holder).await;
     house.let_pass(Duration::from_mins(61));
     until("it does not say that its clock is off", || async {
         house.pull_error().is_some_and(|error| error.contains("set the clock"))
     })
     .await;
+    // Others may have what it can't send.
+    let other = House::leased(&database, Some(Duration::from_secs(5))).await;
+    until("nobody takes its text over", || async {
+        let now = one(&service, &holder).await;
+        now != "nobody" && now != first
+    })
+    .await;
     done(&service, &format!("update user_sms_preferences set opted_out = true where user_id = '{ADA}'"))
         .await;
     until("the opt-out is not heard", || async { house.is_opted_out("+15551230001") }).await;
-    assert_eq!(house.taken().await, []);
+    assert_eq!((house.taken().await, other.taken().await), (vec![], vec![]));
 }
 
 #[tokio::test]
@@ -104,4 +118,38 @@ async fn daemon_that_is_cut_off_sends_nothing_that_another_one_may_have() {
     second.kill();
     let id = queue(&service, "Afterwards", "").await;
     until_row(&service, &id, |row| row["status"] == "delivered").await;
+}
+
+#[tokio::test]
+async fn text_that_was_moved_goes_only_once_whoever_comes_after_knows_its_time() {
+    let (cluster, stage) = (Cluster::start().await, Stage::new());
+    let database = cluster.migrated().await;
+    let (service, owner) = (database.role("service_role").await, database.owner().await);
+    let route = Way::Postgres.route(&database).await;
+    let daemon = stage.daemon("one", &route.with(&[LEASE, ("DUNLIN_SYNC_POLL", "200ms")]));
+    let id = queue(&service, "Sooner", ", 'normal', now() + interval '1 hour'").await;
+    until_row(&service, &id, |row| row["engine_state"] == "held").await;
+
+    // The daemon's word can't be written down yet, while its lease goes on.
+    let holding = database.owner().await;
+    done(&holding, "begin").await;
+    done(&holding, &format!("select from sms_messages where id = '{id}' for update")).await;
+    let moved = reqwest::Client::new()
+        .patch(format!("{}/v1/messages/{id}", daemon.url))
+        .json(&json!({"scheduled_for": null}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(moved.status(), 200);
+    let shown: Value = moved.json().await.unwrap();
+    assert_eq!(shown.pointer("/hold/reason"), Some(&json!("claim")), "{shown:#}");
+    let due_at =
+        format!("select due_at > now() + interval '30 min' from dunlin.requests where message_id = '{id}'");
+    let waits = "select count(*) > 0 from pg_locks where not granted";
+    until("the move is not told", || async { one(&owner, waits).await == json!(true) }).await;
+    assert_eq!((one(&owner, &due_at).await, stage.taken().await.len()), (json!(true), 0));
+
+    done(&holding, "commit").await;
+    until_row(&service, &id, |row| row["status"] == "delivered").await;
+    assert_eq!(stage.taken().await.get("Sooner"), Some(&1));
 }

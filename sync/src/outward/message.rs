@@ -18,7 +18,7 @@ pub type Reason<'a> = &'a dyn Fn(&[Entry], &Message) -> String;
 const CODE: &str = "(a code; not shown)";
 
 /// How a text stands now; `None` when the database can't know it (its user is none of the project's), must not (it is
-/// not confirmed to be ours) or need not (it was archived).
+/// not confirmed to be ours, and waits for no more than that) or need not (it was archived).
 ///
 /// # Errors
 /// The store can't be read.
@@ -40,6 +40,10 @@ pub fn message_row(
     };
     let life = reader.life(number)?;
     let told = Told::of(&life);
+    // Its new time is told first, and then it is confirmed anew.
+    if message.is_unconfirmed() && told.rescheduled_for.is_none() {
+        return Ok(None);
+    }
     let failure = message.failure.as_ref().filter(|_| failed_last(message.state));
     Ok(Some(MessageRow {
         id: terms.id,
@@ -61,13 +65,10 @@ pub fn message_row(
     }))
 }
 
-/// The word for where the text is; `None` while it is not, or not yet, confirmed to be ours.
+/// The word for where the text is; `None` while it is not ours.
 fn told_state(message: &Message) -> Option<EngineState> {
-    let is_unconfirmed = matches!(message.state, State::Accepted | State::Held { hold: Hold::Claim, .. });
-    match message.custody {
-        Custody::Elsewhere => return None,
-        Custody::Claimed if is_unconfirmed => return None,
-        Custody::Claimed | Custody::Own => {}
+    if message.custody == Custody::Elsewhere {
+        return None;
     }
     Some(match message.state.name() {
         StateName::Accepted => EngineState::Accepted,
