@@ -31,6 +31,7 @@ use crate::engine::lease::LeaseHandle;
 use crate::engine::verifications::Verifying;
 use crate::engine::verify_service::VerifyService;
 use crate::engine::{Ended, Engine, EngineConfig, StartError};
+use crate::events::{Events, ReceiverError};
 use crate::http::{self, App, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
 use crate::keeper::Keeper;
@@ -107,6 +108,9 @@ pub enum DaemonError {
     /// The way to Supabase can't be set up.
     #[error(transparent)]
     Supabase(#[from] dunlin_sync::transport::SetupError),
+    /// The way to the product's own server can't be set up.
+    #[error(transparent)]
+    Events(#[from] ReceiverError),
     /// The edge failed.
     #[error("the HTTP server failed: {0}")]
     Serve(#[source] io::Error),
@@ -164,6 +168,7 @@ pub async fn stand(
         keeper(&config, Arc::clone(&clock), Arc::clone(&ids), (twilio, verifying), (store, options))?;
     let (mode, supabase) = (mode(&config), supabase(&config, keeper.duty(), &clock)?);
     begin_templates(keeper.duty()).await;
+    let events = Events::begin(config.events.as_ref(), keeper.duty(), &clock)?;
     let edge = Edge {
         duty: Arc::clone(keeper.duty()),
         room: Room::new(config.data.clone(), config.disk_free_min),
@@ -177,17 +182,17 @@ pub async fn stand(
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
         supabase: supabase.clone(),
+        events: events.clone(),
     };
     let app = Arc::new(App::new(edge));
     up(&Up { address, config: &config, mode, report: &report, app: &app })?;
     let (stop, mut stopping) = tokio::sync::watch::channel(false);
-    let stopped = async move {
+    let stops = async move {
         // The sender going away means the same as its word.
         drop(stopping.wait_for(|stop| *stop).await);
     };
     archivist::begin(keeper.duty(), app.clock(), config.archive_after, stop.subscribe());
-    let serving = http::serve(listener, http::routes(app), ServeLimits::default(), stopped);
-    let mut serving = tokio::spawn(serving);
+    let mut serving = tokio::spawn(http::serve(listener, http::routes(app), ServeLimits::default(), stops));
     tokio::select! {
         () = shutdown.asked() => {}
         ended = keeper.keep() => {
@@ -199,7 +204,7 @@ pub async fn stand(
     stop.send_replace(true);
     tracing::info!("stopping; requests on the wire may finish, nothing new starts");
     tokio::select! {
-        stopped = wind_down(serving, keeper.duty(), config.drain, supabase.as_deref()) => stopped?,
+        stopped = wind_down(serving, keeper.duty(), config.drain, (supabase, events)) => stopped?,
         () = shutdown.asked() => return Err(DaemonError::Impatient),
     }
     let Ok(on_duty) = keeper.duty().now() else {
@@ -207,9 +212,8 @@ pub async fn stand(
         return Ok(());
     };
     keeper.duty().end(Away::Stopping);
-    let ours = Arc::clone(&on_duty.store);
+    let (ours, head) = (Arc::clone(&on_duty.store), on_duty.store.head());
     drop(on_duty);
-    let head = ours.head();
     close(ours).await;
     note_head(&config, noting.as_ref(), "stop", head)?;
     tracing::info!(%head, "stopped");
@@ -449,11 +453,14 @@ async fn wind_down(
     serving: JoinHandle<io::Result<()>>,
     duty: &Duty,
     longest: Duration,
-    supabase: Option<&Supabase>,
+    (supabase, events): (Option<Arc<Supabase>>, Option<Arc<Events>>),
 ) -> Result<(), DaemonError> {
     let served = tokio::time::timeout(EDGE_STOP_MAX, serving).await;
     if let Some(supabase) = supabase {
         supabase.finish().await;
+    }
+    if let Some(events) = events {
+        events.finish().await;
     }
     if let Ok(on_duty) = duty.now() {
         on_duty.engine.drain(longest).await;

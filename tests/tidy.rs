@@ -90,7 +90,7 @@ struct Edge {
     except: Option<&'static str>,
 }
 
-const EDGES: [Edge; 8] = [
+const EDGES: [Edge; 9] = [
     Edge {
         folder: "workflows/",
         crates: &["serde", "serde_json", "tokio", "redb", "dunlin", "dunlin_storage", "dunlin_sync"],
@@ -126,6 +126,12 @@ const EDGES: [Edge; 8] = [
         folder: "src/supabase/",
         crates: &["axum", "reqwest"],
         modules: &["cli", "daemon", "http", "sandbox", "service", "twilio"],
+        except: None,
+    },
+    Edge {
+        folder: "src/events/",
+        crates: &["axum"],
+        modules: &["cli", "daemon", "http", "sandbox", "service", "supabase", "twilio"],
         except: None,
     },
     Edge {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use dunlin_workflows::alarm::AlarmRules;
 use dunlin_workflows::id::Attempt;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{
@@ -233,6 +234,7 @@ fn rules(tape: &mut Tape<'_>) -> Rules {
         polls,
         limits: Limits::default(),
         kinds: Kinds::default(),
+        alarm: AlarmRules::default(),
     }
 }
 

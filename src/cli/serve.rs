@@ -67,6 +67,7 @@ pub(super) fn run_daemon(values: &Values, without: Option<Without>) -> Ended {
             | DaemonError::Serve(_)
             | DaemonError::Engine(_)
             | DaemonError::Impatient
+            | DaemonError::Events(_)
             | DaemonError::Io(_) => Exit::Failure,
         };
         Failure::new(exit, error.to_string())

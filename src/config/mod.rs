@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod environment;
+pub mod events;
 mod people;
 pub mod problem;
 mod rates;
@@ -18,12 +19,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dunlin_workflows::alarm::AlarmRules;
 use dunlin_workflows::phone_number::Region;
 use dunlin_workflows::rules::{Redeliver, RetryRules, Rules, Sending};
 use secrecy::SecretString;
 
 use crate::config::account::Destination;
 use crate::config::environment::Environment;
+use crate::config::events::Events;
 use crate::config::problem::{Problem, Problems};
 use crate::config::resolve::Values;
 use crate::config::setting::Name;
@@ -34,6 +37,9 @@ use crate::keys::KeySources;
 
 /// Where the provider's reports arrive, below the public URL.
 pub const STATUS_PATH: &str = "/api/webhooks/twilio/status";
+
+/// Shortest and longest time that a failure counts for an alarm.
+const ALARM_WINDOW: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
 
 /// Everything the daemon is told.
 #[derive(Debug, Clone)]
@@ -88,6 +94,8 @@ pub struct Config {
     pub verification: Verification,
     /// The Supabase project to keep in step with, if there is one.
     pub supabase: Option<Supabase>,
+    /// The product's own server that is told what became of texts, if there is one.
+    pub events: Option<Events>,
     /// What is logged: a filter in the words of `tracing-subscriber`.
     pub log: String,
 }
@@ -162,6 +170,7 @@ impl Config {
         let archive_after = reader.read(Name::ArchiveAfter, value::duration_or_off);
         let verification = verification::read(reader);
         let supabase = supabase::read(reader);
+        let events = events::read(reader);
         let drain = reader.read(Name::Drain, value::duration);
         let log = reader.read(Name::Log, |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_checked| text.to_owned())
@@ -204,6 +213,7 @@ impl Config {
             drain: drain?,
             verification: verification?,
             supabase,
+            events,
             log: log?,
         })
     }
@@ -243,6 +253,11 @@ fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     let polls = reader.read(Name::PollAfter, value::rising_durations);
     let limits = people::limits(reader, live);
     let kinds = people::kinds(reader);
+    let failures = reader.read(Name::AlarmFailures, |text| match text {
+        "off" => Ok(None),
+        number => value::number(number, 2, 1000).map(Some),
+    });
+    let window = reader.read(Name::AlarmWindow, |text| value::within(text, ALARM_WINDOW, "1s to 24h"));
     let (base, cap) = (base?, cap?);
     if cap < base {
         reader
@@ -261,6 +276,7 @@ fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
         polls: polls?,
         limits: limits?,
         kinds: kinds?,
+        alarm: AlarmRules { failures: failures?, window: window? },
     })
 }
 

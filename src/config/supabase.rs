@@ -63,11 +63,11 @@ impl fmt::Debug for Way {
 /// Reads the settings; `None` when nothing is kept in step, or a problem was noted.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Supabase> {
     let lease = reader.read(Name::SyncLease, |text| {
-        if text == "off" { Ok(None) } else { within(text, LEASE, "5s to 1h, or off").map(Some) }
+        if text == "off" { Ok(None) } else { value::within(text, LEASE, "5s to 1h, or off").map(Some) }
     });
-    let poll = reader.read(Name::SyncPoll, |text| within(text, POLL, "100ms to 1h"));
-    let age_limit = reader.read(Name::SyncAgeLimit, |text| within(text, AGE, "1m to 365d"));
-    let timeout = reader.read(Name::SyncTimeout, |text| within(text, TIMEOUT, "1s to 5m"));
+    let poll = reader.read(Name::SyncPoll, |text| value::within(text, POLL, "100ms to 1h"));
+    let age_limit = reader.read(Name::SyncAgeLimit, |text| value::within(text, AGE, "1m to 365d"));
+    let timeout = reader.read(Name::SyncTimeout, |text| value::within(text, TIMEOUT, "1s to 5m"));
     let name = reader.read(Name::SyncName, |text| {
         let fits = (1..=NAME_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         if fits { Ok(text.to_owned()) } else { Err(format!("expected 1 to {NAME_MAX} characters")) }
@@ -123,14 +123,5 @@ fn key(reader: &mut Reader<'_>) -> Option<SecretString> {
         }
         (Some(key), None) | (None, Some(key)) => Some(SecretString::from(key)),
         (None, None) => None,
-    }
-}
-
-fn within(text: &str, (min, max): (Duration, Duration), form: &str) -> Result<Duration, String> {
-    let duration = value::duration(text)?;
-    if (min..=max).contains(&duration) {
-        Ok(duration)
-    } else {
-        Err(format!("\"{text}\" is out of range; expected {form}"))
     }
 }

@@ -23,6 +23,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// A duration from the first to the second of these, both included; `form` says so in words.
+///
+/// # Errors
+/// What was expected instead.
+pub fn within(text: &str, (min, max): (Duration, Duration), form: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if (min..=max).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(format!("\"{text}\" is out of range; expected {form}"))
+    }
+}
+
 /// A duration, or `off`.
 ///
 /// # Errors

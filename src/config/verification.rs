@@ -5,7 +5,7 @@ use dunlin_workflows::verification::Wording;
 
 use crate::config::setting::Name;
 use crate::config::{Reader, value};
-use crate::http::standard_webhook::WebhookSecrets;
+use crate::standard_webhook::WebhookSecrets;
 
 /// How codes are worded, and how often they may be asked for.
 #[derive(Debug, Clone)]

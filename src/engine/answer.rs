@@ -56,10 +56,8 @@ impl Answers {
         match ask {
             Ask::Accept { wishes, origin, reply } => {
                 let by = turn.by(&origin)?;
-                let mut receipts = Vec::with_capacity(wishes.len());
-                for wish in wishes {
-                    receipts.push(said(accept(turn, wish, by))?);
-                }
+                let receipts = wishes.into_iter().map(|wish| said(accept(turn, wish, by)));
+                let receipts = receipts.collect::<Result<_, _>>()?;
                 self.ready.push(Ready::Accepted(reply, receipts));
             }
             Ask::Command { target, command, origin, reply } => {
@@ -67,8 +65,7 @@ impl Answers {
                 self.ready.push(Ready::Done(reply, said(state)?));
             }
             Ask::Retry { again, origin, reply } => {
-                let retried = retry(turn, &again, &origin);
-                self.ready.push(Ready::Retried(reply, said(retried)?));
+                self.ready.push(Ready::Retried(reply, said(retry(turn, &again, &origin))?));
             }
             Ask::Recover { again, claim, origin, reply } => {
                 let receipts = recover(turn, &again, claim, &origin)?;
@@ -96,8 +93,7 @@ impl Answers {
                 Err(no) => self.ready.push(Ready::Verified(reply, Err(no))),
             },
             Ask::Relay { wish, claim, reply } => {
-                let receipt = turn.relay(&wish, claim);
-                self.ready.push(Ready::Relayed(reply, said(receipt)?));
+                self.ready.push(Ready::Relayed(reply, said(turn.relay(&wish, claim))?));
             }
             Ask::VerifyAnswered { number, command } => turn.verify_answered(number, &command)?,
             Ask::Recurrence { ask, origin, reply } => {
@@ -109,6 +105,10 @@ impl Answers {
                 self.ready.push(Ready::Template(reply, Box::new(said(known)?)));
             }
             Ask::Sync(ask) => self.ready.push(sync::answer(turn, ask)?),
+            Ask::Told { seq, reply } => {
+                turn.batch.set_told(seq)?;
+                self.ready.push(Ready::Heard(reply));
+            }
             Ask::Concluded { number, attempt, outcome } => turn.conclude(number, attempt, outcome)?,
             Ask::Kept { number, attempt } => sync::kept(turn, number, attempt)?,
             Ask::Resolved { number, attempt, found: Found::Matches(matches) } => {

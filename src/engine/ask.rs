@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dunlin_storage::JournalSeq;
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
@@ -210,6 +211,13 @@ pub enum Ask {
     },
     /// Asks something on behalf of a shared database.
     Sync(SyncAsk),
+    /// The journal was told to the product's own server up to and including this position.
+    Told {
+        /// The position.
+        seq: JournalSeq,
+        /// Where the answer goes.
+        reply: oneshot::Sender<()>,
+    },
     /// A submission ended.
     Concluded {
         /// Which message.

@@ -12,6 +12,7 @@
 //! disk, the next batch is decided; it is written when the disk has the one before.
 
 mod admission;
+mod alarm;
 mod answer;
 pub mod ask;
 mod consents;
@@ -47,7 +48,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use dunlin_storage::{FaultKind, Store};
+use dunlin_storage::{FaultKind, JournalSeq, Store};
 use dunlin_workflows::actor::Origin;
 use dunlin_workflows::consent::{self, Consent, Inbound, Reply};
 use dunlin_workflows::id::{Attempt, MessageNumber};
@@ -301,6 +302,15 @@ impl Engine {
     pub async fn template(&self, ask: TemplateAsk, origin: impl Into<Origin>) -> Result<Template, AskError> {
         let origin = origin.into();
         self.ask(8192, |reply| Ask::Template { ask, origin, reply }).await?
+    }
+
+    /// Remembers that the journal was told to the product's own server up to and including `seq`. A position before one
+    /// that was noted changes nothing.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`], [`AskError::Stopping`] and [`AskError::NoRoom`].
+    pub async fn note_told(&self, seq: JournalSeq) -> Result<(), AskError> {
+        self.ask(64, |reply| Ask::Told { seq, reply }).await
     }
 
     async fn ask<T>(&self, bytes: usize, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {

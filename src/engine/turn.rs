@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use dunlin_storage::{ActorNumber, Batch, BatchError, By, LaneNumber, Orphan};
+use dunlin_storage::{ActorNumber, Batch, BatchError, By, Orphan};
 use dunlin_workflows::actor::{Origin, Reason};
+use dunlin_workflows::alarm::Watch;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber};
-use dunlin_workflows::lane::{Lane, Silence};
+use dunlin_workflows::lane::{self, Lane, Silence};
 use dunlin_workflows::message::{
     self, Command, Context, Custody, Event, Hold, Lease, Message, Next, Outcome, Rejection, Report, Request,
     State, StateName, Via,
@@ -36,6 +37,8 @@ pub(super) struct Memory {
     pub(super) doubts: Doubts,
     pub(super) lane: Lane,
     pub(super) silence: Silence,
+    /// Who counts failures.
+    pub(super) watch: Watch,
     /// When the next timer of a small workflow is due.
     pub(super) instances_due: Option<Timestamp>,
     /// Who waits for the verification service.
@@ -50,6 +53,11 @@ impl Memory {
     /// Whether one request is finding out if the provider listens again.
     pub(super) fn awaits_probe(&self) -> bool {
         self.lane.is_probing() && self.dispatcher.in_flight() > 0
+    }
+
+    /// An alarm that is over.
+    pub(super) fn alarm_over(&self, rules: &Rules, now: Timestamp) -> Option<lane::Event> {
+        self.watch.over(&self.lane, rules.alarm, now)
     }
 }
 
@@ -260,6 +268,7 @@ impl Turn<'_, '_> {
         if events.iter().any(Event::says_opted_out) {
             self.refused(before, by)?;
         }
+        self.heed(events)?;
         Ok(after)
     }
 
@@ -361,14 +370,7 @@ impl Turn<'_, '_> {
         let lane = self.memory.lane.hear(&outcome, &mut silence, &context);
         self.memory.silence = silence;
         if let Some(event) = lane {
-            self.memory.lane.apply(&event);
-            self.batch.record_lane(
-                LaneNumber::FIRST,
-                self.now,
-                Source::Dispatcher,
-                &event,
-                &self.memory.lane,
-            )?;
+            self.note_lane(&event, Source::Dispatcher)?;
         }
         self.carry_out(number, &Command::Conclude { attempt, outcome }, Source::Dispatcher)?;
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use dunlin_storage::{Batch, BatchError, CommitError, FaultKind, LaneNumber, ReadError, Reader, Store};
+use dunlin_workflows::alarm::Watch;
 use dunlin_workflows::id::MessageNumber;
 use dunlin_workflows::lane::{Lane, Silence};
 use dunlin_workflows::message::{self, Command, Custody, Lease, Next, State, StateName};
@@ -87,6 +88,7 @@ impl Writer {
             doubts: Doubts::new(now_ms),
             lane: Lane::default(),
             silence: Silence::default(),
+            watch: Watch::default(),
             instances_due: None,
             waiting: Vec::new(),
             flows_purged: [0; 16],
@@ -95,6 +97,7 @@ impl Writer {
         };
         let reader = store.reader()?;
         memory.lane = reader.lane(LaneNumber::FIRST)?;
+        memory.watch = Watch::resume(&memory.lane, now);
         memory.instances_due = reader.next_instance_timer()?;
         let mut backlog = Vec::new();
         for state in STEPS_WITHOUT_TIMER {
@@ -189,7 +192,8 @@ impl Writer {
         let nothing_new = asks.is_empty()
             && fired.is_empty()
             && now_ms < self.housekeeping_due_ms
-            && self.memory.instances_due.is_none_or(|due| due > now);
+            && self.memory.instances_due.is_none_or(|due| due > now)
+            && self.memory.alarm_over(&self.config.rules, now).is_none();
         if nothing_new && (nobody_goes || self.memory.dispatcher.waiting() == 0) {
             self.store.settle().map_err(unreadable)?;
             self.publish(now_ms);
@@ -267,7 +271,7 @@ impl Writer {
                 turn.fire(*number)?;
             }
             if lose.is_none() {
-                turn.wake_instances()?;
+                turn.wake()?;
             }
             if !*draining && lose.is_none() {
                 wait = turn.dispatch()?;

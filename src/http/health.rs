@@ -7,11 +7,14 @@ use axum::Json;
 use axum::extract::{RawQuery, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use dunlin_storage::LaneNumber;
+use serde_json::{Value, json};
 
 use crate::engine::duty::Away;
 use crate::engine::progress::Turned;
+use crate::events::Events;
 use crate::http::{App, sync};
+use crate::timeline::event_fields::alarm_json;
 
 /// The writer turns at least twice a second; after this long without a turn it does not make progress.
 const TURN_MAX_MS: u64 = 5_000;
@@ -81,8 +84,27 @@ pub(super) async fn ready(Extract(app): Extract<Arc<App>>, RawQuery(query): RawQ
                 "records_behind": turned.last_seq.saturating_sub(told.pushed_to.get()),
             })
         }),
+        "failures_repeat": alarms(&app),
+        "events": app.edge.events.as_ref().map(|events| events_json(events, turned.last_seq)),
     });
     (status, Json(told)).into_response()
+}
+
+/// Failures that repeat; nothing when nobody can tell.
+fn alarms(app: &App) -> Vec<Value> {
+    let lane = app.reader().and_then(|reader| Ok(reader.lane(LaneNumber::FIRST)?));
+    lane.map(|lane| lane.alarms.iter().map(alarm_json).collect()).unwrap_or_default()
+}
+
+/// How far the product's own server is told.
+fn events_json(events: &Events, last_seq: u64) -> Value {
+    let told = events.standing().told();
+    json!({
+        "error": told.error,
+        "stuck": told.stuck.map(|stuck| json!({"id": stuck.id, "type": stuck.kind, "refusals": stuck.refusals})),
+        "waiting": told.waiting,
+        "records_behind": last_seq.saturating_sub(told.told_to.get()),
+    })
 }
 
 /// `GET /version`.

@@ -11,9 +11,9 @@ use dunlin_workflows::phone_number::{PhoneNumber, Region};
 use serde::Serialize;
 
 use crate::http::App;
-use crate::http::message_json::MessageJson;
 use crate::http::paging::{self, Paging};
 use crate::http::problem::Problem;
+use crate::message_json::MessageJson;
 
 /// Most messages that one page looks at; a page may end early because of it.
 const LOOKED_AT_MAX: usize = 5_000;

@@ -17,11 +17,11 @@ use crate::engine::ask::{Again, Retried, Target};
 use crate::http::accept::{MESSAGE_MAX, locate};
 use crate::http::asker::Asker;
 use crate::http::field_errors::{FieldErrors, object};
-use crate::http::message_json::MessageJson;
 use crate::http::message_name::{MessageName, not_found};
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::{App, instant};
+use crate::message_json::MessageJson;
 use crate::timeline::{Recipient, Step, Timeline, event_fields};
 
 impl App {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use dunlin_storage::LaneNumber;
 
 use crate::http::problem::Problem;
 use crate::http::{App, sync};
@@ -37,7 +38,13 @@ pub(super) async fn show(Extract(app): Extract<Arc<App>>) -> Result<Response, Pr
         "Bytes of requests in front of the writer.",
         turned.queue_bytes,
     );
+    page.family("dunlin_failures_repeating", "gauge", "Whether failures repeat, by reason: an alarm.");
+    for alarm in on_duty.store.reader()?.lane(LaneNumber::FIRST)?.alarms {
+        let labels = format!("{{code=\"{}\",class=\"{}\"}}", alarm.reason(), alarm.failure.class);
+        page.value("dunlin_failures_repeating", &labels, 1);
+    }
     supabase(&app, turned.last_seq, &mut page);
+    events(&app, turned.last_seq, &mut page);
     Ok(([(CONTENT_TYPE, FORMAT)], page.0).into_response())
 }
 
@@ -76,6 +83,18 @@ fn supabase(app: &App, last_seq: u64, page: &mut Page) {
         page.single(name, "counter", help, total);
     }
     page.single("dunlin_supabase_texts_waiting", "gauge", "Texts that wait there for anybody.", told.waiting);
+}
+
+/// How far the product's own server is told.
+fn events(app: &App, last_seq: u64, page: &mut Page) {
+    let Some(events) = &app.edge.events else { return };
+    let told = events.standing().told();
+    let behind = last_seq.saturating_sub(told.told_to.get());
+    page.single("dunlin_events_records_behind", "gauge", "Records that were not told yet.", behind);
+    let failing = u8::from(told.error.is_some());
+    page.single("dunlin_events_failing", "gauge", "Whether an event was refused and waits.", failing);
+    page.single("dunlin_events_taken_total", "counter", "Events that were taken.", told.taken);
+    page.single("dunlin_events_refused_total", "counter", "Requests that were not taken.", told.refused);
 }
 
 /// The answer, as far as it is written.

@@ -23,7 +23,6 @@ mod in_flight;
 mod inbound;
 pub mod instant;
 mod list;
-pub mod message_json;
 mod message_name;
 mod messages;
 mod metrics;
@@ -36,7 +35,6 @@ mod recoveries;
 mod recurrence_json;
 mod recurrences;
 mod serve;
-pub mod standard_webhook;
 mod survey;
 mod sync;
 mod template_json;
@@ -69,14 +67,15 @@ use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::engine::ROOM_AFTER;
 use crate::engine::duty::{Away, Duty, OnDuty};
+use crate::events::Events;
 use crate::http::answer::{finish, within};
 use crate::http::api_key::ApiKeys;
 use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
-use crate::http::standard_webhook::WebhookSecrets;
 use crate::http::verification::Pace;
 use crate::id_source::IdSource;
 use crate::room::Room;
+use crate::standard_webhook::WebhookSecrets;
 use crate::supabase::Supabase;
 use crate::twilio::signature::Verifier;
 
@@ -142,6 +141,8 @@ pub struct Edge {
     pub mode: Mode,
     /// The project that is kept in step with, if there is one.
     pub supabase: Option<Arc<Supabase>>,
+    /// Tells the product's own server, if there is one.
+    pub events: Option<Arc<Events>>,
 }
 
 /// The edge with what it keeps between requests.

@@ -2,6 +2,7 @@
 
 use dunlin_storage::PersonEvent;
 use dunlin_workflows::actor::Reason;
+use dunlin_workflows::alarm::Alarm;
 use dunlin_workflows::consent;
 use dunlin_workflows::id::{ProviderSid, UserNumber};
 use dunlin_workflows::kind::KindName;
@@ -87,6 +88,17 @@ pub fn of_lane(event: &lane::Event) -> Map<String, Value> {
             json!({"until": instant(*until), "error": failure(why)})
         }
         lane::Event::Warmed => Value::Null,
+        lane::Event::FailuresRepeated(alarm) => alarm_json(alarm),
+        lane::Event::FailuresEnded(alarm) => alarm_json(alarm),
+    })
+}
+
+/// Failures that repeat, as data: what, how many there were when that was noticed, and what to do.
+pub fn alarm_json(alarm: &Alarm) -> Value {
+    let reason = alarm.reason();
+    json!({
+        "code": reason.to_string(), "class": alarm.failure.class.as_str(),
+        "cause": reason.cause(), "remedy": reason.remedy(), "count": alarm.count, "since": instant(alarm.since),
     })
 }
 

@@ -9,7 +9,7 @@ use redb::ReadableTable;
 use crate::error::{Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::record::envelope::{put_row, take_row};
-use crate::record::row::{LaneRowV1, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5};
+use crate::record::row::{LaneRowV1, LaneRowV2, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5};
 use crate::record::{Record, RecordError};
 
 /// Forms of the rows of `messages`: plain, with a user or a kind, with a template or leave to pass quiet hours, and
@@ -18,6 +18,9 @@ const MESSAGE_ROW: u8 = 2;
 const MESSAGE_ROW_WITH_USER: u8 = 3;
 const MESSAGE_ROW_WITH_TEMPLATE: u8 = 4;
 const MESSAGE_ROW_CLAIMED: u8 = 5;
+/// Forms of the rows of `lanes`: plain, and with alarms.
+const LANE_ROW: u8 = 1;
+const LANE_ROW_WITH_ALARMS: u8 = 2;
 
 /// Where a message is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +84,22 @@ impl Projection {
 
 impl LaneProjection {
     pub(crate) fn put(&self, lane: LaneNumber) -> Result<Vec<u8>, RecordError> {
-        put_row("lanes", &lane.get().to_le_bytes(), 1, &LaneRowV1::from(self))
+        let key = lane.get().to_le_bytes();
+        match LaneRowV2::new(self) {
+            Some(row) => put_row("lanes", &key, LANE_ROW_WITH_ALARMS, &row),
+            None => put_row("lanes", &key, LANE_ROW, &LaneRowV1::from(self)),
+        }
     }
 
     pub(crate) fn take(lane: u64, bytes: &[u8]) -> Result<Self, ReadError> {
-        take_row::<LaneRowV1>("lanes", &lane.to_le_bytes(), 1, bytes)
-            .and_then(Self::try_from)
-            .map_err(|source| ReadError::Row { table: "lanes", key: lane.to_string(), source })
+        let key = lane.to_le_bytes();
+        let row = match bytes.first() {
+            Some(&LANE_ROW_WITH_ALARMS) => {
+                take_row::<LaneRowV2>("lanes", &key, LANE_ROW_WITH_ALARMS, bytes).and_then(Self::try_from)
+            }
+            Some(_) | None => take_row::<LaneRowV1>("lanes", &key, LANE_ROW, bytes).and_then(Self::try_from),
+        };
+        row.map_err(|source| ReadError::Row { table: "lanes", key: lane.to_string(), source })
     }
 }
 

@@ -10,10 +10,12 @@ mod archive; // old texts move to archives and can still be read
 mod backup; // backups, and the restore drill
 mod consent; // who may be texted, and why not
 mod demo; // the README's command keeps its promises
+mod events; // what the product's own server hears
 mod full_disk; // no room, and room again
 mod import; // files, twice
 mod measured; // the daemon of the bench, and what nobody gets from it
 mod message; // send, show, list, cancel, retry
+mod product; // that server
 mod recover; // after an outage, and a kill in the middle
 mod sealing; // nothing personal in clear, rotation, erasure
 mod serve; // starting, refusing to start, stopping

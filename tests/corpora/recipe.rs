@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dunlin_storage::record::{MESSAGE_RECORD_TYPES, PERSON_RECORD_TYPES};
 use dunlin_storage::{ActorNumber, Event, JournalSeq, LaneNumber, PersonEvent, Record};
+use dunlin_workflows::alarm::Alarm;
 use dunlin_workflows::body::Encoding;
 use dunlin_workflows::consent;
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber};
@@ -64,7 +65,13 @@ fn records() -> Vec<(String, Vec<u8>)> {
     let of_messages = events.into_iter().map(|(event, sealed)| (Event::Message { number, event }, sealed));
     let failure = Tape(b"r51").failure();
     let lane = LaneNumber::new(1);
-    let of_lanes = [lane::Event::Cooled { until: START, failure }, lane::Event::Warmed];
+    let alarm = Box::new(Alarm { failure: failure.clone(), count: 5, since: START });
+    let of_lanes = [
+        lane::Event::Cooled { until: START, failure },
+        lane::Event::Warmed,
+        lane::Event::FailuresRepeated(alarm.clone()),
+        lane::Event::FailuresEnded(alarm),
+    ];
     let of_lanes = of_lanes.into_iter().map(|event| (Event::Lane { lane, event }, Vec::new()));
     let erased = PersonEvent::Erased { reason: Some("asked to be".parse().unwrap()) };
     let person = PersonNumber::new(3);

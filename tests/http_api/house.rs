@@ -16,11 +16,11 @@ use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
 use dunlin::engine::{Engine, EngineConfig};
 use dunlin::http::api_key::ApiKeys;
-use dunlin::http::standard_webhook::WebhookSecrets;
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
 use dunlin::room::Room;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
+use dunlin::standard_webhook::WebhookSecrets;
 use dunlin::twilio::signature::Signer;
 use dunlin::twilio::{Credentials, Sender, Twilio, TwilioConfig, TwilioVerify};
 use dunlin_storage::{Entropy, Keyring, NEWCOMERS_MAX, OpenOptions, Store};
@@ -172,6 +172,7 @@ impl House {
             hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
             supabase: None,
+            events: None,
         };
         Self { router: router(edge), engine, store, sandbox, public: public.to_owned(), _dir: dir }
     }

@@ -54,7 +54,7 @@ const EMPTY_WINDOW: &str =
     "the clock jumped back while an answer was lost: the search had an empty window, and the text went twice";
 
 /// What must have happened somewhere for the claims to mean anything.
-const EVENTS: [&str; 45] = [
+const EVENTS: [&str; 47] = [
     "accepted",
     "held",
     "became_due",
@@ -81,6 +81,8 @@ const EVENTS: [&str; 45] = [
     "review_resolved",
     "lane_cooled",
     "lane_warmed",
+    "failures_repeated",
+    "failures_ended",
     "bypassed",
     "user_met",
     "preferences_changed",

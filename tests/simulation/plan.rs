@@ -8,6 +8,7 @@ use dunlin::engine::dispatcher::DispatchLimits;
 use dunlin::engine::lease::LeaseHandle;
 use dunlin::engine::verifications::Verifying;
 use dunlin::engine::verify_service::VerifyService;
+use dunlin_workflows::alarm::AlarmRules;
 use dunlin_workflows::kind::Kinds;
 use dunlin_workflows::message::{OnUnknown, Priority};
 use dunlin_workflows::policy::Limits;
@@ -348,6 +349,7 @@ fn rules(rng: &mut Rng) -> Rules {
         },
         limits: Limits::default(),
         kinds: Kinds::default(),
+        alarm: AlarmRules::default(),
     }
 }
 

@@ -6,11 +6,12 @@
 //! Reading order: [`message`] (the life of a message), [`policy`] (the gate that it meets), [`consent`]
 //! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`verification`] (how that
 //! is proven) within an [`allowance`], [`recurrence`] (what comes again and again), [`recovery`] (trying again together),
-//! [`lane`] (the way to the provider), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes
+//! [`lane`] (the way to the provider), [`alarm`] (when failures repeat), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes
 //! mean), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the
 //! clock shows where somebody is).
 
 pub mod actor;
+pub mod alarm;
 pub mod allowance;
 pub mod body;
 pub mod consent;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::alarm::AlarmRules;
 use crate::kind::Kinds;
 use crate::policy::Limits;
 
@@ -23,6 +24,8 @@ pub struct Rules {
     pub limits: Limits,
     /// What holds for each kind of message.
     pub kinds: Kinds,
+    /// When failures repeat.
+    pub alarm: AlarmRules,
 }
 
 /// Whether anything may be submitted at all.
@@ -74,6 +77,7 @@ impl Default for Rules {
             polls: vec![minutes(10), hours(1), hours(12), hours(24), hours(72)],
             limits: Limits::default(),
             kinds: Kinds::default(),
+            alarm: AlarmRules::default(),
         }
     }
 }

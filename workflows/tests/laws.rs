@@ -13,7 +13,7 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::consent::{How, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, ProviderSid};
 use dunlin_workflows::message::{
-    Cause, Command, Context, Custody, Event, Hold, Lease, Message, Next, OnUnknown, Outcome,
+    Cause, Command, Context, Custody, Event, Hold, Lease, Message, Milestone, Next, OnUnknown, Outcome,
     PROVIDER_STATUSES, Priority, ProviderStatus, Report, Request, State, Suspicion, Via, accept, decide,
     next, timer,
 };
@@ -97,10 +97,15 @@ impl Life {
         let Ok(events) = decide(&before, command, &context) else { return };
         let explicit_retry = matches!(command, Command::Retry { .. });
         for event in events {
-            let from = self.message.state;
+            let (from, told) = (self.message.state, Milestone::of(&self.message));
             self.message
                 .apply(&event, now)
                 .unwrap_or_else(|illegal| panic!("{illegal}: {command:?} {from:?}"));
+            let reached = Milestone::of(&self.message).filter(|now| told != Some(*now));
+            assert!(
+                reached.is_none() || Milestone::may_follow(&event),
+                "no milestone is overlooked: {event:?}"
+            );
             if let Event::AttemptStarted { attempt, .. } = event {
                 assert_eq!(attempt, before.attempt.next(), "attempts count up by one");
                 assert!(!self.standing.is_out(), "nothing is sent to somebody who opted out");

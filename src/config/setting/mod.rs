@@ -1,5 +1,6 @@
 //! Every setting there is: its names, its default, its unit and what it means.
 
+mod events;
 mod supabase;
 mod table;
 
@@ -64,6 +65,16 @@ pub enum Name {
     SyncAgeLimit,
     /// Longest time for the project's answer.
     SyncTimeout,
+    /// Where the product's own server is told what became of texts.
+    EventsUrl,
+    /// What that is signed with.
+    EventsSecret,
+    /// Longest time for that server's answer.
+    EventsTimeout,
+    /// How many failures are an alarm.
+    AlarmFailures,
+    /// How long a failure counts for one.
+    AlarmWindow,
     /// Whether anything is sent at all.
     SendingEnabled,
     /// Where the store is.

@@ -1,7 +1,7 @@
 //! The rows: names, default, form and meaning of every setting.
 
 use super::Fallback::{self, Depends, Text, Unset};
-use super::{Name, Secrecy, Setting, supabase};
+use super::{Name, Secrecy, Setting, events, supabase};
 
 /// A row with a plain value.
 pub(super) const fn plain(
@@ -149,6 +149,11 @@ pub const SETTINGS: &[Setting] = &[
     supabase::POLL,
     supabase::AGE_LIMIT,
     supabase::TIMEOUT,
+    events::URL,
+    events::SECRET,
+    events::TIMEOUT,
+    events::ALARM_FAILURES,
+    events::ALARM_WINDOW,
     plain(
         Name::SendingEnabled,
         &["SMS_SENDING_ENABLED", "PRIVATE_SMS_SENDING_ENABLED"],

@@ -58,7 +58,7 @@ impl Reader {
         let archived_to = segments.last().map_or(JournalSeq::START, Segment::last);
         let archives = Arc::clone(self.archives());
         let old = segments.into_iter().filter(move |segment| segment.last() > after);
-        let old = old.flat_map(move |segment| in_order(&archives, &segment));
+        let old = old.flat_map(move |segment| in_order(&archives, &segment, after));
         let old = old.filter(move |record| record.as_ref().map_or(true, |record| record.seq > after));
         Ok(old.chain(self.stored_journal(after.max(archived_to))?))
     }
@@ -209,11 +209,13 @@ impl Reader {
     }
 }
 
-fn in_order(archives: &Archives, segment: &Segment) -> Records {
+/// The records of an archive, from the block on that may hold what follows `after`.
+fn in_order(archives: &Archives, segment: &Segment, after: JournalSeq) -> Records {
     match archives.file(segment) {
         Ok(file) => {
-            let blocks = file.blocks();
-            Box::new(blocks.flat_map(move |first| records(&file, first)))
+            let blocks: Vec<u64> = file.blocks().collect();
+            let passed = blocks.partition_point(|first| *first <= after.get()).saturating_sub(1);
+            Box::new(blocks.into_iter().skip(passed).flat_map(move |first| records(&file, first)))
         }
         Err(error) => Box::new(iter::once(Err(error))),
     }

@@ -1,5 +1,6 @@
 //! The persisted forms of table rows outside the journal.
 
+use dunlin_workflows::alarm::Alarm;
 use dunlin_workflows::id::{Attempt, MessageId, PersonNumber, UserNumber};
 use dunlin_workflows::lane::Lane;
 use dunlin_workflows::message::{Custody, Failure, Message, State, StateName, TemplateVersion};
@@ -10,6 +11,7 @@ use super::RecordError;
 use super::accepted::kind_name;
 use super::envelope::{put_row, take_row};
 use super::failure::FailureV1;
+use super::lane::AlarmV1;
 use super::message::{SuppressedV1, provider_sid};
 use super::tag::{Tagged, word};
 use crate::journal::JournalSeq;
@@ -393,8 +395,35 @@ impl TryFrom<LaneRowV1> for LaneProjection {
             cool_until: Timestamp::from_millis(row.cool_until_ms),
             streak: row.streak,
             failure: row.failure.map(Failure::try_from).transpose()?,
+            alarms: Vec::new(),
         };
         Ok(Self { lane, last_seq: JournalSeq::new(row.last_seq) })
+    }
+}
+
+/// A row of `lanes`, second form: one on which failures repeat.
+#[derive(SchemaWrite, SchemaRead)]
+#[cfg_attr(test, derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode))]
+pub(crate) struct LaneRowV2 {
+    lane: LaneRowV1,
+    alarms: Vec<AlarmV1>,
+}
+
+impl LaneRowV2 {
+    /// `None` when nothing repeats: then the first form is enough.
+    pub(crate) fn new(projection: &LaneProjection) -> Option<Self> {
+        let alarms: Vec<_> = projection.lane.alarms.iter().map(AlarmV1::from).collect();
+        (!alarms.is_empty()).then(|| Self { lane: projection.into(), alarms })
+    }
+}
+
+impl TryFrom<LaneRowV2> for LaneProjection {
+    type Error = RecordError;
+
+    fn try_from(row: LaneRowV2) -> Result<Self, Self::Error> {
+        let Self { lane, last_seq } = row.lane.try_into()?;
+        let alarms = row.alarms.into_iter().map(Alarm::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { lane: Lane { alarms, ..lane }, last_seq })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every value that a record can hold, for property tests.
 
 use dunlin_workflows::actor::Reason;
+use dunlin_workflows::alarm::Alarm;
 use dunlin_workflows::allowance::{self, Allowance, REMEMBERED};
 use dunlin_workflows::consent::{self, Consent, Finding, HOWS, How, Review, Standing};
 use dunlin_workflows::id::{Attempt, MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
@@ -159,7 +160,13 @@ pub(crate) fn lane_event() -> impl Strategy<Value = lane::Event> {
     prop_oneof![
         (at(), failure()).prop_map(|(until, failure)| lane::Event::Cooled { until, failure }),
         Just(lane::Event::Warmed),
+        alarm().prop_map(|alarm| lane::Event::FailuresRepeated(Box::new(alarm))),
+        alarm().prop_map(|alarm| lane::Event::FailuresEnded(Box::new(alarm))),
     ]
+}
+
+fn alarm() -> impl Strategy<Value = Alarm> {
+    (failure(), any::<u32>(), at()).prop_map(|(failure, count, since)| Alarm { failure, count, since })
 }
 
 fn local_time() -> impl Strategy<Value = LocalTime> {
@@ -338,9 +345,10 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
 
 /// Every row of a lane.
 pub(crate) fn lane_projection() -> impl Strategy<Value = LaneProjection> {
-    (at(), any::<u32>(), option::of(failure()), any::<u64>()).prop_map(
-        |(cool_until, streak, failure, seq)| LaneProjection {
-            lane: Lane { cool_until, streak, failure },
+    let alarms = proptest::collection::vec(alarm(), 0..3);
+    (at(), any::<u32>(), option::of(failure()), alarms, any::<u64>()).prop_map(
+        |(cool_until, streak, failure, alarms, seq)| LaneProjection {
+            lane: Lane { cool_until, streak, failure, alarms },
             last_seq: JournalSeq::new(seq),
         },
     )

@@ -92,6 +92,10 @@ fn archived_history_reads_as_before_in_archives_of_every_size() {
         place.store.archive(ArchiveRequest { records_max, ..EVERYTHING }, &|| true).unwrap();
         let reader = place.reader();
         assert_eq!(journal(&reader), before);
+        for (read, last) in (1..).zip(&before) {
+            let rest: Vec<_> = reader.journal(last.seq).unwrap().map(Result::unwrap).collect();
+            assert_eq!(rest, before[read..], "after {}", last.seq);
+        }
         assert_eq!(messages(&reader), lives);
         assert_eq!(reader.locate_sid(sid(8)).unwrap().unwrap().number, MessageNumber::new(8));
         for (end, chunk) in backwards.chunks(7).enumerate() {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::alarm::Alarm;
 use crate::message::{Cause, Context, Failure, Outcome};
 use crate::provider_error::Retry;
 use crate::timestamp::Timestamp;
@@ -18,6 +19,8 @@ pub struct Lane {
     pub streak: u32,
     /// Why it cools, while it does.
     pub failure: Option<Failure>,
+    /// Failures that repeat on it.
+    pub alarms: Vec<Alarm>,
 }
 
 /// Refusals that ask for the same wait this close together are one burst: they were on the wire together.
@@ -41,6 +44,10 @@ pub enum Event {
     },
     /// The provider takes messages again.
     Warmed,
+    /// Failures repeat: an alarm.
+    FailuresRepeated(Box<Alarm>),
+    /// There were no more of them: the alarm is over.
+    FailuresEnded(Box<Alarm>),
 }
 
 impl Event {
@@ -49,6 +56,8 @@ impl Event {
         match self {
             Self::Cooled { .. } => "lane_cooled",
             Self::Warmed => "lane_warmed",
+            Self::FailuresRepeated(_) => "failures_repeated",
+            Self::FailuresEnded(_) => "failures_ended",
         }
     }
 }
@@ -91,7 +100,11 @@ impl Lane {
                 self.streak = self.streak.saturating_add(1);
                 self.failure = Some(failure.clone());
             }
-            Event::Warmed => *self = Self::default(),
+            Event::Warmed => {
+                *self = Self { alarms: std::mem::take(&mut self.alarms), ..Self::default() };
+            }
+            Event::FailuresRepeated(alarm) => self.alarms.push(Alarm::clone(alarm)),
+            Event::FailuresEnded(over) => self.alarms.retain(|alarm| alarm.reason() != over.reason()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::message::{Cause, Message, StateName};
+use crate::message::{Cause, Failure, Message, StateName};
 use crate::provider_error::{self, FailureClass};
 
 /// Why a text came to nothing, in the coarsest words that still tell what to do.
@@ -48,14 +48,7 @@ impl Reason {
         match message.state.name() {
             StateName::Expired => Some(Self::Expired),
             StateName::Failed | StateName::Undelivered => {
-                let Some(failure) = &message.failure else { return Some(Self::NoCode) };
-                Some(match (failure.code(), failure.cause) {
-                    (Some(code), _) => Self::Code(code),
-                    (None, Cause::Refused { http_status, .. }) => Self::Http(http_status),
-                    (None, Cause::Reported { .. }) => Self::NoCode,
-                    (None, Cause::NotConnected) => Self::NotConnected,
-                    (None, Cause::OutcomeUnknown) => Self::OutcomeUnknown,
-                })
+                Some(message.failure.as_ref().map_or(Self::NoCode, Self::of_failure))
             }
             StateName::Accepted
             | StateName::Held
@@ -69,6 +62,17 @@ impl Reason {
             | StateName::Delivered
             | StateName::Canceled
             | StateName::Suppressed => None,
+        }
+    }
+
+    /// Why an attempt came to nothing.
+    pub fn of_failure(failure: &Failure) -> Self {
+        match (failure.code(), failure.cause) {
+            (Some(code), _) => Self::Code(code),
+            (None, Cause::Refused { http_status, .. }) => Self::Http(http_status),
+            (None, Cause::Reported { .. }) => Self::NoCode,
+            (None, Cause::NotConnected) => Self::NotConnected,
+            (None, Cause::OutcomeUnknown) => Self::OutcomeUnknown,
         }
     }
 

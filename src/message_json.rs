@@ -10,8 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::http::instant;
-use crate::timeline::event_fields;
+use crate::timeline::{event_fields, written};
 
 /// A message as callers see it.
 #[derive(Debug, Serialize)]
@@ -24,10 +23,9 @@ pub struct MessageJson {
     /// What forbids it, when something does.
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressed_by: Option<Value>,
-    /// `null` once the recipient was erased.
-    to: Option<String>,
-    /// `null` once the recipient was erased.
-    body: Option<String>,
+    /// Left out where it is not told.
+    #[serde(flatten)]
+    text: Option<TextJson>,
     /// What it is about, when its wish said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
@@ -51,6 +49,15 @@ pub struct MessageJson {
     updated_at: String,
     /// It is in an archive: nothing happens to it any more, and lists do not show it.
     archived: bool,
+}
+
+/// To whom, and what it says.
+#[derive(Debug, Serialize)]
+struct TextJson {
+    /// `null` once the recipient was erased.
+    to: Option<String>,
+    /// `null` once the recipient was erased.
+    body: Option<String>,
 }
 
 /// What a message waits for.
@@ -87,8 +94,10 @@ impl MessageJson {
             state: message.state.name().as_str(),
             hold: hold(message.state),
             suppressed_by: suppressed(message.state),
-            to: text.map(|text| text.to.to_string()),
-            body: text.map(|text| shown(terms, text)),
+            text: Some(TextJson {
+                to: text.map(|text| text.to.to_string()),
+                body: text.map(|text| shown(terms, text)),
+            }),
             kind: terms.kind.as_ref().map(|kind| kind.as_str().to_owned()),
             template: terms.template.map(|it| template(reader, it)).transpose()?,
             priority: terms.priority.as_str(),
@@ -98,18 +107,24 @@ impl MessageJson {
             metadata: text
                 .and_then(|text| text.metadata.as_ref())
                 .and_then(|m| RawValue::from_string(m.as_str().to_owned()).ok()),
-            scheduled_for: message.scheduled_for.map(instant::format),
-            expires_at: message.expires_at.map(instant::format),
+            scheduled_for: message.scheduled_for.map(written),
+            expires_at: message.expires_at.map(written),
             on_unknown: terms.on_unknown.as_str(),
             attempts: message.attempt.get(),
             provider_sid: message.sid.map(|sid| sid.to_string()),
             error: message.failure.as_ref().map(ErrorJson::new),
             retry_of: terms.retry_of.map(|id: MessageId| id.to_string()),
             retried_as: message.retried_as.map(|id| id.to_string()),
-            accepted_at: instant::format(message.accepted_at),
-            updated_at: instant::format(message.changed_at),
+            accepted_at: written(message.accepted_at),
+            updated_at: written(message.changed_at),
             archived: false,
         })
+    }
+
+    /// The same, without the number and the words.
+    #[must_use]
+    pub fn without_text(self) -> Self {
+        Self { text: None, ..self }
     }
 
     /// The same, of a message in an archive.
@@ -150,10 +165,9 @@ fn suppressed(state: State) -> Option<Value> {
 /// What a message in this state waits for, if it is held.
 pub fn hold(state: State) -> Option<HoldJson> {
     match state {
-        State::Held { hold, until } => Some(HoldJson {
-            reason: hold.as_str(),
-            until: (until < Timestamp::MAX).then(|| instant::format(until)),
-        }),
+        State::Held { hold, until } => {
+            Some(HoldJson { reason: hold.as_str(), until: (until < Timestamp::MAX).then(|| written(until)) })
+        }
         State::Accepted
         | State::Due { .. }
         | State::Submitting { .. }

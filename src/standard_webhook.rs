@@ -1,4 +1,5 @@
-//! Standard Webhooks: who sent a webhook, by an HMAC over its id, time and body.
+//! Standard Webhooks: who sent a webhook, by an HMAC over its id, time and body. What comes in is checked with it, and what
+//! goes out is signed.
 //!
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>, read
 //! 2026-11-24. Secrets are written as Supabase writes them, `v1,whsec_BASE64`, several with `|` between:
@@ -86,15 +87,28 @@ impl WebhookSecrets {
                 continue;
             };
             for key in &self.keys {
-                let mut mac = key.clone();
-                for part in [id.as_bytes(), b".", sent_at.as_bytes(), b".", body] {
-                    mac.update(part);
-                }
-                fits |= mac.finalize().into_bytes().as_slice().ct_eq(&given);
+                fits |= mac(key, id, sent_at, body).as_slice().ct_eq(&given);
             }
         }
         if bool::from(fits) { Ok(id) } else { Err(WebhookError::Mismatch) }
     }
+
+    /// What `webhook-signature` says of a webhook that we send: one signature a secret, so that a receiver who knows one
+    /// of them is content. `sent_at` is what `webhook-timestamp` says.
+    pub fn sign(&self, id: &str, sent_at: &str, body: &[u8]) -> String {
+        let signatures =
+            self.keys.iter().map(|key| format!("v1,{}", STANDARD.encode(mac(key, id, sent_at, body))));
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The HMAC over id, time and body with points between.
+fn mac(key: &Hmac<Sha256>, id: &str, sent_at: &str, body: &[u8]) -> Vec<u8> {
+    let mut mac = key.clone();
+    for part in [id.as_bytes(), b".", sent_at.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn key(secret: &str) -> Result<Hmac<Sha256>, SecretsError> {
@@ -155,6 +169,25 @@ mod tests {
         let both = format!("v1,whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA|{SECRET}");
         assert_eq!(verify(&WebhookSecrets::parse(&both).unwrap(), RIGHT, BODY, SENT_AT), Ok(28));
         assert_eq!(secrets.verify(&HeaderMap::new(), BODY, at(SENT_AT)), Err(WebhookError::Malformed));
+    }
+
+    #[test]
+    fn what_we_sign_is_the_published_example_and_fits_every_secret_of_ours() {
+        let sign = |secrets: &str| {
+            WebhookSecrets::parse(secrets).unwrap().sign("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", BODY)
+        };
+        assert_eq!(sign(SECRET), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let both = sign(&format!("{other}|{SECRET}"));
+        let mut given = headers("");
+        given.insert("webhook-signature", both.parse().unwrap());
+        for known in [SECRET, other] {
+            let known = WebhookSecrets::parse(known).unwrap();
+            assert!(
+                known.verify(&given, BODY, at(SENT_AT)).is_ok(),
+                "while one takes the place of the other"
+            );
+        }
     }
 
     #[test]
