@@ -35,6 +35,7 @@ use crate::http::{self, App, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
 use crate::keeper::Keeper;
 use crate::keys::KeysError;
+use crate::opt_out_link::OptOutLinks;
 use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
@@ -174,6 +175,7 @@ pub async fn stand(
         api_keys: config.api_keys.clone().with_token(config.api_token.as_ref()),
         default_region: config.default_region,
         rules: config.rules.clone(),
+        opt_out_links: config.public_url.as_deref().map(OptOutLinks::below),
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
         supabase: supabase.clone(),

@@ -16,6 +16,7 @@ pub mod http;
 pub mod id_source;
 pub mod keeper;
 pub mod keys;
+pub mod opt_out_link;
 pub mod replay;
 pub mod restore;
 pub mod room;

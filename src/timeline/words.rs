@@ -196,6 +196,7 @@ fn by(source: Source) -> &'static str {
         Source::Cli => ", from the command line",
         Source::Import => ", imported",
         Source::Sync => ", by the shared database",
+        Source::Link => ", by the link to opt out",
         Source::Webhook | Source::Timer | Source::Dispatcher | Source::Lookup | Source::Recovery => "",
     }
 }
