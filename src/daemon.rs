@@ -209,9 +209,8 @@ pub async fn stand(
         return Ok(());
     };
     keeper.duty().end(Away::Stopping);
-    let ours = Arc::clone(&on_duty.store);
+    let (ours, head) = (Arc::clone(&on_duty.store), on_duty.store.head());
     drop(on_duty);
-    let head = ours.head();
     close(ours).await;
     note_head(&config, noting.as_ref(), "stop", head)?;
     tracing::info!(%head, "stopped");

@@ -12,6 +12,9 @@ use dunlin_storage::OptOutToken;
 /// Where links lead, below the public URL. Short, since texts are billed by length.
 pub const PATH: &str = "/o";
 
+/// What stands for a person's link in `DUNLIN_OPT_OUT_LINE`.
+pub const PLACE: &str = "{opt_out_url}";
+
 /// Bytes of a token.
 const TOKEN_BYTES: usize = OptOutToken::new([0; 24]).as_bytes().len();
 
@@ -29,8 +32,23 @@ impl OptOutLinks {
 
     /// The link with this token. All links of a deployment are of one length.
     pub fn with(&self, token: OptOutToken) -> String {
-        format!("{}{PATH}/{}", self.public_url, URL_SAFE_NO_PAD.encode(token.as_bytes()))
+        self.ending(&shown(token))
     }
+
+    /// The address that such an end makes a link.
+    pub fn ending(&self, end: &str) -> String {
+        format!("{}{PATH}/{end}", self.public_url)
+    }
+}
+
+/// A token as links show it.
+pub fn shown(token: OptOutToken) -> String {
+    URL_SAFE_NO_PAD.encode(token.as_bytes())
+}
+
+/// As long as any token that is shown, for whoever is not met yet.
+pub fn stand_in() -> String {
+    shown(OptOutToken::new([0; TOKEN_BYTES]))
 }
 
 /// The token that stands in a path, whoever made it; `None` for what is none.

@@ -19,6 +19,7 @@ use crate::config::Reader;
 use crate::config::rates;
 use crate::config::setting::Name;
 use crate::config::value;
+use crate::opt_out_link::{OptOutLinks, PLACE};
 
 /// Most texts in a local day that a limit may allow.
 const DAILY_MAX: u32 = 1000;
@@ -30,7 +31,7 @@ const WINDOW_MAX: Duration = Duration::from_hours(24);
 const COUNTRIES_MAX: usize = 300;
 
 /// The limits; `None` only after a problem was noted.
-pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
+pub(super) fn limits(reader: &mut Reader<'_>, live: bool, links: Option<&OptOutLinks>) -> Option<Limits> {
     let zone = reader.values.text(Name::DefaultTimeZone).is_some();
     let zone_read = reader.read(Name::DefaultTimeZone, str::parse);
     let zone_by_region = reader.read(Name::ZoneByRegion, |text| match text {
@@ -68,7 +69,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         Some(_) => reader.read(Name::PrefixVelocity, rates::rate),
     };
     let duplicate_window = reader.read(Name::DuplicateWindow, window_or_off);
-    let opt_out_line = reader.read(Name::OptOutLine, line_or_off);
+    let opt_out_line = reader.read(Name::OptOutLine, |text| line_or_off(text, links));
     let sender =
         [Name::MessagingServiceSid, Name::From].into_iter().find_map(|name| reader.values.text(name));
     let sender = Arc::from(sender.unwrap_or_default());
@@ -121,8 +122,16 @@ fn window_or_off(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-fn line_or_off(text: &str) -> Result<Option<OptOutLine>, OptOutLineError> {
-    if text == "off" { Ok(None) } else { text.parse().map(Some) }
+fn line_or_off(text: &str, links: Option<&OptOutLinks>) -> Result<Option<OptOutLine>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let addressed = match (text.contains(PLACE), links) {
+        (false, _) => text.to_owned(),
+        (true, Some(links)) => text.replace(PLACE, &links.ending(OptOutLine::TOKEN)),
+        (true, None) => return Err(format!("{PLACE} needs DUNLIN_PUBLIC_URL: links begin with it")),
+    };
+    addressed.parse().map(Some).map_err(|error: OptOutLineError| error.to_string())
 }
 
 fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {

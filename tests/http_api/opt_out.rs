@@ -1,9 +1,13 @@
 //! Out with one click: over real sockets, without a key, by whoever has the link.
 
 use axum::http::{HeaderMap, StatusCode};
+use dunlin::opt_out_link::OptOutLinks;
+use dunlin_workflows::policy::{Limits, OptOutLine};
+use dunlin_workflows::rules::Rules;
 use serde_json::{Value, json};
 
 use crate::house::House;
+use crate::people::{EVENING_MS, MovedClock};
 use crate::wish;
 
 const ADA: &str = "+15551234567";
@@ -85,6 +89,24 @@ async fn looking_at_a_link_changes_nothing_and_one_click_opts_out_for_good() {
     assert!(page.contains("<form"), "a link never expires: {page}");
     House::page("POST", &link, "").await;
     assert_eq!(said(&house).await.len(), 3);
+}
+
+#[tokio::test]
+async fn first_text_may_carry_the_link_of_its_recipient() {
+    let links = OptOutLinks::below("https://sms.example.test");
+    let line = format!("STOP ends these, or {}", links.ending(OptOutLine::TOKEN));
+    let limits = Limits { opt_out_line: Some(line.parse().unwrap()), ..Limits::default() };
+    let clock = MovedClock::at(EVENING_MS);
+    let house = House::ruled("", clock, Rules { limits, ..Rules::default() }).await;
+    let (_, _, preview) = house.post("/v1/preview", &[], &wish(ADA)).await;
+    let (_, headers, accepted) = house.post("/v1/messages", &[], &wish(ADA)).await;
+    assert_eq!(accepted["decision"]["segments"], preview["segments"], "as long as it was told");
+    let first = headers.get("location").unwrap().to_str().unwrap();
+    assert_eq!(house.wait_for(first, |message| message["state"] == "delivered").await["state"], "delivered");
+    let carried = house.carried_texts(ADA).await.concat();
+    let (said, token) = carried.rsplit_once("/o/").unwrap();
+    assert!(said.contains("STOP ends these, or https://sms.example.test") && token.len() == 32, "{carried}");
+    assert!(link(&house, ADA).await.ends_with(token));
 }
 
 #[tokio::test]

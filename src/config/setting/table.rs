@@ -319,8 +319,8 @@ pub const SETTINGS: &[Setting] = &[
         Name::OptOutLine,
         &["DUNLIN_OPT_OUT_LINE"],
         Text("off"),
-        "a line of up to 100 characters that says STOP, or off",
-        "what the first text to a person ends with, but for codes, such as: Text STOP to end these.",
+        "a line of up to 160 characters that says STOP, and may say {opt_out_url}; or off",
+        "what the first text to a person ends with, but for codes, such as: Text STOP to end these. {opt_out_url} is their link",
     ),
     plain(
         Name::Countries,
