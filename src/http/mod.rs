@@ -44,6 +44,7 @@ mod template_json;
 mod template_usage;
 mod templates;
 mod verification;
+mod warning_json;
 mod webhook;
 mod whole_body;
 pub mod wish;
