@@ -12,7 +12,7 @@ use dunlin_workflows::policy::{
     Limits, OptOutLine, OptOutLineError, OverDaily, RECENT_MAX, Rate, Verified, ZoneByRegion,
 };
 use dunlin_workflows::user::Toggle;
-use dunlin_workflows::zone::Hours;
+use dunlin_workflows::zone::{Hours, Windows, WindowsError};
 use serde::Deserialize;
 
 use crate::config::Reader;
@@ -41,6 +41,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool, links: Option<&OptOutL
     });
     let quiet_hours = reader.read(Name::QuietHours, hours_or_off);
     let legal_hours = reader.read(Name::LegalHours, str::parse);
+    let low_priority_hours = reader.read(Name::LowPriorityHours, windows_or_off);
     let daily = reader.read(Name::DailyLimit, |text| number_or_off(text, 0, DAILY_MAX));
     let over_daily = reader.read(Name::OverDailyLimit, |text| match text {
         "hold" => Ok(OverDaily::Hold),
@@ -81,6 +82,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool, links: Option<&OptOutL
         zone_by_region: zone_by_region?,
         quiet_hours: quiet_hours?,
         legal_hours: legal_hours?,
+        low_priority_hours: low_priority_hours?,
         daily: daily?,
         over_daily: over_daily?,
         per_minute: per_minute?,
@@ -143,6 +145,10 @@ fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {
         .ok_or_else(|| format!("\"{text}\" are no hours; write them like 22:00-08:00, or off"))?;
     let time = |text: &str| text.trim().parse().map_err(|error| format!("{error}"));
     Ok(Some(Hours { start: time(start)?, end: time(end)? }))
+}
+
+fn windows_or_off(text: &str) -> Result<Option<Windows>, WindowsError> {
+    if text == "off" { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn countries(text: &str) -> Result<Vec<Region>, String> {
@@ -270,6 +276,11 @@ mod tests {
         assert_eq!(hours_or_off("22:00-08:00").unwrap().unwrap().to_string(), "22:00-08:00");
         assert_eq!(hours_or_off("off"), Ok(None));
         assert!(hours_or_off("22-8").is_err() && hours_or_off("22:00").is_err());
+        assert_eq!(windows_or_off("17:30, 09:00,09:00").unwrap().unwrap().to_string(), "09:00,17:30");
+        assert_eq!(windows_or_off("off"), Ok(None));
+        for wrong in ["", "9", "09:00,", "25:00", "09:00-10:00"] {
+            assert!(windows_or_off(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(number_or_off("0", 0, 5), Ok(Some(0)));
         assert!(number_or_off("6", 0, 5).is_err());
         assert_eq!(countries("US, DK").unwrap().len(), 2);

@@ -253,6 +253,13 @@ pub const SETTINGS: &[Setting] = &[
         "local hours that are left for kinds which are not essential",
     ),
     plain(
+        Name::LowPriorityHours,
+        &["DUNLIN_LOW_PRIORITY_HOURS"],
+        Text("off"),
+        "times of the day between commas, or off",
+        "when texts of priority low leave: for half an hour from each of these times, on the clock where their recipient is",
+    ),
+    plain(
         Name::DailyLimit,
         &["DUNLIN_DAILY_LIMIT"],
         Text("10"),

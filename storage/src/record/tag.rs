@@ -89,6 +89,7 @@ tags!(Hold, "hold", {
     FraudVelocity = 15,
     Claim = 16,
     PreferencesUnreadable = 17,
+    LowPriorityHours = 18,
 });
 
 tags!(Toggle, "toggle", {
@@ -208,7 +209,7 @@ mod tests {
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(17);
+        every::<Hold>(18);
         every::<Custody>(3);
         every::<Toggle>(6);
         every::<Via>(4);
