@@ -29,7 +29,7 @@ mod way;
 
 use std::time::{Duration, Instant};
 
-use dunlin_sync::transport::{acknowledge, heartbeat, pull, push};
+use dunlin_sync::transport::{AnyDatabase, acknowledge, heartbeat, pull, push};
 use dunlin_sync::wire::{Batch, Born, EngineState, Heartbeat, MessageRow, Pull, SmsStatus};
 use dunlin_workflows::id::MessageId;
 use dunlin_workflows::timestamp::Timestamp;
@@ -40,7 +40,8 @@ use uuid::Uuid;
 
 use crate::cluster::Cluster;
 use crate::database::{Database, FIRST};
-use crate::way::{PATIENT, Reached, Way};
+use crate::gateway::{Gateway, SECRET_KEY};
+use crate::way::{PATIENT, Way, postgres, rest};
 
 /// Rows in a batch.
 const ROWS: usize = 10_000;
@@ -148,13 +149,13 @@ async fn main() {
     for _ in 0..rounds {
         for way in Way::BOTH {
             reset(&owner).await;
-            let reached = way.reach(&database, PATIENT).await;
+            let (there, _gateway) = reached(way, &database).await;
             for what in What::ALL {
                 version += ROWS;
                 note(
                     &mut times,
                     format!("{way:?}, {}", what.name()),
-                    pushed(&reached, what, &ids, version).await,
+                    pushed(&there, what, &ids, version).await,
                 );
             }
         }
@@ -178,18 +179,33 @@ async fn main() {
     report(&mut times);
 }
 
+/// The database, without a cable between as tests have it.
+async fn reached(way: Way, database: &Database) -> (AnyDatabase, Option<Gateway>) {
+    match way {
+        Way::Rest => {
+            let gateway = Gateway::in_front_of(database).await;
+            (rest(gateway.address, SECRET_KEY, PATIENT), Some(gateway))
+        }
+        Way::Postgres => {
+            let owner = database.owner().await;
+            owner.batch_execute("alter role dunlin_worker login").await.unwrap();
+            (postgres(&database.url_of("dunlin_worker", None), PATIENT), None)
+        }
+    }
+}
+
 /// Claims every text and acknowledges it.
 async fn taken(database: &Database) -> Vec<MessageId> {
-    let reached = Way::Postgres.reach(database, PATIENT).await;
+    let (there, _) = reached(Way::Postgres, database).await;
     let daemon = FIRST.parse().unwrap();
     let alive = Heartbeat { name: "bench".into(), version: String::new(), lease: None };
-    heartbeat(&reached.database, daemon, &alive).await.unwrap();
+    heartbeat(&there, daemon, &alive).await.unwrap();
     let mut ids = Vec::new();
     while ids.len() < ROWS {
-        let some = pull(&reached.database, daemon, &Pull { claims: 1000, ..Pull::default() }).await.unwrap();
+        let some = pull(&there, daemon, &Pull { claims: 1000, ..Pull::default() }).await.unwrap();
         let claims: Vec<_> = some.requests.iter().map(|request| request.as_ref().unwrap().claim()).collect();
         assert!(!claims.is_empty(), "{} texts of {ROWS} were there", ids.len());
-        acknowledge(&reached.database, daemon, &claims).await.unwrap();
+        acknowledge(&there, daemon, &claims).await.unwrap();
         ids.extend(claims.iter().map(|claim| claim.id));
     }
     ids
@@ -205,14 +221,14 @@ async fn reset(owner: &Client) {
 }
 
 /// How long a push takes, from rows in memory to the typed answer.
-async fn pushed(reached: &Reached, what: What, ids: &[MessageId], version: usize) -> Duration {
+async fn pushed(there: &AnyDatabase, what: What, ids: &[MessageId], version: usize) -> Duration {
     let daemon = FIRST.parse().unwrap();
     let alive = Heartbeat { name: "bench".into(), version: String::new(), lease: None };
-    heartbeat(&reached.database, daemon, &alive).await.unwrap();
+    heartbeat(there, daemon, &alive).await.unwrap();
     let messages = ids.iter().enumerate().map(|(place, id)| row(what, *id, version + place, place)).collect();
     let batch = Batch { messages, ..Batch::default() };
     let began = Instant::now();
-    let answer = push(&reached.database, daemon, &batch).await.unwrap();
+    let answer = push(there, daemon, &batch).await.unwrap();
     let took = began.elapsed();
     assert_eq!(answer.applied, u64::try_from(ROWS).unwrap(), "{answer:?}");
     took

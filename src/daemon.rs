@@ -36,6 +36,7 @@ use crate::http::{self, App, Edge, Mode, ServeLimits, WebhookConfig};
 use crate::id_source::{IdSource, SystemIds};
 use crate::keeper::Keeper;
 use crate::keys::KeysError;
+use crate::opt_out_link::OptOutLinks;
 use crate::room::Room;
 use crate::sandbox::{Faults, Sandbox, SandboxConfig};
 use crate::shutdown::Shutdown;
@@ -179,6 +180,7 @@ pub async fn stand(
         api_keys: config.api_keys.clone().with_token(config.api_token.as_ref()),
         default_region: config.default_region,
         rules: config.rules.clone(),
+        opt_out_links: config.public_url.as_deref().map(OptOutLinks::below),
         hook_secrets: config.verification.hook_secrets.clone(),
         mode,
         supabase: supabase.clone(),
@@ -187,10 +189,8 @@ pub async fn stand(
     let app = Arc::new(App::new(edge));
     up(&Up { address, config: &config, mode, report: &report, app: &app })?;
     let (stop, mut stopping) = tokio::sync::watch::channel(false);
-    let stops = async move {
-        // The sender going away means the same as its word.
-        drop(stopping.wait_for(|stop| *stop).await);
-    };
+    // The sender going away means the same as its word.
+    let stops = async move { drop(stopping.wait_for(|stop| *stop).await) };
     archivist::begin(keeper.duty(), app.clock(), config.archive_after, stop.subscribe());
     let mut serving = tokio::spawn(http::serve(listener, http::routes(app), ServeLimits::default(), stops));
     tokio::select! {

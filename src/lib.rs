@@ -18,6 +18,7 @@ pub mod id_source;
 pub mod keeper;
 pub mod keys;
 pub mod message_json;
+pub mod opt_out_link;
 pub mod replay;
 pub mod restore;
 pub mod room;

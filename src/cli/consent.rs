@@ -19,6 +19,8 @@ pub(super) enum ConsentCommand {
     OptOut(Statement),
     /// Record that somebody agreed again; give the reason
     OptIn(Statement),
+    /// Make the link by which somebody opts out with one click
+    Link(Link),
     /// Write everything that was said, as JSON lines, oldest first
     Export(Export),
     /// List texts that sound like an opt-out and wait to be read
@@ -45,6 +47,17 @@ pub(super) struct Statement {
     /// When they said it, RFC 3339; now when left out
     #[arg(long, value_name = "INSTANT")]
     said_at: Option<String>,
+}
+
+/// Whose link.
+#[derive(Debug, Args)]
+pub(super) struct Link {
+    /// The phone number
+    #[arg(required_unless_present = "user", conflicts_with = "user")]
+    to: Option<String>,
+    /// The user whose number it is
+    #[arg(long, value_name = "USER_ID")]
+    user: Option<String>,
 }
 
 /// An export.
@@ -95,6 +108,7 @@ impl ConsentCommand {
             }
             Self::OptOut(said) => said.put("opted_out", output).await,
             Self::OptIn(said) => said.put("opted_in", output).await,
+            Self::Link(link) => link.make(output).await,
             Self::Export(export) => {
                 let json = Output::new(Form::Json);
                 let filters = [("to", export.to.as_deref())];
@@ -123,6 +137,22 @@ impl Statement {
         let client = Client::from_environment()?.because(self.reason);
         let told = client.put("/v1/consent", &body).await?.into_success()?;
         standing(output, &told)
+    }
+}
+
+impl Link {
+    async fn make(self, output: Output) -> Ended {
+        let body = match self.user {
+            Some(user) => json!({"user_id": user}),
+            None => json!({"to": self.to}),
+        };
+        let client = Client::from_environment()?;
+        let told = client.post("/v1/consent/link", &body, None).await?.into_success()?;
+        match output.form() {
+            Form::Json => output.json(&told)?,
+            Form::Text => output.line(told.get("url").and_then(Value::as_str).unwrap_or_default())?,
+        }
+        Ok(Exit::Success)
     }
 }
 

@@ -42,6 +42,7 @@ mod templates;
 mod timeline;
 mod verify;
 mod verify_number;
+mod warnings;
 
 use std::process::ExitCode;
 

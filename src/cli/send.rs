@@ -16,6 +16,7 @@ use crate::cli::instant::Instant;
 use crate::cli::message::{Message, sentence};
 use crate::cli::output::{Form, Output};
 use crate::cli::templates::variable;
+use crate::cli::warnings;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::value;
 use crate::timeline::written;
@@ -69,6 +70,9 @@ pub(super) struct Send {
     /// Whose message it is in your product; without TO it goes to their number
     #[arg(long, visible_alias = "user", value_name = "USER")]
     user_id: Option<String>,
+    /// Only show what would become of it now, how it is billed, and what in it carriers may filter
+    #[arg(long, conflicts_with_all = ["wait", "key"])]
+    preview: bool,
     /// Wait until its fate is known, 10 minutes unless said otherwise
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "10m", value_parser = value::duration)]
@@ -79,6 +83,9 @@ impl Send {
     pub(super) async fn run(self, output: Output) -> Ended {
         let client = Client::from_environment()?;
         let request = self.request()?;
+        if self.preview {
+            return preview(output, &client.post("/v1/preview", &request, None).await?.into_success()?);
+        }
         let accepted = client.post("/v1/messages", &request, self.key.as_deref()).await?.into_success()?;
         let Some(wait) = self.wait else {
             return show(output, &accepted).map(|()| Exit::Success);
@@ -141,6 +148,21 @@ fn show(output: Output, message: &Value) -> Result<(), Failure> {
         Form::Text => output.line(sentence(message))?,
     }
     Ok(())
+}
+
+/// What would become of a text, by the gate that would judge it.
+fn preview(output: Output, told: &Value) -> Ended {
+    if output.form() == Form::Json {
+        output.json(told)?;
+        return Ok(Exit::Success);
+    }
+    let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
+    let segments = told.get("segments").and_then(Value::as_u64).unwrap_or_default();
+    output.line(format_args!("{}; billed as {segments}, {}", text("sentence"), text("encoding")))?;
+    for warning in warnings::of(told) {
+        output.line(warning)?;
+    }
+    Ok(Exit::Success)
 }
 
 fn from_stdin() -> Result<String, Failure> {

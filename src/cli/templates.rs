@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::client::Client;
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output};
-use crate::cli::pages;
+use crate::cli::{pages, warnings};
 
 /// Texts with variables.
 #[derive(Debug, Subcommand)]
@@ -229,6 +229,7 @@ impl Preview {
         output.line(text(&told, "body"))?;
         let (length, segments) = (number(&told, "length"), number(&told, "segments"));
         output.talk(format_args!("{length} characters, billed as {segments}, {}", text(&told, "encoding")));
+        warnings::of(&told).for_each(|warning| output.talk(warning));
         Ok(Exit::Success)
     }
 }
@@ -269,6 +270,9 @@ fn shown(output: Output, value: &Value) -> Ended {
             output.line(format_args!(
                 "  {part}, {locale}: at most {length} characters, billed as {segments}"
             ))?;
+        }
+        for warning in content.into_iter().flat_map(warnings::of) {
+            output.line(format_args!("  {part}: {warning}"))?;
         }
     }
     Ok(Exit::Success)

@@ -34,6 +34,7 @@ use crate::config::supabase::Supabase;
 use crate::config::verification::Verification;
 use crate::http::api_key::ApiKeys;
 use crate::keys::KeySources;
+use crate::opt_out_link::OptOutLinks;
 
 /// Where the provider's reports arrive, below the public URL.
 pub const STATUS_PATH: &str = "/api/webhooks/twilio/status";
@@ -150,12 +151,12 @@ impl Config {
     fn read_all(reader: &mut Reader<'_>) -> Option<Self> {
         let destination = account::read(reader.values, &mut reader.problems);
         let live = matches!(destination, Some(Destination::Live(_)));
-        let rules = rules(reader, live);
+        let public_url = public_url(reader, live);
+        let rules = rules(reader, live, public_url.as_deref().map(OptOutLinks::below).as_ref());
         let listen = reader.read(Name::Listen, |text| {
             text.parse::<SocketAddr>()
                 .map_err(|_not_an_address| format!("\"{text}\" is not IP:PORT, such as 127.0.0.1:8080"))
         });
-        let public_url = public_url(reader, live);
         let default_region = reader.read(Name::DefaultRegion, str::parse::<Region>);
         let given_rate = reader.read(Name::SenderRate, value::rate);
         let concurrency = reader.read(Name::ProviderConcurrency, |text| value::number(text, 1, 1000));
@@ -242,7 +243,7 @@ pub fn key_sources(values: &Values, data: PathBuf) -> KeySources {
     }
 }
 
-fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
+fn rules(reader: &mut Reader<'_>, live: bool, links: Option<&OptOutLinks>) -> Option<Rules> {
     let enabled = reader.read(Name::SendingEnabled, value::switch);
     let base = reader.read(Name::RetryBase, value::duration);
     let cap = reader.read(Name::RetryCap, value::duration);
@@ -251,7 +252,7 @@ fn rules(reader: &mut Reader<'_>, live: bool) -> Option<Rules> {
     let lookups = reader.read(Name::UnknownLookups, value::rising_durations);
     let unknown_hold = reader.read(Name::UnknownHold, value::duration);
     let polls = reader.read(Name::PollAfter, value::rising_durations);
-    let limits = people::limits(reader, live);
+    let limits = people::limits(reader, live, links);
     let kinds = people::kinds(reader);
     let failures = reader.read(Name::AlarmFailures, |text| match text {
         "off" => Ok(None),

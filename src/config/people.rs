@@ -12,13 +12,14 @@ use dunlin_workflows::policy::{
     Limits, OptOutLine, OptOutLineError, OverDaily, RECENT_MAX, Rate, Verified, ZoneByRegion,
 };
 use dunlin_workflows::user::Toggle;
-use dunlin_workflows::zone::Hours;
+use dunlin_workflows::zone::{Hours, Windows, WindowsError};
 use serde::Deserialize;
 
 use crate::config::Reader;
 use crate::config::rates;
 use crate::config::setting::Name;
 use crate::config::value;
+use crate::opt_out_link::{OptOutLinks, PLACE};
 
 /// Most texts in a local day that a limit may allow.
 const DAILY_MAX: u32 = 1000;
@@ -30,7 +31,7 @@ const WINDOW_MAX: Duration = Duration::from_hours(24);
 const COUNTRIES_MAX: usize = 300;
 
 /// The limits; `None` only after a problem was noted.
-pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
+pub(super) fn limits(reader: &mut Reader<'_>, live: bool, links: Option<&OptOutLinks>) -> Option<Limits> {
     let zone = reader.values.text(Name::DefaultTimeZone).is_some();
     let zone_read = reader.read(Name::DefaultTimeZone, str::parse);
     let zone_by_region = reader.read(Name::ZoneByRegion, |text| match text {
@@ -40,6 +41,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
     });
     let quiet_hours = reader.read(Name::QuietHours, hours_or_off);
     let legal_hours = reader.read(Name::LegalHours, str::parse);
+    let low_priority_hours = reader.read(Name::LowPriorityHours, windows_or_off);
     let daily = reader.read(Name::DailyLimit, |text| number_or_off(text, 0, DAILY_MAX));
     let over_daily = reader.read(Name::OverDailyLimit, |text| match text {
         "hold" => Ok(OverDaily::Hold),
@@ -68,7 +70,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         Some(_) => reader.read(Name::PrefixVelocity, rates::rate),
     };
     let duplicate_window = reader.read(Name::DuplicateWindow, window_or_off);
-    let opt_out_line = reader.read(Name::OptOutLine, line_or_off);
+    let opt_out_line = reader.read(Name::OptOutLine, |text| line_or_off(text, links));
     let sender =
         [Name::MessagingServiceSid, Name::From].into_iter().find_map(|name| reader.values.text(name));
     let sender = Arc::from(sender.unwrap_or_default());
@@ -80,6 +82,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, live: bool) -> Option<Limits> {
         zone_by_region: zone_by_region?,
         quiet_hours: quiet_hours?,
         legal_hours: legal_hours?,
+        low_priority_hours: low_priority_hours?,
         daily: daily?,
         over_daily: over_daily?,
         per_minute: per_minute?,
@@ -121,8 +124,16 @@ fn window_or_off(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-fn line_or_off(text: &str) -> Result<Option<OptOutLine>, OptOutLineError> {
-    if text == "off" { Ok(None) } else { text.parse().map(Some) }
+fn line_or_off(text: &str, links: Option<&OptOutLinks>) -> Result<Option<OptOutLine>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let addressed = match (text.contains(PLACE), links) {
+        (false, _) => text.to_owned(),
+        (true, Some(links)) => text.replace(PLACE, &links.ending(OptOutLine::TOKEN)),
+        (true, None) => return Err(format!("{PLACE} needs DUNLIN_PUBLIC_URL: links begin with it")),
+    };
+    addressed.parse().map(Some).map_err(|error: OptOutLineError| error.to_string())
 }
 
 fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {
@@ -134,6 +145,10 @@ fn hours_or_off(text: &str) -> Result<Option<Hours>, String> {
         .ok_or_else(|| format!("\"{text}\" are no hours; write them like 22:00-08:00, or off"))?;
     let time = |text: &str| text.trim().parse().map_err(|error| format!("{error}"));
     Ok(Some(Hours { start: time(start)?, end: time(end)? }))
+}
+
+fn windows_or_off(text: &str) -> Result<Option<Windows>, WindowsError> {
+    if text == "off" { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn countries(text: &str) -> Result<Vec<Region>, String> {
@@ -261,6 +276,11 @@ mod tests {
         assert_eq!(hours_or_off("22:00-08:00").unwrap().unwrap().to_string(), "22:00-08:00");
         assert_eq!(hours_or_off("off"), Ok(None));
         assert!(hours_or_off("22-8").is_err() && hours_or_off("22:00").is_err());
+        assert_eq!(windows_or_off("17:30, 09:00,09:00").unwrap().unwrap().to_string(), "09:00,17:30");
+        assert_eq!(windows_or_off("off"), Ok(None));
+        for wrong in ["", "9", "09:00,", "25:00", "09:00-10:00"] {
+            assert!(windows_or_off(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(number_or_off("0", 0, 5), Ok(Some(0)));
         assert!(number_or_off("6", 0, 5).is_err());
         assert_eq!(countries("US, DK").unwrap().len(), 2);

@@ -121,6 +121,19 @@ fn reports_about_people_come_by_https_or_on_loopback_only() {
 }
 
 #[test]
+fn line_with_a_link_needs_a_public_url() {
+    let line = ("DUNLIN_OPT_OUT_LINE", "STOP ends these, or {opt_out_url}");
+    let problems = read([line]).unwrap_err();
+    assert!(
+        problems[0].contains("DUNLIN_OPT_OUT_LINE") && problems[0].contains("DUNLIN_PUBLIC_URL"),
+        "{problems:?}"
+    );
+    let config = read([line, ("DUNLIN_PUBLIC_URL", "https://a.example.test")]).unwrap();
+    let line = config.rules.limits.opt_out_line.unwrap();
+    assert!(line.has_link() && line.to_string().ends_with("https://a.example.test/o/{token}"), "{line}");
+}
+
+#[test]
 fn beyond_loopback_a_token_is_needed() {
     assert!(read([("DUNLIN_LISTEN", "0.0.0.0:80")]).is_err());
     assert!(read([("DUNLIN_LISTEN", "0.0.0.0:80"), ("DUNLIN_API_TOKEN", "hush")]).is_ok());

@@ -74,6 +74,7 @@ impl Turn<'_, '_> {
             consent::Command::Hear(inbound) => Some(&*inbound.words),
             consent::Command::Refuse { .. }
             | consent::Command::OptOut { .. }
+            | consent::Command::UseLink
             | consent::Command::OptIn { .. }
             | consent::Command::Resolve { .. }
             | consent::Command::Remember { .. } => None,

@@ -6,8 +6,10 @@ use dunlin_storage::{Filter, ReadError, Reader};
 use dunlin_workflows::id::{Attempt, PersonNumber};
 use dunlin_workflows::kind::{KindName, VERIFICATION};
 use dunlin_workflows::message::{Message, Request, State};
+use dunlin_workflows::policy::OptOutLine;
 
 use crate::engine::turn::{Turn, TurnError};
+use crate::opt_out_link;
 
 /// Most messages to a person that are looked through for one that went. Whoever has more that wait, and none that went,
 /// is told once more.
@@ -52,6 +54,13 @@ impl Turn<'_, '_> {
                 return Ok(Cow::Borrowed(request));
             }
         }
-        Ok(Cow::Owned(Request { body: line.at_the_end_of(&request.body), ..request.clone() }))
+        let body = line.at_the_end_of(&request.body, &self.token_for(line, person)?);
+        Ok(Cow::Owned(Request { body, ..request.clone() }))
+    }
+
+    /// The token of this person's link, if the line has one.
+    pub(super) fn token_for(&mut self, line: &OptOutLine, person: PersonNumber) -> Result<String, TurnError> {
+        let token = if line.has_link() { self.batch.opt_out_token(person)? } else { None };
+        Ok(token.map(opt_out_link::shown).unwrap_or_default())
     }
 }

@@ -45,7 +45,8 @@ impl Turn<'_, '_> {
         let last = self.batch.said_last(person, &request.body)?;
         // The first text said the same with a line more.
         let Some(line) = &self.rules.limits.opt_out_line else { return Ok(last) };
-        Ok(last.max(self.batch.said_last(person, &line.at_the_end_of(&request.body))?))
+        let first = line.at_the_end_of(&request.body, &self.token_for(line, person)?);
+        Ok(last.max(self.batch.said_last(person, &first)?))
     }
 
     fn remembers(&self, request: &Request) -> bool {

@@ -214,7 +214,9 @@ fn needed(method: &Method, path: &str) -> Scope {
     let of_template = path.strip_prefix("/v1/templates/").and_then(|rest| rest.split_once('/'));
     let fills = *method == Method::POST && of_template.is_some_and(|(_, what)| what == "preview");
     let asks_only = under("/v1/preview") || fills;
-    if under("/v1/audit") || under("/v1/backups") {
+    // Whoever has a person's link opts them out.
+    let gives_link = under("/v1/users") && path.ends_with("/opt-out-link");
+    if under("/v1/audit") || under("/v1/backups") || gives_link {
         Scope::Admin
     } else if looks || asks_only {
         Scope::Read
@@ -293,6 +295,9 @@ mod tests {
             (Method::PUT, "/v1/templates/preview", Scope::Templates),
             (Method::POST, "/v1/templates/a/publish/preview", Scope::Templates),
             (Method::PUT, "/v1/consent", Scope::Admin),
+            (Method::POST, "/v1/consent/link", Scope::Admin),
+            (Method::POST, "/v1/users/a/opt-out-link", Scope::Admin),
+            (Method::PUT, "/v1/users/a/preferences", Scope::Send),
             (Method::GET, "/v1/audit", Scope::Admin),
             (Method::POST, "/v1/recoveries", Scope::Admin),
             (Method::DELETE, "/v1/anything", Scope::Admin),

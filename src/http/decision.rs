@@ -4,7 +4,7 @@ use dunlin_workflows::kind::KindName;
 use dunlin_workflows::message::Hold;
 use dunlin_workflows::policy::{Ban, Case, Ruling, Stream, ZoneSource};
 use dunlin_workflows::timestamp::Timestamp;
-use dunlin_workflows::zone::Zone;
+use dunlin_workflows::zone::{OPEN_MINUTES, Windows, Zone};
 use serde_json::{Map, Value, json};
 
 use crate::http::instant;
@@ -72,6 +72,13 @@ fn of_hold(hold: Hold, case: &Case<'_>) -> Vec<(String, Value)> {
         Hold::LegalHours => {
             let hours = case.forbidden_hours().map(|hours| hours.to_string());
             let mut fields = vec![("forbidden_hours".to_owned(), json!(hours))];
+            fields.extend(of_zone(case));
+            fields
+        }
+        Hold::LowPriorityHours => {
+            let windows = case.low_priority_hours().map(Windows::to_string);
+            let mut fields = vec![("leaves_at".to_owned(), json!(windows))];
+            fields.push(("for_minutes".to_owned(), json!(OPEN_MINUTES)));
             fields.extend(of_zone(case));
             fields
         }

@@ -26,6 +26,7 @@ mod list;
 mod message_name;
 mod messages;
 mod metrics;
+mod opt_out;
 mod paging;
 mod preferences;
 mod preview;
@@ -41,6 +42,7 @@ mod template_json;
 mod template_usage;
 mod templates;
 mod verification;
+mod warning_json;
 mod webhook;
 mod whole_body;
 pub mod wish;
@@ -74,6 +76,7 @@ use crate::http::in_flight::InFlight;
 use crate::http::problem::{Code, Problem};
 use crate::http::verification::Pace;
 use crate::id_source::IdSource;
+use crate::opt_out_link::OptOutLinks;
 use crate::room::Room;
 use crate::standard_webhook::WebhookSecrets;
 use crate::supabase::Supabase;
@@ -135,6 +138,8 @@ pub struct Edge {
     pub default_region: Option<Region>,
     /// What decisions depend on, to tell what comes next.
     pub rules: Rules,
+    /// Makes links by which people opt out; `None` when nobody said where people reach us.
+    pub opt_out_links: Option<OptOutLinks>,
     /// What the hook of Supabase Auth is checked with; without it the hook is refused.
     pub hook_secrets: Option<WebhookSecrets>,
     /// Where texts go.
@@ -231,6 +236,8 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/v1/users/{id}/preferences", get(preferences::show).put(preferences::put))
         .route("/api/sms/preferences", get(preferences::show_enveloped).put(preferences::put_enveloped))
         .route("/v1/consent", get(consent::show).put(consent::put))
+        .route("/v1/consent/link", post(opt_out::links::of_somebody))
+        .route("/v1/users/{id}/opt-out-link", post(opt_out::links::of_user))
         .route("/v1/consent/events", get(consent::events))
         .route("/v1/consent/reviews", get(consent::reviews))
         .route("/v1/consent/reviews/{sid}", post(consent::resolve))
@@ -268,6 +275,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     api.route("/api/webhooks/twilio/status", post(webhook::status))
         .route("/api/webhooks/twilio/inbound", post(inbound::inbound))
         .route("/api/hooks/supabase/send-sms", post(auth_hook::send_sms))
+        .route("/o/{token}", get(opt_out::show).post(opt_out::opt_out))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::ready))

@@ -13,7 +13,7 @@ use crate::http::api_key::{Admitted, Scope};
 use crate::http::problem::Problem;
 use crate::http::whole_body::JsonBody;
 use crate::http::wish::read;
-use crate::http::{App, decision, recipient};
+use crate::http::{App, decision, recipient, warning_json};
 
 /// Judges a wish by the gate that would judge it.
 pub(super) async fn preview(
@@ -41,5 +41,6 @@ pub(super) async fn preview(
         "bypasses_quiet_hours": policy::bypasses(&case),
         "segments": terms.segments,
         "encoding": terms.encoding.to_string(),
+        "warnings": warning_json::of_text(request.body.as_str()),
     })))
 }

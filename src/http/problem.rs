@@ -27,6 +27,7 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::ReviewNotFound, "review_not_found", 404, "No such text waits to be read"),
     (Code::RecurrenceNotFound, "recurrence_not_found", 404, "There is no such recurrence"),
     (Code::TemplateNotFound, "template_not_found", 404, "There is no such template"),
+    (Code::PersonNotFound, "person_not_found", 404, "Nobody with this number is known"),
     (Code::UserNotFound, "user_not_found", 404, "Nothing is known of this user"),
     (Code::NotFound, "not_found", 404, "There is nothing here"),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "The method is not allowed here"),
@@ -76,6 +77,7 @@ const CODES: &[(Code, &str, u16, &str)] = &[
     (Code::Busy, "busy", 503, "Too many requests are waiting"),
     (Code::Unavailable, "unavailable", 503, "The engine is stopping or has failed"),
     (Code::NoRoom, "no_room", 507, "There is no room on the disk"),
+    (Code::PublicUrlMissing, "public_url_missing", 501, "Nobody said where people reach the daemon"),
     (Code::Internal, "internal", 500, "Something went wrong inside"),
 ];
 
@@ -95,6 +97,7 @@ pub enum Code {
     ReviewNotFound,
     RecurrenceNotFound,
     TemplateNotFound,
+    PersonNotFound,
     UserNotFound,
     NotFound,
     MethodNotAllowed,
@@ -139,6 +142,7 @@ pub enum Code {
     Busy,
     Unavailable,
     NoRoom,
+    PublicUrlMissing,
     Internal,
 }
 
@@ -225,7 +229,13 @@ impl Problem {
         serde_json::to_value(self.document()).unwrap_or_default()
     }
 
-    fn status(&self) -> StatusCode {
+    /// How long to wait, if that helps.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.code.entry().1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 

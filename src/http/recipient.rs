@@ -7,7 +7,7 @@ use dunlin_workflows::body::Body;
 use dunlin_workflows::id::{PersonNumber, UserNumber};
 use dunlin_workflows::message::{Addressee, Request, UserId};
 use dunlin_workflows::phone_number::PhoneNumber;
-use dunlin_workflows::policy::{self, Flow, Recipient, Stream};
+use dunlin_workflows::policy::{self, Flow, OptOutLine, Recipient, Stream};
 use dunlin_workflows::rules::Rules;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{Rejection, User};
@@ -15,6 +15,7 @@ use dunlin_workflows::user::{Rejection, User};
 use crate::engine::ask::AskError;
 use crate::engine::first_text;
 use crate::http::problem::Problem;
+use crate::opt_out_link;
 
 /// A wish with the number that it would go to now: that of its user, when it names none.
 ///
@@ -49,7 +50,8 @@ pub(super) fn worded(reader: &Reader, request: Request, rules: &Rules) -> Result
     {
         return Ok(request);
     }
-    Ok(Request { body: line.at_the_end_of(&request.body), ..request })
+    let body = line.at_the_end_of(&request.body, &token_for(reader, line, person)?);
+    Ok(Request { body, ..request })
 }
 
 /// What is known of a person, and of the user to whom a message to them belongs.
@@ -115,7 +117,17 @@ pub(super) fn said_last(
 ) -> Result<Option<Timestamp>, ReadError> {
     let last = reader.said_last(person, body)?;
     let Some(line) = &rules.limits.opt_out_line else { return Ok(last) };
-    Ok(last.max(reader.said_last(person, &line.at_the_end_of(body))?))
+    let first = line.at_the_end_of(body, &token_for(reader, line, Some(person))?);
+    Ok(last.max(reader.said_last(person, &first)?))
+}
+
+/// The token of somebody's link, if the line has one; one that is as long for whoever is not met yet.
+fn token_for(reader: &Reader, line: &OptOutLine, person: Option<PersonNumber>) -> Result<String, ReadError> {
+    if !line.has_link() {
+        return Ok(String::new());
+    }
+    let token = person.map(|person| reader.opt_out_token(person)).transpose()?.flatten();
+    Ok(token.map_or_else(opt_out_link::stand_in, opt_out_link::shown))
 }
 
 /// What went lately in the streams in which a text to this number is limited.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::script::given;
 use crate::http::field_errors::FieldErrors;
-use crate::http::{instant, problem::Problem};
+use crate::http::{instant, problem::Problem, warning_json};
 use crate::timeline::instance_fields::of_content;
 
 const FIELDS: [&str; 7] =
@@ -185,6 +185,7 @@ pub(super) fn said(content: &Content) -> Value {
     let mut fields = of_content(content);
     let measures = check(content).unwrap_or_default();
     fields.insert("worst_case".to_owned(), measures.iter().map(measured).collect());
+    fields.insert("warnings".to_owned(), warning_json::of_content(content));
     Value::Object(fields)
 }
 

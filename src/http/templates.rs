@@ -25,7 +25,7 @@ use crate::http::problem::{Code, Problem};
 use crate::http::template_json::{content, said, told};
 use crate::http::whole_body::JsonBody;
 use crate::http::wording::{Shelf, rendered};
-use crate::http::{App, etag, instant};
+use crate::http::{App, etag, instant, warning_json};
 
 impl Shelf for App {
     fn template(&self, key: &TemplateKey) -> Result<Option<(u64, Template)>, Problem> {
@@ -285,6 +285,7 @@ pub(super) async fn preview(
         "length": rendered.body.as_str().chars().count(),
         "segments": rendered.body.segment_count(),
         "encoding": rendered.body.encoding().to_string(),
+        "warnings": warning_json::of_text(rendered.body.as_str()),
         "template": said(&content),
     })))
 }

@@ -115,6 +115,9 @@ pub fn hold_words(hold: Hold) -> &'static str {
         Hold::ZoneUnknown => "nobody knows what hour it is where the recipient is",
         Hold::PreferencesUnreadable => "nobody understands what the recipient prefers",
         Hold::KindUnknown => "its kind is not known any more",
+        Hold::LowPriorityHours => {
+            "it is not urgent, and such texts leave at certain times of the recipient's day"
+        }
         Hold::Claim => "the shared database has not confirmed yet that it is ours",
         Hold::GlobalRate => "as many texts went lately as may altogether",
         Hold::SenderRate => "as many texts of its sender went lately as may",
@@ -196,6 +199,7 @@ fn by(source: Source) -> &'static str {
         Source::Cli => ", from the command line",
         Source::Import => ", imported",
         Source::Sync => ", by the shared database",
+        Source::Link => ", by the link to opt out",
         Source::Webhook | Source::Timer | Source::Dispatcher | Source::Lookup | Source::Recovery => "",
     }
 }

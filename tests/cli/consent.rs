@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::Daemon;
+use crate::world::{Daemon, run};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -57,4 +57,50 @@ fn preferences_from_the_command_line_hold_a_text_and_explain_finds_it_by_number(
     assert!(code == 0 && out.contains("quiet_hours_unknown_tz") && out.contains("timezone"), "{out}{talk}");
     let (code, out, talk) = daemon.ask(&["--json", "preferences", "show", user]);
     assert_eq!((code, &json(&out)["user_id"]), (0, &Value::from(user)), "{talk}");
+}
+
+/// Asks a page of the daemon's; its status and text.
+fn page(method: &str, url: &str) -> (u16, String) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    })
+}
+
+#[test]
+fn link_needs_a_public_address_survives_a_restart_and_ends_with_an_erasure() {
+    let dir = tempfile::tempdir().unwrap();
+    let ada = "+15551234567";
+    let daemon = Daemon::start(dir.path(), &[]);
+    daemon.ask(&["send", ada, "Hello"]);
+    let (code, _, talk) = daemon.ask(&["consent", "link", ada]);
+    assert!(code != 0 && talk.contains("DUNLIN_PUBLIC_URL"), "{talk}");
+    daemon.stop();
+
+    let public = [("DUNLIN_PUBLIC_URL", "https://sms.example.test")];
+    let daemon = Daemon::start(dir.path(), &public);
+    let (code, out, talk) = daemon.ask(&["consent", "link", ada]);
+    assert_eq!(code, 0, "{talk}");
+    let token = out.trim().strip_prefix("https://sms.example.test/o/").unwrap().to_owned();
+    let at = |daemon: &Daemon| format!("{}/o/{token}", daemon.url);
+    let (status, seen) = page("GET", &at(&daemon));
+    assert!(status == 200 && seen.contains("<form"), "{seen}");
+    assert_eq!(page("POST", &at(&daemon)).0, 200);
+    let (_, out, _) = daemon.ask(&["consent", "show", ada]);
+    assert!(out.contains("is opted_out since") && out.contains("(link)"), "{out}");
+    let (_, out, _) = daemon.ask(&["--json", "consent", "export"]);
+    assert_eq!(json(&out)["how"], "link");
+    daemon.stop();
+
+    let data = dir.path().to_str().unwrap();
+    let (code, out, talk) = run(&["erase", "--phone", ada, "--by", "ada"], &[("DUNLIN_DATA", data)]);
+    assert_eq!(code, 0, "{out}{talk}");
+    let daemon = Daemon::start(dir.path(), &public);
+    for method in ["GET", "POST"] {
+        assert_eq!(page(method, &at(&daemon)).0, 404, "{method}");
+    }
+    // The number is met again, by whoever has it now: a new person, whom the old link does not name.
+    daemon.ask(&["send", ada, "Hello"]);
+    assert_eq!(page("GET", &at(&daemon)).0, 404);
 }

@@ -34,6 +34,17 @@ fn text_sent_in_the_sandbox_is_delivered_and_its_life_can_be_shown() {
 }
 
 #[test]
+fn preview_says_what_would_become_of_a_text_and_sends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &[]);
+    let (code, out, talk) = daemon.ask(&["send", "--preview", "+15551234567", "You are a winner: bit.ly/x"]);
+    assert!(code == 0 && out.contains("it may go") && out.contains("billed as 1, GSM-7"), "{out}{talk}");
+    assert!(out.contains("\"bit.ly\"") && out.contains("\"winner\"") && out.contains("https://"), "{out}");
+    let (code, listed, _) = daemon.ask(&["list"]);
+    assert!(code == 0 && !listed.contains("+15"), "{listed}");
+}
+
+#[test]
 fn template_is_filled_from_the_command_line_and_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(&dir.path().join("data"), &[]);

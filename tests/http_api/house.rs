@@ -18,6 +18,7 @@ use dunlin::engine::{Engine, EngineConfig};
 use dunlin::http::api_key::ApiKeys;
 use dunlin::http::{Edge, Mode, ServeLimits, WebhookConfig, router, serve};
 use dunlin::id_source::SystemIds;
+use dunlin::opt_out_link::OptOutLinks;
 use dunlin::room::Room;
 use dunlin::sandbox::{Faults, Sandbox, SandboxConfig};
 use dunlin::standard_webhook::WebhookSecrets;
@@ -169,6 +170,7 @@ impl House {
             api_keys: api_keys(api_token),
             default_region: None,
             rules,
+            opt_out_links: Some(OptOutLinks::below(public)),
             hook_secrets: Some(WebhookSecrets::parse(HOOK_SECRET).unwrap()),
             mode: if sandbox.is_some() { Mode::Sandbox } else { Mode::Off },
             supabase: None,
@@ -292,6 +294,14 @@ impl House {
         let ledger: Vec<Value> = serde_json::from_slice(&ledger).unwrap();
         let theirs = ledger.iter().filter(|taken| taken["to"] == to);
         theirs.map(|taken| taken["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Asks a whole address for a page over a real socket: its status, headers and text.
+    pub(crate) async fn page(method: &str, url: &str, form: &'static str) -> (StatusCode, HeaderMap, String) {
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url);
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.headers().clone(), answer.text().await.unwrap())
     }
 
     /// Posts a form to the webhook for texts, signed with `token` when there is one.

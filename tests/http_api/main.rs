@@ -11,6 +11,7 @@ mod backups;
 mod consent;
 mod house;
 mod lists;
+mod opt_out; // one click, without a key
 mod people; // who may be texted, and when
 mod recoveries;
 mod recurrences;

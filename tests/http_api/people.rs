@@ -103,6 +103,29 @@ async fn quiet_hours_hold_a_text_to_the_minute_and_say_so() {
     assert_eq!(house.carried(ADA).await, 2);
 }
 
+#[tokio::test]
+async fn what_is_not_urgent_leaves_at_the_next_time_of_the_recipient_s_day_and_says_so() {
+    let clock = MovedClock::at(EVENING_MS);
+    let limits = Limits { low_priority_hours: Some("09:00,17:30".parse().unwrap()), ..Limits::default() };
+    let house = House::ruled("", clock.clone(), Rules { limits, ..Rules::default() }).await;
+    prefer(&house, &chicago()).await;
+    let (at_once, _) = accept(&house, &reminder("normal", "custom")).await;
+    delivered(&house, &at_once).await;
+    let (held, accepted) = accept(&house, &reminder("low", "custom")).await;
+    let decision = &accepted["decision"];
+    assert_eq!((&decision["action"], &decision["held_by"]), (&json!("hold"), &json!("low_priority_hours")));
+    assert!(decision["release_at"].as_str().unwrap().starts_with("2026-12-24T15:00:00"), "{accepted}");
+    let (_, _, why) = house.get(&format!("{held}/explain")).await;
+    assert_eq!(
+        (&why["evidence"]["leaves_at"], &why["evidence"]["for_minutes"]),
+        (&json!("09:00,17:30"), &json!(30))
+    );
+    assert_eq!(why["evidence"]["timezone"], "America/Chicago");
+    assert!(why["lifted_by"].as_str().unwrap().contains("DUNLIN_LOW_PRIORITY_HOURS"), "{why}");
+    clock.ahead(11 * 60 + 48);
+    delivered(&house, &held).await;
+}
+
 /// The old system judged when it scheduled, and sent what it had scheduled.
 #[tokio::test]
 async fn preferences_that_change_count_for_what_waits() {

@@ -36,6 +36,44 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// What carriers may filter is told to whoever writes it, and keeps nothing back.
+#[tokio::test]
+async fn what_carriers_may_filter_is_advice_and_never_a_rule() {
+    let house = House::build(None);
+    let text = json!({"to": "+15551234567", "body": "FREE RIDES TODAY!!! bit.ly/x"});
+    let (_, _, preview) = house.post("/v1/preview", &[], &text).await;
+    let codes = |told: &Value| -> Vec<String> {
+        told["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        codes(&preview),
+        ["public_shortener", "promotional_words", "all_capitals", "repeated_punctuation"]
+    );
+    assert!(preview["warnings"][0]["source"].as_str().unwrap().starts_with("https://"));
+    let (status, _, accepted) = house.post("/v1/messages", &[], &text).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+
+    let content = json!({
+        "name": "Sale", "text": "Hi {{ name }}{% if free %}, come in{% endif %}", "variables": {"name": "string", "free": "boolean"},
+        "locales": {"da": "Hej {{ name }}, tinyurl.com/{{ name }}"},
+    });
+    let (status, _, written) = house.send("PUT", "/v1/templates/sale", &[], &content).await;
+    assert_eq!(status, StatusCode::CREATED, "{written}");
+    let told = &written["draft"]["warnings"];
+    assert_eq!(
+        (&told[0]["found"], &told[0]["locale"], &told[1]),
+        (&json!("tinyurl.com"), &json!("da"), &Value::Null)
+    );
+    let vars = json!({"version": "draft", "vars": {"name": "winner", "free": true}});
+    let (_, _, preview) = house.post("/v1/templates/sale/preview", &[], &vars).await;
+    assert_eq!(codes(&preview), ["promotional_words"], "what fills it counts too: {preview}");
+}
+
 #[tokio::test]
 async fn text_is_rendered_by_the_version_that_is_used_and_names_it() {
     let house = House::build(Some(&keys()));

@@ -248,6 +248,7 @@ impl Life {
                 Hold::SendingDisabled
                 | Hold::QuietHours
                 | Hold::LegalHours
+                | Hold::LowPriorityHours
                 | Hold::DailyLimit
                 | Hold::RateLimit
                 | Hold::ZoneUnknown

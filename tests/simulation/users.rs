@@ -11,7 +11,7 @@ use dunlin_workflows::policy::{Limits, Verified};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{Changes, Event, Preferences, TOGGLES, Toggle, User};
-use dunlin_workflows::zone::LocalTime;
+use dunlin_workflows::zone::{LocalTime, Zone};
 use fastrand::Rng;
 use tokio::sync::oneshot;
 
@@ -97,7 +97,16 @@ pub(crate) fn limits(seed: u64) -> Limits {
     let mut rate = |most| (rng.u32(0..3) == 0).then(|| rng.u16(1..=most));
     let (per_minute, per_hour) = (rate(2), rate(4));
     let verified = if rng.u32(0..8) == 0 { Verified::Required } else { Verified::NotRequired };
-    streams::limits(seed, Limits { per_minute, per_hour, verified, ..Limits::default() })
+    let low_priority_hours = (rng.u32(0..4) == 0).then(|| {
+        let hour = rng.u32(0..12);
+        format!("{hour:02}:30,{:02}:00", hour + rng.u32(1..12)).parse().unwrap()
+    });
+    // Where nobody says where people are, what leaves at their hour never would.
+    let zone = low_priority_hours.is_some().then(|| rng.choice(&PLACES).unwrap().name.parse().unwrap());
+    streams::limits(
+        seed,
+        Limits { per_minute, per_hour, verified, low_priority_hours, zone, ..Limits::default() },
+    )
 }
 
 /// What a wish is about, and whether it names its user.
@@ -125,6 +134,8 @@ pub(crate) struct Users {
     days: BTreeMap<(PersonNumber, i64), u32>,
     /// First attempts, by person.
     first: BTreeMap<PersonNumber, Vec<i64>>,
+    /// Where everybody is of whom nobody said it, as of the newest attempt.
+    home: Option<Zone>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -198,6 +209,7 @@ impl Users {
         let Some(about) = self.messages.get(&number).cloned() else { return Ok(()) };
         let known = self.of(&about);
         let ms = at.as_millis();
+        self.home = limits.zone;
         let is_proven = known.is_some_and(|known| known.owns(about.person));
         if limits.verified == Verified::Required && !is_proven && !about.is_code() {
             return Err("texted a number that nobody proved".into());
@@ -206,12 +218,23 @@ impl Users {
             return Err("texted somebody whose preferences nobody understands".into());
         }
         let preferences = known.and_then(|known| known.preferences);
+        if let Some(windows) = limits.low_priority_hours.as_ref().filter(|_| about.priority == Priority::Low)
+        {
+            let place = zone_of(preferences.as_ref(), limits.zone).ok_or("an hour was guessed")?;
+            let minute = place.minute(ms);
+            if !is_open(&windows.to_string(), minute) {
+                return Err(format!(
+                    "texted at minute {minute}, which is none of {windows} for half an hour"
+                ));
+            }
+        }
         if let Some(preferences) = preferences {
             if about.kind.as_deref() == Some("daily_brief") && !preferences.toggles.has(Toggle::DailyBrief) {
                 return Err("texted what they switched off".into());
             }
             if let Some(hours) = quiet(&preferences).filter(|_| !passes(&about, &preferences)) {
-                let minute = zone_of(&preferences).ok_or("an hour was guessed")?.minute(ms);
+                let minute =
+                    zone_of(Some(&preferences), limits.zone).ok_or("an hour was guessed")?.minute(ms);
                 if is_quiet(hours, minute) {
                     let (start, end) = hours;
                     return Err(format!("texted in quiet hours, at minute {minute} of {start} to {end}"));
@@ -230,7 +253,7 @@ impl Users {
         limits: &Limits,
     ) -> Result<(), String> {
         if let Some(preferences) = preferences {
-            let day = zone_of(&preferences).ok_or("a day was guessed")?.day(ms);
+            let day = zone_of(Some(&preferences), limits.zone).ok_or("a day was guessed")?.day(ms);
             let sent = self.days.entry((about.person, day)).or_default();
             *sent += 1;
             let limit = preferences.daily_limit.unwrap_or(10);
@@ -259,7 +282,7 @@ impl Users {
         let preferences = self.of(about)?.preferences.filter(|known| !passes(about, known))?;
         let hours = quiet(&preferences)?;
         let is_quiet = |wall: i64| is_quiet(hours, wall.rem_euclid(DAY_MINUTES));
-        zone_of(&preferences)?.next(wall.as_millis(), is_quiet).map(Timestamp::from_millis)
+        zone_of(Some(&preferences), self.home)?.next(wall.as_millis(), is_quiet).map(Timestamp::from_millis)
     }
 }
 
@@ -269,8 +292,18 @@ impl Known {
     }
 }
 
-fn zone_of(preferences: &Preferences) -> Option<&'static Place> {
-    Place::named(preferences.zone?.name())
+/// Where they are: as they say, or as the deployment says of everybody.
+fn zone_of(preferences: Option<&Preferences>, home: Option<Zone>) -> Option<&'static Place> {
+    Place::named(preferences.and_then(|preferences| preferences.zone).or(home)?.name())
+}
+
+/// Whether half an hour has not passed since one of these times.
+fn is_open(times: &str, minute: i64) -> bool {
+    let since = |time: &str| {
+        let (hours, minutes) = time.split_once(':').unwrap();
+        minute - hours.parse::<i64>().unwrap() * 60 - minutes.parse::<i64>().unwrap()
+    };
+    times.split(',').any(|time| since(time).rem_euclid(DAY_MINUTES) < 30)
 }
 
 /// Whether a minute of the day is quiet.

@@ -7,7 +7,7 @@
 //! (whether a person agrees), [`user`] (what somebody prefers, and which number is theirs), [`verification`] (how that
 //! is proven) within an [`allowance`], [`recurrence`] (what comes again and again), [`recovery`] (trying again together),
 //! [`lane`] (the way to the provider), [`alarm`] (when failures repeat), [`rules`] (what decisions depend on), [`provider_error`] (what the provider's codes
-//! mean), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the
+//! mean), [`filtering`] (what carriers may filter), then the values: [`phone_number`], [`body`], [`segment`], [`id`], [`source`], [`timestamp`], [`zone`] (what the
 //! clock shows where somebody is).
 
 pub mod actor;
@@ -15,6 +15,8 @@ pub mod alarm;
 pub mod allowance;
 pub mod body;
 pub mod consent;
+pub mod filtering;
+pub mod folded;
 pub mod id;
 pub mod kind;
 pub mod lane;

@@ -21,10 +21,12 @@ pub enum Source {
     Import,
     /// A database that several daemons may share.
     Sync,
+    /// Whoever had a person's link by which they opt out.
+    Link,
 }
 
 /// Every source with the word for it.
-pub const SOURCES: [(Source, &str); 9] = [
+pub const SOURCES: [(Source, &str); 10] = [
     (Source::Api, "api"),
     (Source::Webhook, "webhook"),
     (Source::Timer, "timer"),
@@ -34,6 +36,7 @@ pub const SOURCES: [(Source, &str); 9] = [
     (Source::Cli, "cli"),
     (Source::Import, "import"),
     (Source::Sync, "sync"),
+    (Source::Link, "link"),
 ];
 
 impl Source {
@@ -49,6 +52,7 @@ impl Source {
             Self::Cli => "cli",
             Self::Import => "import",
             Self::Sync => "sync",
+            Self::Link => "link",
         }
     }
 }

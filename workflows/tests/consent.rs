@@ -193,6 +193,20 @@ fn stop_during_a_review_can_t_be_dismissed_with_it() {
 }
 
 #[test]
+fn link_opts_out_once_ends_a_review_and_counts_again_after_their_start() {
+    let mut person = Person::hears(&["please stop"]);
+    person.tell(&Command::UseLink, at(5)).unwrap();
+    assert_eq!(person.consent.standing, Standing::OptedOut { since: at(5), how: How::Link });
+    assert!(person.consent.is_firmly_out(), "nobody need read what they wrote");
+    let before = person.events.len();
+    person.tell(&Command::UseLink, at(6)).unwrap();
+    assert_eq!(person.events.len(), before, "once more says nothing new");
+    person.tell(&Command::Hear(text(2, "START")), at(7)).unwrap();
+    person.tell(&Command::UseLink, at(8)).unwrap();
+    assert_eq!(person.consent.standing, Standing::OptedOut { since: at(8), how: How::Link });
+}
+
+#[test]
 fn opt_out_is_lifted_on_record_only_with_a_reason() {
     let person = Person::hears(&["STOP"]);
     let lifted = decide(&person.consent, &Command::OptIn { said_at: at(5) }, None, at(5));
@@ -230,6 +244,7 @@ fn told() -> Vec<Command> {
         Command::Refuse { tried_at: at(1) },
         Command::Resolve { text: sid(3), finding: Finding::NotOne },
         Command::Remember { since: at(0) },
+        Command::UseLink,
     ]
 }
 
@@ -247,7 +262,7 @@ fn check(person: &Person, command: &Command, now: Timestamp) -> Person {
         let again = matches!(command, Command::Hear(inbound) if person.heard.contains(&inbound.sid));
         assert!(!again, "a text that was heard before undid an opt-out");
     }
-    if matches!(command, Command::OptOut { .. }) {
+    if matches!(command, Command::OptOut { .. } | Command::UseLink) {
         assert!(after.consent.standing.is_out(), "an opt-out always counts");
     }
     if after.consent.review.is_some() {
@@ -268,13 +283,13 @@ fn no_four_things_that_are_told_lose_an_opt_out() {
             .flat_map(|person| told().into_iter().map(move |command| check(person, &command, at(round + 2))));
         persons = next.collect();
     }
-    assert_eq!(persons.len(), 9_usize.pow(4));
+    assert_eq!(persons.len(), 10_usize.pow(4));
 }
 
 proptest! {
     #[test]
     fn no_order_clock_or_repetition_loses_an_opt_out(
-        steps in prop::collection::vec((0_usize..9, 0_i64..20), 0..40),
+        steps in prop::collection::vec((0_usize..10, 0_i64..20), 0..40),
     ) {
         let mut person = Person::default();
         for (n, minute) in steps {

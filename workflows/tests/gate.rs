@@ -21,7 +21,7 @@ use dunlin_workflows::policy::{
 use dunlin_workflows::rules::{Rules, Sending};
 use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::{Preferences, Toggle, Toggles};
-use dunlin_workflows::zone::{Hours, LegalHours, LocalTime, Zone};
+use dunlin_workflows::zone::{Hours, LegalHours, LocalTime, OPEN_MINUTES, Windows, Zone};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -138,6 +138,22 @@ fn traffic() -> impl Strategy<Value = (Vec<(Stream, Arc<Flow>)>, [Rate; 4])> {
     })
 }
 
+/// Times at which texts of low priority leave.
+fn windows() -> impl Strategy<Value = Windows> {
+    prop::collection::vec(0_u16..48, 1..4).prop_map(|halves| {
+        let times = halves.into_iter().map(|half| LocalTime::from_minute(half * 30).unwrap().to_string());
+        times.collect::<Vec<_>>().join(",").parse().unwrap()
+    })
+}
+
+/// Whether one is open, by what the wall shows.
+fn is_open(windows: &Windows, zone: Zone, now: Timestamp) -> bool {
+    let minute = zone.wall(now).as_millis().div_euclid(60_000);
+    let starts = windows.to_string();
+    let starts = starts.split(',').map(|start| i64::from(start.parse::<LocalTime>().unwrap().minute()));
+    starts.into_iter().any(|start| (minute - start).rem_euclid(24 * 60) < i64::from(OPEN_MINUTES))
+}
+
 fn limits() -> impl Strategy<Value = Limits> {
     let legal = select(vec![LegalHours::Tcpa, LegalHours::Strict, LegalHours::Off]);
     let over = select(vec![OverDaily::Hold, OverDaily::Drop]);
@@ -175,15 +191,31 @@ fn world() -> impl Strategy<Value = World> {
     let sending = prop::bool::weighted(0.9);
     let asked = (kind, priority, minutes(), minutes(), prop::bool::weighted(0.2), any::<bool>());
     let same = prop::option::weighted(0.3, (-30_i64..30).prop_map(at));
-    let repeats = (same, prop::option::of(select(vec![1_u64, 20])));
+    let low = prop::option::weighted(0.5, windows());
+    let repeats = (same, prop::option::of(select(vec![1_u64, 20])), low);
     (0_i64..600_000, sending, limits(), recipient(), asked, traffic(), repeats).prop_map(
-        |(now, sending, limits, recipient, asked, (flows, rates), (same_text, window))| {
+        |(
+            now,
+            sending,
+            limits,
+            recipient,
+            asked,
+            (flows, rates),
+            (same_text, window, low_priority_hours),
+        )| {
             let (kind, priority, scheduled_for, expires_at, is_counted, has_turn) = asked;
             let [global_rate, sender_rate, country, velocity] = rates;
             let country_rates = [("US".parse().unwrap(), country)].into();
             let duplicate_window = window.map(Duration::from_mins);
-            let limits =
-                Limits { global_rate, sender_rate, country_rates, velocity, duplicate_window, ..limits };
+            let limits = Limits {
+                global_rate,
+                sender_rate,
+                country_rates,
+                velocity,
+                duplicate_window,
+                low_priority_hours,
+                ..limits
+            };
             let recipient = Recipient { flows, same_text, ..recipient };
             let sending = if sending { Sending::Enabled } else { Sending::Disabled };
             let rules = Rules { sending, limits, kinds: kinds(), ..Rules::default() };
@@ -220,7 +252,11 @@ proptest! {
         let quiet = is_quiet(case.quiet_hours(), case.zone(), world.now);
         prop_assert!(!quiet || bypasses(&case));
         prop_assert!(!is_quiet(case.forbidden_hours(), case.zone(), world.now));
+        if let (Some(windows), Priority::Low) = (&world.rules.limits.low_priority_hours, world.priority) {
+            prop_assert!(is_open(windows, case.zone().unwrap(), world.now), "it is not urgent");
+        }
         let asks_for_a_zone = case.forbidden_hours().is_some()
+            || case.low_priority_hours().is_some()
             || (case.quiet_hours().is_some() && world.priority != Priority::Urgent);
         prop_assert!(!asks_for_a_zone || case.zone().is_some(), "an hour was guessed");
         if let (Some(limit), Some(day)) = (case.daily_limit(), counts(&case)) {
@@ -293,6 +329,68 @@ proptest! {
         let is_over = ruling == Ruling::Expire || world.recipient.standing.is_out();
         prop_assert!(is_held || is_over || (world.is_code() && world.priority == Priority::Urgent), "{:?}", ruling);
         prop_assert!(!is_held || judge(&other.case()) == ruling);
+    }
+
+    /// What is not urgent goes in the first minute in which its times, quiet hours and the law let it, and in no other; or it
+    /// expires before. A slow walk from minute to minute is the judge.
+    #[test]
+    fn low_priority_goes_in_the_first_minute_that_every_hour_leaves_it(
+        windows in windows(),
+        quiet in prop::option::of(hours()),
+        essential: bool,
+        zone in zone(),
+        start in 0_i64..600_000,
+        expires in prop::option::of(1_i64..2880),
+    ) {
+        let zone = zone.unwrap_or(Zone::UTC);
+        let limits = Limits { low_priority_hours: Some(windows.clone()), daily: None, ..Limits::default() };
+        let rules = Rules { limits, kinds: kinds(), ..Rules::default() };
+        let preferences = Preferences { quiet_hours: quiet, zone: Some(zone), ..Preferences::default() };
+        let mut world = World {
+            now: at(start),
+            rules,
+            recipient: Recipient { preferences: Some(preferences), ..Recipient::default() },
+            kind: (!essential).then(|| "sale".parse().unwrap()),
+            priority: Priority::Low,
+            scheduled_for: None,
+            expires_at: expires.map(|minutes| at(start + minutes)),
+            is_counted: false,
+            has_turn: false,
+        };
+        let (quiet, law) = (world.case().quiet_hours(), world.case().forbidden_hours());
+        let lets = |now| {
+            is_open(&windows, zone, now) && !is_quiet(quiet, Some(zone), now) && !is_quiet(law, Some(zone), now)
+        };
+        let end = expires.unwrap_or(3 * 1440);
+        let first = (0..end).map(|minutes| at(start + minutes)).find(|now| lets(*now));
+        let sent = loop {
+            match judge(&world.case()) {
+                Ruling::Send => break Some(world.now),
+                Ruling::Hold { hold, until } => {
+                    prop_assert!(matches!(hold, Hold::LowPriorityHours | Hold::QuietHours | Hold::LegalHours), "{:?}", hold);
+                    prop_assert!(until > world.now);
+                    world.now = world.expires_at.map_or(until, |at| at.min(until));
+                }
+                Ruling::Expire => break None,
+                Ruling::Suppress(_) => prop_assert!(false, "nothing forbids it"),
+            }
+            if world.now >= at(start + end) {
+                prop_assert!(world.expires_at.is_none() || judge(&world.case()) == Ruling::Expire);
+                break None;
+            }
+        };
+        prop_assert_eq!(sent, first);
+    }
+
+    #[test]
+    fn times_of_low_priority_are_nothing_to_any_other(world in world()) {
+        let mut without = world.clone();
+        without.rules.limits.low_priority_hours = None;
+        if world.priority != Priority::Low {
+            prop_assert_eq!(judge(&world.case()), judge(&without.case()));
+        } else if judge(&world.case()) == Ruling::Send {
+            prop_assert_eq!(judge(&without.case()), Ruling::Send);
+        }
     }
 
     /// Being urgent passes quiet hours and nothing else.

@@ -109,6 +109,8 @@ pub enum Name {
     QuietHours,
     /// Hours that the law leaves.
     LegalHours,
+    /// When texts of low priority leave.
+    LowPriorityHours,
     /// Most texts a day to whoever named no limit.
     DailyLimit,
     /// What becomes of a text over the daily limit.

@@ -258,6 +258,13 @@ pub const SETTINGS: &[Setting] = &[
         "local hours that are left for kinds which are not essential",
     ),
     plain(
+        Name::LowPriorityHours,
+        &["DUNLIN_LOW_PRIORITY_HOURS"],
+        Text("off"),
+        "times of the day between commas, or off",
+        "when texts of priority low leave: for half an hour from each of these times, on the clock where their recipient is",
+    ),
+    plain(
         Name::DailyLimit,
         &["DUNLIN_DAILY_LIMIT"],
         Text("10"),
@@ -324,8 +331,8 @@ pub const SETTINGS: &[Setting] = &[
         Name::OptOutLine,
         &["DUNLIN_OPT_OUT_LINE"],
         Text("off"),
-        "a line of up to 100 characters that says STOP, or off",
-        "what the first text to a person ends with, but for codes, such as: Text STOP to end these.",
+        "a line of up to 160 characters that says STOP, and may say {opt_out_url}; or off",
+        "what the first text to a person ends with, but for codes, such as: Text STOP to end these. {opt_out_url} is their link",
     ),
     plain(
         Name::Countries,

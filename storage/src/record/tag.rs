@@ -60,6 +60,7 @@ tags!(Source, "source", {
     Cli = 7,
     Import = 8,
     Sync = 9,
+    Link = 10,
 });
 
 tags!(Priority, "priority", { Urgent = 1, High = 2, Normal = 3, Low = 4 });
@@ -88,6 +89,7 @@ tags!(Hold, "hold", {
     FraudVelocity = 15,
     Claim = 16,
     PreferencesUnreadable = 17,
+    LowPriorityHours = 18,
 });
 
 tags!(Toggle, "toggle", {
@@ -164,6 +166,7 @@ tags!(How, "way of knowing consent", {
     Words = 4,
     Command = 5,
     Memory = 6,
+    Link = 7,
 });
 
 tags!(Finding, "finding of a review", { OptOut = 1, NotOne = 2 });
@@ -202,11 +205,11 @@ mod tests {
 
     #[test]
     fn every_word_has_one_number_and_reads_back_from_it() {
-        every::<Source>(9);
+        every::<Source>(10);
         every::<Priority>(4);
         every::<OnUnknown>(2);
         every::<Encoding>(2);
-        every::<Hold>(17);
+        every::<Hold>(18);
         every::<Custody>(3);
         every::<Toggle>(6);
         every::<Via>(4);
@@ -214,7 +217,7 @@ mod tests {
         every::<ProviderStatus>(11);
         every::<FailureClass>(FailureClass::ALL.len());
         every::<StateName>(15);
-        every::<How>(6);
+        every::<How>(7);
         every::<Finding>(2);
         every::<verification::Via>(3);
         every::<verification::Refusal>(4);

@@ -105,6 +105,14 @@ pub struct Keyring {
     blind: hmac::Key,
 }
 
+/// What tokens of opt-out links are made with. Follow from the index key.
+pub(crate) struct OptOutKeys {
+    /// Makes the tag of a name.
+    pub(crate) tag: Zeroizing<[u8; KEY_BYTES]>,
+    /// Hides the name.
+    pub(crate) mask: Zeroizing<[u8; KEY_BYTES]>,
+}
+
 /// The text is not a keyring.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyringError {
@@ -229,6 +237,12 @@ impl Keyring {
         let mut hash = [0; 16];
         hash.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
         hash
+    }
+
+    /// What tokens of opt-out links are made with.
+    pub(crate) fn opt_out_keys(&self) -> OptOutKeys {
+        let derive = |context| Zeroizing::new(blake3::derive_key(context, self.index.bytes()));
+        OptOutKeys { tag: derive("dunlin opt-out link tag"), mask: derive("dunlin opt-out link mask") }
     }
 
     /// The keys as text, for a file that only its owner may read.

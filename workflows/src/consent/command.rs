@@ -19,6 +19,8 @@ pub enum Command {
         /// When they said it.
         said_at: Timestamp,
     },
+    /// Somebody used the link by which they opt out.
+    UseLink,
     /// Somebody records that they agreed.
     OptIn {
         /// When they said it.

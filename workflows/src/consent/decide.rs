@@ -26,11 +26,19 @@ pub fn decide(
     Ok(match command {
         Command::Hear(inbound) => heard(consent, inbound, now),
         Command::Refuse { tried_at } => {
-            let known = consent.standing.is_out() && consent.review.is_none();
+            let known = consent.is_firmly_out();
             let lifted = matches!(consent.standing, Standing::OptedIn { since, .. } if since >= *tried_at);
             if known || lifted { vec![] } else { vec![out(now, How::Refusal, None)] }
         }
         Command::OptOut { said_at } => vec![out((*said_at).min(now), How::Command, None)],
+        // A link is opened twice by whoever is impatient, and says the same for ever.
+        Command::UseLink => {
+            if consent.is_firmly_out() {
+                vec![]
+            } else {
+                vec![out(now, How::Link, None)]
+            }
+        }
         Command::OptIn { said_at } => vec![opt_in(consent, (*said_at).min(now), reason)?],
         Command::Resolve { text, finding } => vec![resolve(consent, *text, *finding, reason)?],
         Command::Remember { since } => {
@@ -48,7 +56,7 @@ fn later(consent: &Consent, said_at: Timestamp) -> Timestamp {
 
 fn heard(consent: &Consent, inbound: &Inbound, now: Timestamp) -> Vec<Event> {
     let (since, text) = (later(consent, now), inbound.sid);
-    let firm = consent.standing.is_out() && consent.review.is_none();
+    let firm = consent.is_firmly_out();
     match keyword::read(inbound) {
         Meaning::Out(how) => vec![Event::OptedOut { since, how, text: Some(text), reason: None }],
         Meaning::In(how) => vec![Event::OptedIn { since, how, text: Some(text), reason: None }],

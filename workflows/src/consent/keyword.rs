@@ -6,9 +6,8 @@
 //! (<https://help.twilio.com/articles/223134027>). Both read 2026-11-24. Any other clear wish counts too, so
 //! what sounds like one counts until somebody has read it.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
-
 use crate::consent::{How, Inbound, Line, OptOutType};
+use crate::folded::folded;
 
 /// What a text means for consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,29 +108,4 @@ fn sounds_like_out(folded: &str) -> bool {
     let begins = OUT.iter().any(|word| folded.strip_prefix(word).is_some_and(|rest| rest.starts_with(' ')));
     let framed = format!(" {folded} ");
     begins || MAYBE.iter().any(|words| framed.contains(&format!(" {words} ")))
-}
-
-/// The words of a text in lower case with one space between them: full-width letters and ligatures
-/// made plain (NFKC), apostrophes dropped, everything else that is neither letter nor digit taken for a
-/// space.
-fn folded(words: &str) -> String {
-    let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(words);
-    let mut folded = String::with_capacity(normal.len());
-    for letter in normal.chars().flat_map(char::to_lowercase) {
-        if letter.is_alphanumeric() {
-            folded.push(letter);
-        } else if !is_dropped(letter) && !folded.is_empty() && !folded.ends_with(' ') {
-            folded.push(' ');
-        }
-    }
-    folded.truncate(folded.trim_end().len());
-    folded
-}
-
-/// Apostrophes, and marks that nobody sees: joiners, variation selectors, the byte order mark.
-fn is_dropped(letter: char) -> bool {
-    matches!(
-        letter,
-        '\'' | '\u{2019}' | '\u{2bc}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
-    )
 }

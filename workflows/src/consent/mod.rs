@@ -1,7 +1,7 @@
 //! Consent: whether a person agrees to be texted, as they told us or as the provider did.
 //!
 //! ```text
-//!             START, opt-in                        STOP, opt-out, refusal
+//!             START, opt-in                        STOP, opt-out, link, refusal
 //! unknown ------------------> opted in <--------------------------------------> opted out
 //!    |                           |          START; or recorded, with a reason      ^  ^
 //!    +---------------------------+-- sounds like an opt-out --> under review ------+  |

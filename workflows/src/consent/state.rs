@@ -50,16 +50,19 @@ pub enum How {
     Command,
     /// Their number was opted out when it was erased.
     Memory,
+    /// Somebody used the link by which they opt out.
+    Link,
 }
 
 /// Every way of knowing, with the word for it.
-pub const HOWS: [(How, &str); 6] = [
+pub const HOWS: [(How, &str); 7] = [
     (How::Keyword, "keyword"),
     (How::Provider, "provider"),
     (How::Refusal, "refusal"),
     (How::Words, "words"),
     (How::Command, "command"),
     (How::Memory, "memory"),
+    (How::Link, "link"),
 ];
 
 /// A text that sounds like an opt-out, until somebody has read it.
@@ -69,6 +72,13 @@ pub struct Review {
     pub text: ProviderSid,
     /// Where they stood before the first.
     pub before: Standing,
+}
+
+impl Consent {
+    /// Whether nothing may be sent to them, and nobody need read anything for that.
+    pub fn is_firmly_out(&self) -> bool {
+        self.standing.is_out() && self.review.is_none()
+    }
 }
 
 impl Standing {
@@ -118,6 +128,7 @@ impl How {
             Self::Words => "they texted words that sound like it",
             Self::Command => "somebody recorded it",
             Self::Memory => "their number was on record when it was erased",
+            Self::Link => "their link was used",
         }
     }
 }

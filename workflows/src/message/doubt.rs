@@ -24,6 +24,7 @@ fn may_be_sent(message: &Message, now: Timestamp) -> bool {
                 Hold::Scheduled
                 | Hold::QuietHours
                 | Hold::LegalHours
+                | Hold::LowPriorityHours
                 | Hold::DailyLimit
                 | Hold::RateLimit
                 | Hold::GlobalRate

@@ -159,10 +159,12 @@ pub enum Hold {
     Claim,
     /// Somebody who mends the recipient's preferences, which nobody understands.
     PreferencesUnreadable,
+    /// One of the times of the day at which what is not urgent leaves.
+    LowPriorityHours,
 }
 
 /// Every hold with the word for it.
-pub const HOLDS: [(Hold, &str); 17] = [
+pub const HOLDS: [(Hold, &str); 18] = [
     (Hold::Scheduled, "scheduled"),
     (Hold::Backoff, "backoff"),
     (Hold::ProviderLane, "provider_lane"),
@@ -180,6 +182,7 @@ pub const HOLDS: [(Hold, &str); 17] = [
     (Hold::FraudVelocity, "fraud_velocity"),
     (Hold::Claim, "claim"),
     (Hold::PreferencesUnreadable, "preferences_unreadable"),
+    (Hold::LowPriorityHours, "low_priority_hours"),
 ];
 
 impl Hold {
@@ -197,7 +200,8 @@ impl Hold {
             | Self::RateLimit
             | Self::ZoneUnknown
             | Self::KindUnknown
-            | Self::PreferencesUnreadable => true,
+            | Self::PreferencesUnreadable
+            | Self::LowPriorityHours => true,
             Self::Scheduled
             | Self::Backoff
             | Self::ProviderLane

@@ -8,7 +8,7 @@ use crate::policy::{Limits, Recipient, ZoneByRegion};
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
 use crate::user::Preferences;
-use crate::zone::{Hours, Zone};
+use crate::zone::{Hours, Windows, Zone};
 
 /// Who said where somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,11 @@ impl<'a> Case<'a> {
         let essential = self.kind().is_some_and(|kind| kind.essential);
         let hours = self.rules.limits.legal_hours.quiet();
         (!essential && hours.start != hours.end).then_some(hours)
+    }
+
+    /// When the text may leave because it is not urgent; at any time when `None`.
+    pub fn low_priority_hours(&self) -> Option<&'a Windows> {
+        self.rules.limits.low_priority_hours.as_ref().filter(|_| self.priority == Priority::Low)
     }
 
     /// Most texts to the recipient in a local day; no limit when `None`.

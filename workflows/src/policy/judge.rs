@@ -97,12 +97,14 @@ fn is_exempt(case: &Case<'_>) -> bool {
     case.kind().is_some_and(|kind| !kind.counts)
 }
 
-/// The hour: quiet hours, then the law's.
+/// The hour: quiet hours, then the law's, then those of what is not urgent. Each says until when nothing goes for its sake,
+/// and is asked again then: so what waits goes in the first moment in which none of them objects.
 fn hours(case: &Case<'_>) -> Option<Ruling> {
     let quiet = case.quiet_hours().filter(|_| !passes_quiet_hours(case));
     let law = case.forbidden_hours();
+    let low = case.low_priority_hours();
     let daily = case.daily_limit().filter(|_| !case.is_counted && !is_exempt(case));
-    if quiet.is_none() && law.is_none() && daily.is_none() {
+    if quiet.is_none() && law.is_none() && low.is_none() && daily.is_none() {
         return None;
     }
     let Some(zone) = case.zone() else { return Some(look_again(case, Hold::ZoneUnknown)) };
@@ -110,7 +112,10 @@ fn hours(case: &Case<'_>) -> Option<Ruling> {
     if let Some(until) = quiet.and_then(|hours| hours.quiet_until(case.now, zone)) {
         return Some(held(Hold::QuietHours, until));
     }
-    law.and_then(|hours| hours.quiet_until(case.now, zone)).map(|until| held(Hold::LegalHours, until))
+    if let Some(until) = law.and_then(|hours| hours.quiet_until(case.now, zone)) {
+        return Some(held(Hold::LegalHours, until));
+    }
+    low.and_then(|windows| windows.opens(case.now, zone)).map(|until| held(Hold::LowPriorityHours, until))
 }
 
 /// What was sent lately. A message counts once, so one that was attempted before is not held by it.

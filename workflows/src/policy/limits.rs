@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::phone_number::Region;
 use crate::policy::{OptOutLine, Rate};
-use crate::zone::{Hours, LegalHours, Zone};
+use crate::zone::{Hours, LegalHours, Windows, Zone};
 
 /// What a deployment demands of every text to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Limits {
     pub quiet_hours: Option<Hours>,
     /// Hours that the law leaves for texts that are not essential.
     pub legal_hours: LegalHours,
+    /// When texts of low priority leave, on the clock where their recipient is; at any time when `None`.
+    pub low_priority_hours: Option<Windows>,
     /// Most texts in a local day for users who named no limit; no limit when `None`.
     pub daily: Option<u16>,
     /// What becomes of a text over the daily limit.
@@ -83,6 +85,7 @@ impl Default for Limits {
             zone_by_region: ZoneByRegion::Off,
             quiet_hours: None,
             legal_hours: LegalHours::Tcpa,
+            low_priority_hours: None,
             daily: Some(10),
             over_daily: OverDaily::Hold,
             per_minute: None,

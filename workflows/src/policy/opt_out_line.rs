@@ -8,13 +8,13 @@ use thiserror::Error;
 
 use crate::body::Body;
 
-/// Longest line, in characters.
-const CHARS_MAX: usize = 100;
+/// Longest line, in characters, with a link in it.
+const CHARS_MAX: usize = 160;
 
 /// The word that is heard everywhere, as people are told to write it.
 const WORD: &str = "STOP";
 
-/// A line of 1 to 100 characters that tells people to text STOP.
+/// A line of 1 to 160 characters that tells people to text STOP, and may have each person's own link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOutLine(Arc<str>);
 
@@ -33,14 +33,22 @@ pub enum OptOutLineError {
 }
 
 impl OptOutLine {
-    /// A text with the line at its end; as it is when it tells people to text STOP already, or when both together are too
-    /// long for a text.
+    /// Where the token of a person's link goes, at the end of its address.
+    pub const TOKEN: &str = "{token}";
+
+    /// Whether it has a link, for which [`at_the_end_of`](Self::at_the_end_of) needs a token.
+    pub fn has_link(&self) -> bool {
+        self.0.contains(Self::TOKEN)
+    }
+
+    /// A text with the line at its end, and in that the link with this token; as it is when it tells people to text STOP
+    /// already, or when both together are too long for a text.
     #[must_use]
-    pub fn at_the_end_of(&self, body: &Body) -> Body {
+    pub fn at_the_end_of(&self, body: &Body, token: &str) -> Body {
         if says_how(body.as_str()) {
             return body.clone();
         }
-        let whole = format!("{}\n{}", body.as_str().trim_end(), self.0);
+        let whole = format!("{}\n{}", body.as_str().trim_end(), self.0.replace(Self::TOKEN, token));
         Body::parse(whole).unwrap_or_else(|_too_long| body.clone())
     }
 }
@@ -76,12 +84,20 @@ mod tests {
     #[test]
     fn line_stands_at_the_end_once_and_only_where_it_fits() {
         let line: OptOutLine = " Text STOP to end these. ".parse().unwrap();
-        let ended = |text: &str| line.at_the_end_of(&Body::parse(text).unwrap()).as_str().to_owned();
+        let ended = |text: &str| line.at_the_end_of(&Body::parse(text).unwrap(), "").as_str().to_owned();
         assert_eq!(ended("Your table is ready\n"), "Your table is ready\nText STOP to end these.");
         assert_eq!(ended("Stop by at 5"), "Stop by at 5\nText STOP to end these.");
         for as_it_is in [ended("Your table is ready"), "Reply STOP: none".to_owned(), "a".repeat(1590)] {
             assert_eq!(ended(&as_it_is), as_it_is);
         }
+    }
+
+    #[test]
+    fn line_has_the_link_of_each_person() {
+        let line: OptOutLine = "Text STOP, or open https://a.test/o/{token}".parse().unwrap();
+        let ended = line.at_the_end_of(&Body::parse("Hello {token}").unwrap(), "abc");
+        assert_eq!(ended.as_str(), "Hello {token}\nText STOP, or open https://a.test/o/abc");
+        assert!(line.has_link());
     }
 
     #[test]
@@ -91,7 +107,7 @@ mod tests {
             ("STOPPING", OptOutLineError::Wordless),
             (" ", OptOutLineError::Form { length: 0 }),
             ("STOP\nor not", OptOutLineError::Form { length: 11 }),
-            (&"STOP ".repeat(21), OptOutLineError::Form { length: 104 }),
+            (&"STOP ".repeat(33), OptOutLineError::Form { length: 164 }),
         ] {
             assert_eq!(wrong.parse::<OptOutLine>(), Err(error), "{wrong}");
         }

@@ -133,6 +133,9 @@ fn held_by(hold: Hold) -> &'static str {
             "whoever mends the user's preferences where they are kept, or sets them anew with the API"
         }
         Hold::KindUnknown => "the operator, with DUNLIN_KINDS",
+        Hold::LowPriorityHours => {
+            "the operator, with DUNLIN_LOW_PRIORITY_HOURS; or whoever sends it with another priority"
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod decide;
 mod event;
 mod expression;
 mod key;
+mod literal;
 mod locale;
 mod moment;
 mod render;
@@ -36,6 +37,7 @@ pub use content::{Content, LENGTH_DEFAULT, LENGTH_MAX, LOCALES_MAX, SOURCE_BYTES
 pub use decide::decide;
 pub use event::Event;
 pub use key::{TemplateKey, TemplateKeyError};
+pub use literal::literal;
 pub use locale::{Locale, LocaleError};
 pub use moment::on_the_clock;
 pub use render::{RenderError, Rendered, decimal, render};

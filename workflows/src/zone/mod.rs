@@ -10,6 +10,7 @@ mod local;
 mod of_region;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +26,7 @@ pub use hours::Hours;
 pub use legal_hours::{LEGAL_HOURS, LegalHours, LegalHoursError};
 pub use local::{LocalDay, LocalTime, LocalTimeError, Wall};
 pub use of_region::SOLE_ZONES;
+pub use windows::{OPEN_MINUTES, Windows, WindowsError};
 
 /// Milliseconds in a minute.
 const MINUTE_MS: i64 = 60_000;
