@@ -1,6 +1,8 @@
 //! Consent as stored: the fold of its records, and never forgotten with the person.
 
-use dunlin_storage::{ArchiveRequest, Batch, BatchError, By, JournalSeq, LaneNumber, Store};
+use dunlin_storage::{
+    ArchiveRequest, Batch, BatchError, By, Entropy, JournalSeq, LaneNumber, OpenOptions, Store,
+};
 use dunlin_workflows::consent::{Command, Consent, How, Inbound, Line, Standing, decide};
 use dunlin_workflows::id::{PersonNumber, ProviderSid};
 use dunlin_workflows::phone_number::PhoneNumber;
@@ -89,6 +91,25 @@ fn opt_out_outlives_the_erasure_of_whoever_said_it() {
     let (store, _) = disk.open(&options()).unwrap();
     assert!(store.reader().unwrap().consent_of(stranger).unwrap().standing.is_out());
     assert_sound(&store.reader().unwrap());
+}
+
+/// A restored store gives numbers again that were given since its backup: an old link must not opt somebody else out.
+#[test]
+fn link_names_a_person_until_they_are_erased_and_nobody_with_their_number_in_another_history() {
+    let (ours, theirs) = (Disk::default(), Disk::default());
+    let (store, _) = ours.open(&options()).unwrap();
+    let (restored, _) = theirs.open(&OpenOptions { entropy: Entropy::seeded(99), ..options() }).unwrap();
+    let number = |text| PhoneNumber::parse(text, None).unwrap();
+    let ada = hear(&store, number("+14155550199"), 1, "START");
+    let eve = hear(&restored, number("+14155550198"), 1, "START");
+    assert_eq!(ada, eve, "one number, two persons");
+    let token = store.reader().unwrap().opt_out_token(ada).unwrap().unwrap();
+    let named = |store: &Store| store.reader().unwrap().person_of_opt_out_token(token).unwrap();
+    assert!(store.is_opt_out_token(token) && restored.is_opt_out_token(token), "the same keys made it");
+    assert_eq!((named(&store), named(&restored)), (Some(ada), None));
+    store.commit(|batch| batch.erase(ada, at(1), Source::Cli, None)).unwrap();
+    assert_eq!(named(&store), None);
+    assert_eq!(store.reader().unwrap().opt_out_token(ada).unwrap(), None);
 }
 
 #[test]
