@@ -81,7 +81,7 @@ pub struct Batch<'txn> {
     /// Users whom this batch forgets.
     pub(crate) forgotten: BTreeSet<UserNumber>,
     /// Rows of small workflows that this batch changed, by kind and number.
-    pub(crate) instances: BTreeMap<(u8, u64), InstanceRow>,
+    pub(crate) instances: BTreeMap<(u8, u64), Vec<u8>>,
     /// The highest number of an instance of each kind, once asked for.
     pub(crate) last_instances: BTreeMap<u8, u64>,
     /// Persons and users of the file that are not in the index yet.
@@ -98,13 +98,6 @@ pub struct Batch<'txn> {
     last_id: Option<MessageId>,
     /// What failed below, first.
     fault: Option<FaultKind>,
-}
-
-/// The row of an instance that this batch changed.
-pub(crate) struct InstanceRow {
-    pub(crate) bytes: Vec<u8>,
-    /// Whether the file has no row of it.
-    pub(crate) is_new: bool,
 }
 
 /// A message that this batch read or changed.
