@@ -8,6 +8,7 @@ use dunlin_workflows::message::UserId;
 use redb::ReadableTable;
 
 use crate::batch::Batch;
+use crate::batch::tables::Tables;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::instance::{InstanceKind, Users};
 use crate::newcomers::Hash;
@@ -91,6 +92,11 @@ fn find(
     row.map(|bytes| UserKey::take(number, bytes.value(), keyring)).transpose()
 }
 
+fn last_key(tables: &mut Tables<'_>) -> Result<u64, BatchError> {
+    let last = tables.user_keys.open()?.last().map_err(Fault::from)?;
+    Ok(last.map_or(0, |(number, _)| number.value()))
+}
+
 impl Batch<'_> {
     /// The user with this id, if somebody named them before.
     pub fn user(&mut self, id: &UserId) -> Result<Option<UserNumber>, BatchError> {
@@ -105,13 +111,26 @@ impl Batch<'_> {
         Ok(self.instance_named(InstanceKind::User, id.as_str())?.map(UserNumber::new))
     }
 
-    /// Gives a user id that is new a number and a key. The batch must record the user's first event too.
+    /// Gives a user id that is new a number and a key. Until something is told of them, that is all that is known.
     pub fn meet_user(&mut self, id: &UserId) -> Result<UserNumber, BatchError> {
-        let number = UserNumber::new(self.next_instance(InstanceKind::User)?);
+        let number = UserNumber::new(self.last_user()?.get().saturating_add(1));
+        self.last_user = Some(number);
         let user = UserKey::new(id.clone(), &self.keyring, &self.entropy)?;
         self.met_users.insert(user.hash(&self.keyring), number);
         self.users.insert(number, user);
         Ok(number)
+    }
+
+    /// The highest number that a user ever had; 0 when there was none. Whoever was erased left a record of that.
+    pub(crate) fn last_user(&mut self) -> Result<UserNumber, BatchError> {
+        if let Some(last) = self.last_user {
+            return Ok(last);
+        }
+        let told_of = self.next_instance(InstanceKind::User)?.saturating_sub(1);
+        let read = last_key(&mut self.tables);
+        let last = UserNumber::new(self.noted(read)?.max(told_of));
+        self.last_user = Some(last);
+        Ok(last)
     }
 
     /// Destroys a user's data key: their id can't be read any more, and leads nowhere. The batch must record
@@ -182,7 +201,7 @@ impl Reader {
         Ok(self.user(user)?.map(|open| open.id))
     }
 
-    /// What is known of a user.
+    /// What is known of a user; `None` when nothing was told of them.
     pub fn user_state(&self, user: UserNumber) -> Result<Option<dunlin_workflows::user::User>, ReadError> {
         self.instance::<Users>(user.get())
     }

@@ -186,8 +186,7 @@ impl Batch<'_> {
                 index.insert((InstanceKind::User.number(), &hash), number).map_err(Fault::from)?;
             }
         }
-        let next = self.next_instance(InstanceKind::User)?;
-        let last = UserNumber::new(next.saturating_sub(1));
+        let last = self.last_user()?;
         newcomers::set_users_indexed(self.tables.meta.open()?, last)?;
         Ok(Arrived { hashes: arrived, are_indexed: true })
     }

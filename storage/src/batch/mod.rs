@@ -92,6 +92,8 @@ pub struct Batch<'txn> {
     pub(crate) erased: BTreeSet<PersonNumber>,
     /// The highest number of a person, once asked for.
     pub(crate) last_person: Option<PersonNumber>,
+    /// The highest number of a user, once asked for.
+    pub(crate) last_user: Option<UserNumber>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
     /// The highest id in the file, once asked for; all zeros when there is none.
@@ -152,6 +154,7 @@ impl<'txn> Batch<'txn> {
             instances: BTreeMap::new(),
             last_instances: BTreeMap::new(),
             last_person: None,
+            last_user: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
             created: BTreeMap::new(),
