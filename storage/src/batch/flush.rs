@@ -125,13 +125,17 @@ impl Batch<'_> {
         Ok(arrived)
     }
 
-    /// Writes the users whom this batch met; gives them with their hashes.
+    /// Writes the users whom this batch met or gave a key; gives those whom it met with their hashes.
     fn write_users(&mut self) -> Result<BTreeMap<Hash, u64>, BatchError> {
         let (mut rows, mut arrived) = (BTreeMap::new(), BTreeMap::new());
         for (hash, number) in &self.met_users {
             let Some(user) = self.users.get(number) else { continue };
             rows.insert(number.get(), user.put(*number, &self.keyring)?);
             arrived.insert(*hash, number.get());
+        }
+        for number in &self.keyed_users {
+            let Some(user) = self.users.get(number) else { continue };
+            rows.insert(number.get(), user.put(*number, &self.keyring)?);
         }
         if !rows.is_empty() {
             let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use dunlin_workflows::actor::ActorName;
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use dunlin_workflows::lane::{self, Lane};
-use dunlin_workflows::message::{self, Message, Request, StateName};
+use dunlin_workflows::message::{self, Message, Request, StateName, UserId};
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -68,7 +68,7 @@ pub struct Batch<'txn> {
     pub(crate) texted: BTreeSet<PersonNumber>,
     /// What was said lately to whom this batch says something, or asks whether it did.
     pub(crate) said: Sayings,
-    /// Users whose data key is at hand.
+    /// Users whose id is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
     pub(crate) met: BTreeMap<Hash, PersonNumber>,
@@ -78,6 +78,10 @@ pub struct Batch<'txn> {
     pub(crate) told_of: BTreeSet<PersonNumber>,
     /// Users whom this batch meets, by the hash of their id.
     pub(crate) met_users: BTreeMap<Hash, UserNumber>,
+    /// User ids that lead to nobody, with their hash: who asks is about to meet them.
+    pub(crate) strangers: BTreeMap<UserId, Hash>,
+    /// Users who get a data key in this batch.
+    pub(crate) keyed_users: BTreeSet<UserNumber>,
     /// Users whom this batch forgets.
     pub(crate) forgotten: BTreeSet<UserNumber>,
     /// Rows of small workflows that this batch changed, by kind and number.
@@ -150,6 +154,8 @@ impl<'txn> Batch<'txn> {
             erased: BTreeSet::new(),
             told_of: BTreeSet::new(),
             met_users: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            keyed_users: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             instances: BTreeMap::new(),
             last_instances: BTreeMap::new(),

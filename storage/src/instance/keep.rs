@@ -57,8 +57,9 @@ impl Batch<'_> {
         if let Some(changed) = self.instances.get(&(W::KIND.number(), number)) {
             return Ok(Some(row::<W>(number, changed)?));
         }
-        // Whoever just got the next number has no row.
-        if self.last_instances.get(&W::KIND.number()).is_some_and(|last| *last < number) {
+        // Whoever just got the next number has no row, nor has a user of whom nothing was told and nothing of any after
+        // them.
+        if self.next_instance(W::KIND)? <= number {
             return Ok(None);
         }
         let read = stored::<W>(&mut self.tables, number);
@@ -112,7 +113,16 @@ impl Batch<'_> {
     /// The instance with this name.
     pub fn instance_named(&mut self, kind: InstanceKind, name: &str) -> Result<Option<u64>, BatchError> {
         let hash = self.keyring.blind_name(kind.number(), name);
-        let read = named(&mut self.tables, kind, &hash);
+        self.instance_with_hash(kind, &hash)
+    }
+
+    /// The instance with this hash of its name.
+    pub(crate) fn instance_with_hash(
+        &mut self,
+        kind: InstanceKind,
+        hash: &[u8; 16],
+    ) -> Result<Option<u64>, BatchError> {
+        let read = named(&mut self.tables, kind, hash);
         self.noted(read)
     }
 
