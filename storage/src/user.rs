@@ -49,7 +49,7 @@ impl UserKey {
         let (master, wrapping) = keyring.wrapping();
         let key = self.key.as_ref().map(|key| key.bytes().as_slice()).unwrap_or_default();
         let mut sealed = [key, self.id.as_str().as_bytes()].concat();
-        let (version, field) = if self.key.is_some() { (ROW_WITH_KEY, b"ukey") } else { (ROW, b"user") };
+        let (version, field) = if self.key.is_some() { (ROW_WITH_KEY, *b"ukey") } else { (ROW, *b"user") };
         seal::seal(wrapping, place(field, number, master), &mut sealed).ok_or(RecordError::NoCipher)?;
         let payload = [master.get().to_le_bytes().as_slice(), &sealed].concat();
         Ok(put_bytes(TABLE, &number.get().to_le_bytes(), version, &payload))
@@ -68,8 +68,8 @@ impl UserKey {
         }
         let (version, payload) = take_bytes(TABLE, &row_key, bytes).map_err(failed)?;
         let field = match version {
-            ROW => b"user",
-            ROW_WITH_KEY => b"ukey",
+            ROW => *b"user",
+            ROW_WITH_KEY => *b"ukey",
             version => return Err(failed(RecordError::UnknownVersion { name: TABLE, version })),
         };
         let (id, sealed) = wrapped_by(payload).map_err(failed)?;
@@ -89,7 +89,7 @@ impl UserKey {
 
     /// Opens a row of the first form, in which the id was sealed with a data key that every user had.
     fn open_first(number: UserNumber, row: &PersonRowV1, (id, master): (KeyId, &Key)) -> Option<Self> {
-        let key = seal::open(master, place(b"uwrp", number, id), &row.wrapped)?;
+        let key = seal::open(master, place(*b"uwrp", number, id), &row.wrapped)?;
         let key = master.unwrapped(key.try_into().ok()?);
         let id = String::from_utf8(seal::open(&key, id_place(number), &row.number)?).ok()?;
         Some(Self { id: id.parse().ok()?, key: Some(key) })
@@ -100,8 +100,8 @@ fn hash(id: &UserId, keyring: &Keyring) -> Hash {
     keyring.blind_name(InstanceKind::User.number(), id.as_str())
 }
 
-fn place(field: &[u8; 4], user: UserNumber, master: KeyId) -> Place {
-    Place { field: *field, position: user.get(), owner: u64::from(master.get()) }
+fn place(field: [u8; 4], user: UserNumber, master: KeyId) -> Place {
+    Place { field, position: user.get(), owner: u64::from(master.get()) }
 }
 
 fn id_place(user: UserNumber) -> Place {
@@ -134,13 +134,10 @@ impl Batch<'_> {
             return Ok(Some(number));
         }
         let named = self.instance_with_hash(InstanceKind::User, &hash)?;
-        match named {
-            Some(number) => Ok(Some(UserNumber::new(number))),
-            None => {
-                self.strangers.insert(id.clone(), hash);
-                Ok(None)
-            }
+        if named.is_none() {
+            self.strangers.insert(id.clone(), hash);
         }
+        Ok(named.map(UserNumber::new))
     }
 
     /// Gives a user id that is new a number. Until something is told of them, that is all that is known.

@@ -69,12 +69,15 @@ pub(crate) struct MessageRowV7 {
 }
 
 fn long(value: u64) -> Option<Long> {
-    let [a, b, c, d, e, f, 0, 0] = value.to_le_bytes() else { return None };
-    Some([a, b, c, d, e, f])
+    let bytes = value.to_le_bytes();
+    let (low, high) = bytes.split_first_chunk()?;
+    (high == [0, 0]).then_some(*low)
 }
 
-fn from_long([a, b, c, d, e, f]: Long) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+fn from_long(long: Long) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(long).for_each(|(to, from)| *to = from);
+    u64::from_le_bytes(bytes)
 }
 
 /// An instant after 1970 that is not the one which stands for never.

@@ -243,7 +243,7 @@ pub(crate) fn plain_projection() -> impl Strategy<Value = Projection> {
             changed_at: accepted_at.plus(Duration::from_millis(u64::from(changed_after))),
             state,
         };
-        let last_seq = JournalSeq::new(accepted_seq + u64::from(last_after));
+        let last_seq = JournalSeq::new(accepted_seq.saturating_add(u64::from(last_after)));
         Projection { message, accepted_seq: JournalSeq::new(accepted_seq), last_seq, timer }
     })
 }
