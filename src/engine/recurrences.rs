@@ -119,7 +119,7 @@ impl Turn<'_, '_> {
         let anybody = Recipient::User { user: UserNumber::new(0), slot };
         recurrence::decide(None, &create(anybody), &context)?;
         let recipient = match to {
-            Addressee::User(user) => Recipient::User { user: self.user(user, by)?, slot },
+            Addressee::User(user) => Recipient::User { user: self.user(user)?, slot },
             Addressee::Number(to) => Recipient::Person(self.person(*to, by)?),
         };
         let number = self.batch.next_instance(InstanceKind::Recurrence)?;

@@ -149,7 +149,7 @@ impl Turn<'_, '_> {
             return Err(TurnError::IdTaken(id));
         }
         let person = self.person(request.to, by)?;
-        let user = request.user_id.as_ref().map(|user| self.user(user, by)).transpose()?;
+        let user = request.user_id.as_ref().map(|user| self.user(user)).transpose()?;
         let request = self.worded(person, request)?;
         let request = request.as_ref();
         let terms = request.terms(person, user);

@@ -36,14 +36,12 @@ pub enum UserAsk {
 }
 
 impl Turn<'_, '_> {
-    /// The user with this id; who was never named is met now.
-    pub(super) fn user(&mut self, id: &UserId, by: By) -> Result<UserNumber, TurnError> {
-        if let Some(user) = self.batch.user(id)? {
-            return Ok(user);
+    /// The user with this id; who was never named is met now. That is no event of theirs: what names them is recorded.
+    pub(super) fn user(&mut self, id: &UserId) -> Result<UserNumber, TurnError> {
+        match self.batch.user(id)? {
+            Some(user) => Ok(user),
+            None => Ok(self.batch.meet_user(id)?),
         }
-        let user = self.batch.meet_user(id)?;
-        self.tell_user(user, &Command::Meet, by, None)?;
-        Ok(user)
     }
 
     /// Carries out what somebody asks about a user; gives what is known of them then.
@@ -61,7 +59,7 @@ impl Turn<'_, '_> {
                 let known = self.known_user(id)?;
                 let prefer = Command::Prefer { changes: **changes, seen: *seen };
                 user::decide(known.as_ref(), &prefer, reason)?;
-                let user = self.user(id, by)?;
+                let user = self.user(id)?;
                 self.tell_user(user, &prefer, by, reason)?;
                 if let Some(number) = number {
                     let person = number.map(|number| self.person(number, by)).transpose()?;
@@ -73,11 +71,11 @@ impl Turn<'_, '_> {
                 self.user_now(user)
             }
             UserAsk::Misread => {
-                let user = self.user(id, by)?;
+                let user = self.user(id)?;
                 self.tell_user(user, &Command::Misread, by, reason)
             }
             UserAsk::Verify { number } => {
-                let user = self.user(id, by)?;
+                let user = self.user(id)?;
                 let person = self.person(*number, by)?;
                 self.verified(user, person, by)
             }

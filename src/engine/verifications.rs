@@ -114,7 +114,7 @@ impl Turn<'_, '_> {
         let code_body = wording.code(&wish.code, Some(lifetime)).map_err(|_too_long| TurnError::Wording)?;
         let notice_body = wording.notice().map_err(|_too_long| TurnError::Wording)?;
         let person = self.agreed(wish.to, by)?;
-        let user = wish.user.as_ref().map(|id| self.user(id, by)).transpose()?;
+        let user = wish.user.as_ref().map(|id| self.user(id)).transpose()?;
         let known = self.batch.claimant(InstanceKind::Verification, person.get())?;
         let number = match known {
             Some(number) => number,

@@ -1,8 +1,8 @@
 //! Persons: who texts go to, known inside the file by a number that says nothing about them.
 //!
-//! A person's row holds their data key, wrapped by the master key, and their phone number, sealed
-//! with the data key. Their texts are sealed with it too. When the row is gone, all of that is
-//! unreadable for good, and the journal stays what it was.
+//! A person's row holds their data key and their phone number, sealed together with the master key. Their
+//! texts are sealed with the data key. When the row is gone, all of that is unreadable for good, and the
+//! journal stays what it was.
 
 use dunlin_workflows::actor::Reason;
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
@@ -18,7 +18,7 @@ use crate::journal::JournalSeq;
 use crate::newcomers::Hash;
 use crate::reader::Reader;
 use crate::record::accepted::{TextV1, phone_number};
-use crate::record::envelope::{put_row, take_row};
+use crate::record::envelope::{put_bytes, take_bytes, take_row};
 use crate::record::row::PersonRowV1;
 use crate::record::{Event, PersonEvent, Record, RecordError};
 use crate::seal::{self, Entropy, Key, KeyId, Keyring, Place};
@@ -27,6 +27,16 @@ use crate::table;
 /// Name in `meta` of the highest number that was erased: nobody gets it again, although nothing else may
 /// remember it.
 const ERASED: &str = "persons_erased";
+
+/// The form of a row of `persons`. The first is still read.
+const ROW: u8 = 2;
+
+/// The master key that a payload names first, and what is sealed with it.
+pub(crate) fn wrapped_by(payload: &[u8]) -> Result<(KeyId, &[u8]), RecordError> {
+    let too_short = RecordError::TooShort { length: payload.len(), envelope: size_of::<u32>() };
+    let (master, sealed) = payload.split_first_chunk().ok_or(too_short)?;
+    Ok((KeyId::new(u32::from_le_bytes(*master)), sealed))
+}
 
 /// What is written to a message's recipient, as far as it can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,29 +80,50 @@ impl Person {
     /// The row of this person.
     pub(crate) fn put(&self, number: PersonNumber, keyring: &Keyring) -> Result<Vec<u8>, RecordError> {
         let (master, wrapping) = keyring.wrapping();
-        let mut wrapped = self.key.bytes().to_vec();
-        sealed(wrapping, wrap_place(number, master), &mut wrapped)?;
-        let mut digits = self.to.digits().to_le_bytes().to_vec();
-        sealed(&self.key, number_place(number), &mut digits)?;
-        let row = PersonRowV1 { master: master.get(), wrapped, number: digits };
-        put_row("persons", &number.get().to_le_bytes(), 1, &row)
+        let mut both = [self.key.bytes().as_slice(), &self.to.digits().to_le_bytes()].concat();
+        sealed(wrapping, both_place(number, master), &mut both)?;
+        let payload = [master.get().to_le_bytes().as_slice(), &both].concat();
+        Ok(put_bytes("persons", &number.get().to_le_bytes(), ROW, &payload))
     }
 
     /// Opens the row of person `number`.
     pub(crate) fn take(number: PersonNumber, bytes: &[u8], keyring: &Keyring) -> Result<Self, ReadError> {
         let failed = |source| ReadError::Row { table: "persons", key: number.get().to_string(), source };
-        let row: PersonRowV1 = take_row("persons", &number.get().to_le_bytes(), 1, bytes).map_err(failed)?;
-        let id = KeyId::new(row.master);
+        let key = number.get().to_le_bytes();
+        if bytes.first() == Some(&1) {
+            let row: PersonRowV1 = take_row("persons", &key, 1, bytes).map_err(failed)?;
+            let id = KeyId::new(row.master);
+            let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
+            return Self::open_first(number, &row, (id, master)).map_err(failed);
+        }
+        let (version, payload) = take_bytes("persons", &key, bytes).map_err(failed)?;
+        if version != ROW {
+            return Err(failed(RecordError::UnknownVersion { name: "persons", version }));
+        }
+        let (id, both) = wrapped_by(payload).map_err(failed)?;
         let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
         let open = || -> Result<Self, RecordError> {
-            let key = opened(master, wrap_place(number, id), &row.wrapped, "data key")?;
-            let key =
-                master.unwrapped(key.try_into().map_err(|_length| RecordError::Sealed { what: "data key" })?);
-            let digits = opened(&key, number_place(number), &row.number, "phone number")?;
-            let digits = digits.try_into().map_err(|_length| RecordError::Sealed { what: "phone number" })?;
-            Ok(Self { to: phone_number(u64::from_le_bytes(digits))?, key })
+            let both = opened(master, both_place(number, id), both, "data key")?;
+            let what = "data key and phone number";
+            let (key, digits) = both.split_first_chunk().ok_or(RecordError::Sealed { what })?;
+            let digits = digits.try_into().map_err(|_length| RecordError::Sealed { what })?;
+            Ok(Self { to: phone_number(u64::from_le_bytes(digits))?, key: master.unwrapped(*key) })
         };
         open().map_err(failed)
+    }
+
+    /// Opens a row of the first form, in which the number was sealed with the data key.
+    fn open_first(
+        number: PersonNumber,
+        row: &PersonRowV1,
+        (id, master): (KeyId, &Key),
+    ) -> Result<Self, RecordError> {
+        let key = opened(master, wrap_place(number, id), &row.wrapped, "data key")?;
+        let key =
+            master.unwrapped(key.try_into().map_err(|_length| RecordError::Sealed { what: "data key" })?);
+        let digits = opened(&key, number_place(number), &row.number, "phone number")?;
+        let digits = digits.try_into().map_err(|_length| RecordError::Sealed { what: "phone number" })?;
+        Ok(Self { to: phone_number(u64::from_le_bytes(digits))?, key })
     }
 
     /// Seals the text of a request for the record at `seq`.
@@ -156,6 +187,10 @@ fn sealed(key: &Key, place: Place, bytes: &mut Vec<u8>) -> Result<(), RecordErro
 
 fn opened(key: &Key, place: Place, bytes: &[u8], what: &'static str) -> Result<Vec<u8>, RecordError> {
     seal::open(key, place, bytes).ok_or(RecordError::Sealed { what })
+}
+
+fn both_place(person: PersonNumber, master: KeyId) -> Place {
+    Place { field: *b"pers", position: person.get(), owner: u64::from(master.get()) }
 }
 
 fn wrap_place(person: PersonNumber, master: KeyId) -> Place {

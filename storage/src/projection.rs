@@ -10,14 +10,17 @@ use crate::error::{Fault, ReadError};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::record::envelope::{put_row, take_row};
 use crate::record::row::{LaneRowV1, LaneRowV2, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5};
+use crate::record::short_row::{MessageRowV6, MessageRowV7};
 use crate::record::{Record, RecordError};
 
 /// Forms of the rows of `messages`: plain, with a user or a kind, with a template or leave to pass quiet hours, and
-/// claimed from a shared database.
+/// claimed from a shared database. The short ones come first: what fits into one is written in it.
 const MESSAGE_ROW: u8 = 2;
 const MESSAGE_ROW_WITH_USER: u8 = 3;
 const MESSAGE_ROW_WITH_TEMPLATE: u8 = 4;
 const MESSAGE_ROW_CLAIMED: u8 = 5;
+const MESSAGE_ROW_SHORT: u8 = 6;
+const MESSAGE_ROW_SHORT_WITH_MORE: u8 = 7;
 /// Forms of the rows of `lanes`: plain, and with alarms.
 const LANE_ROW: u8 = 1;
 const LANE_ROW_WITH_ALARMS: u8 = 2;
@@ -47,6 +50,12 @@ pub struct LaneProjection {
 impl Projection {
     pub(crate) fn put(&self, number: MessageNumber) -> Result<Vec<u8>, RecordError> {
         let key = number.get().to_le_bytes();
+        if let Some(row) = MessageRowV6::new(self) {
+            return put_row("messages", &key, MESSAGE_ROW_SHORT, &row);
+        }
+        if let Some(row) = MessageRowV7::new(self) {
+            return put_row("messages", &key, MESSAGE_ROW_SHORT_WITH_MORE, &row);
+        }
         if let Some(row) = MessageRowV5::new(self) {
             return put_row("messages", &key, MESSAGE_ROW_CLAIMED, &row);
         }
@@ -62,6 +71,13 @@ impl Projection {
     pub(crate) fn take(number: u64, bytes: &[u8]) -> Result<Self, ReadError> {
         let key = number.to_le_bytes();
         let row = match bytes.first() {
+            Some(&MESSAGE_ROW_SHORT) => {
+                take_row::<MessageRowV6>("messages", &key, MESSAGE_ROW_SHORT, bytes).and_then(Self::try_from)
+            }
+            Some(&MESSAGE_ROW_SHORT_WITH_MORE) => {
+                take_row::<MessageRowV7>("messages", &key, MESSAGE_ROW_SHORT_WITH_MORE, bytes)
+                    .and_then(Self::try_from)
+            }
             Some(&MESSAGE_ROW_CLAIMED) => {
                 take_row::<MessageRowV5>("messages", &key, MESSAGE_ROW_CLAIMED, bytes)
                     .and_then(Self::try_from)

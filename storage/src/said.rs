@@ -9,7 +9,7 @@ use redb::ReadableTable;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::batch::Batch;
-use crate::batch::tables::insert_rows;
+use crate::batch::tables::append;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::person::{self, Person};
 use crate::reader::Reader;
@@ -34,8 +34,6 @@ pub(crate) type Sayings = BTreeMap<PersonNumber, Saying>;
 #[derive(Default)]
 pub(crate) struct Saying {
     said: Said,
-    /// Whether the file has a row of it.
-    is_stored: bool,
     is_changed: bool,
 }
 
@@ -121,10 +119,8 @@ impl Batch<'_> {
     fn saying(&mut self, person: PersonNumber) -> Result<&mut Saying, BatchError> {
         if !self.said.contains_key(&person) && !self.new_persons.contains_key(&person) {
             let read = self.stored_said(person);
-            let stored = self.noted(read)?;
-            let is_stored = stored.is_some();
-            let saying = Saying { said: stored.unwrap_or_default(), is_stored, is_changed: false };
-            self.said.insert(person, saying);
+            let said = self.noted(read)?.unwrap_or_default();
+            self.said.insert(person, Saying { said, is_changed: false });
         }
         Ok(self.said.entry(person).or_default())
     }
@@ -138,11 +134,10 @@ impl Batch<'_> {
     pub(crate) fn write_said(&mut self) -> Result<(), BatchError> {
         let changed = self.said.iter().filter(|(_, saying)| saying.is_changed);
         let heard = changed.filter(|(person, _)| !self.erased.contains(person));
-        let rows =
-            heard.map(|(person, saying)| Ok((person.get(), put(*person, &saying.said)?, saying.is_stored)));
+        let rows = heard.map(|(person, saying)| Ok((person.get(), put(*person, &saying.said)?)));
         let rows: Vec<_> = rows.collect::<Result<_, RecordError>>()?;
         if !rows.is_empty() {
-            insert_rows(self.tables.said.open()?, &rows)?;
+            append(self.tables.said.open()?, rows.iter().map(|(person, row)| (*person, row.as_slice())))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use redb::ReadableTable;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::batch::Batch;
-use crate::batch::tables::insert_rows;
+use crate::batch::tables::append;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::reader::Reader;
 use crate::record::RecordError;
@@ -35,8 +35,6 @@ pub(crate) type Usages = BTreeMap<PersonNumber, Counted>;
 #[derive(Default)]
 pub(crate) struct Counted {
     usage: Usage,
-    /// Whether the file has a row of it.
-    is_stored: bool,
     is_changed: bool,
 }
 
@@ -85,10 +83,8 @@ impl Batch<'_> {
     fn counted(&mut self, person: PersonNumber) -> Result<&mut Counted, BatchError> {
         if !self.usages.contains_key(&person) && !self.new_persons.contains_key(&person) {
             let read = self.stored_usage(person);
-            let stored = self.noted(read)?;
-            let is_stored = stored.is_some();
-            let counted = Counted { usage: stored.unwrap_or_default(), is_stored, is_changed: false };
-            self.usages.insert(person, counted);
+            let usage = self.noted(read)?.unwrap_or_default();
+            self.usages.insert(person, Counted { usage, is_changed: false });
         }
         Ok(self.usages.entry(person).or_default())
     }
@@ -101,11 +97,10 @@ impl Batch<'_> {
     /// Writes what this batch counted.
     pub(crate) fn write_usages(&mut self) -> Result<(), BatchError> {
         let changed = self.usages.iter().filter(|(_, counted)| counted.is_changed);
-        let rows = changed
-            .map(|(person, counted)| Ok((person.get(), put(*person, &counted.usage)?, counted.is_stored)));
+        let rows = changed.map(|(person, counted)| Ok((person.get(), put(*person, &counted.usage)?)));
         let rows: Vec<_> = rows.collect::<Result<_, RecordError>>()?;
         if !rows.is_empty() {
-            insert_rows(self.tables.usage.open()?, &rows)?;
+            append(self.tables.usage.open()?, rows.iter().map(|(person, row)| (*person, row.as_slice())))?;
         }
         Ok(())
     }

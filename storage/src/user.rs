@@ -1,72 +1,98 @@
 //! Users: whom the caller's product knows by a user id, known inside the file by a number that says nothing.
 //!
-//! A user's row holds a data key of theirs, wrapped by the master key, and their user id, sealed with it.
-//! When the row is gone, nobody can tell any more who they were.
+//! A user's row holds their user id, sealed with the master key, and beside it a data key of theirs once something was
+//! sealed for them. When the row is gone, nobody can tell any more who they were, or read what was sealed.
 
 use dunlin_workflows::id::UserNumber;
 use dunlin_workflows::message::UserId;
 use redb::ReadableTable;
 
 use crate::batch::Batch;
+use crate::batch::tables::Tables;
 use crate::error::{BatchError, Fault, ReadError};
 use crate::instance::{InstanceKind, Users};
 use crate::newcomers::Hash;
+use crate::person::wrapped_by;
 use crate::reader::Reader;
 use crate::record::RecordError;
-use crate::record::envelope::{put_row, take_row};
+use crate::record::envelope::{put_bytes, take_bytes, take_row};
 use crate::record::row::PersonRowV1;
-use crate::seal::{self, Entropy, Key, KeyId, Keyring, Place};
+use crate::seal::{self, Key, KeyId, Keyring, Place};
 use crate::table;
 
 const TABLE: &str = "user_keys";
 
-/// A user whose data key is at hand.
+/// The forms of a row: without and with a data key. The first, in which everybody had one, is still read.
+const ROW: u8 = 2;
+const ROW_WITH_KEY: u8 = 3;
+
+/// A user whose id is at hand, and whose data key if they have one.
 pub(crate) struct UserKey {
     id: UserId,
-    key: Key,
+    /// Drawn when it is first needed.
+    key: Option<Key>,
 }
 
 impl UserKey {
-    /// A user with a new data key.
-    fn new(id: UserId, keyring: &Keyring, entropy: &Entropy) -> Result<Self, BatchError> {
-        let (_, wrapping) = keyring.wrapping();
-        Ok(Self { id, key: wrapping.draw_wrapped(entropy)? })
-    }
-
     /// What the user is looked up by.
     pub(crate) fn hash(&self, keyring: &Keyring) -> Hash {
         hash(&self.id, keyring)
     }
 
-    /// The user's data key.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
+    /// The user's data key; `None` while nothing was sealed for them.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
     }
 
     /// The row of this user.
     pub(crate) fn put(&self, number: UserNumber, keyring: &Keyring) -> Result<Vec<u8>, RecordError> {
         let (master, wrapping) = keyring.wrapping();
-        let mut wrapped = self.key.bytes().to_vec();
-        seal::seal(wrapping, wrap_place(number, master), &mut wrapped).ok_or(RecordError::NoCipher)?;
-        let mut id = self.id.as_str().as_bytes().to_vec();
-        seal::seal(&self.key, id_place(number), &mut id).ok_or(RecordError::NoCipher)?;
-        let row = PersonRowV1 { master: master.get(), wrapped, number: id };
-        put_row(TABLE, &number.get().to_le_bytes(), 1, &row)
+        let key = self.key.as_ref().map(|key| key.bytes().as_slice()).unwrap_or_default();
+        let mut sealed = [key, self.id.as_str().as_bytes()].concat();
+        let (version, field) = if self.key.is_some() { (ROW_WITH_KEY, *b"ukey") } else { (ROW, *b"user") };
+        seal::seal(wrapping, place(field, number, master), &mut sealed).ok_or(RecordError::NoCipher)?;
+        let payload = [master.get().to_le_bytes().as_slice(), &sealed].concat();
+        Ok(put_bytes(TABLE, &number.get().to_le_bytes(), version, &payload))
     }
 
     /// Opens the row of user `number`.
     pub(crate) fn take(number: UserNumber, bytes: &[u8], keyring: &Keyring) -> Result<Self, ReadError> {
         let failed = |source| ReadError::Row { table: TABLE, key: number.get().to_string(), source };
-        let row: PersonRowV1 = take_row(TABLE, &number.get().to_le_bytes(), 1, bytes).map_err(failed)?;
-        let id = KeyId::new(row.master);
+        let row_key = number.get().to_le_bytes();
+        let unreadable = || failed(RecordError::Sealed { what: "user" });
+        if bytes.first() == Some(&1) {
+            let row: PersonRowV1 = take_row(TABLE, &row_key, 1, bytes).map_err(failed)?;
+            let id = KeyId::new(row.master);
+            let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
+            return Self::open_first(number, &row, (id, master)).ok_or_else(unreadable);
+        }
+        let (version, payload) = take_bytes(TABLE, &row_key, bytes).map_err(failed)?;
+        let field = match version {
+            ROW => *b"user",
+            ROW_WITH_KEY => *b"ukey",
+            version => return Err(failed(RecordError::UnknownVersion { name: TABLE, version })),
+        };
+        let (id, sealed) = wrapped_by(payload).map_err(failed)?;
         let master = keyring.master(id).ok_or(ReadError::MasterKey { id })?;
         let open = || -> Option<Self> {
-            let key = seal::open(master, wrap_place(number, id), &row.wrapped)?;
-            let key = master.unwrapped(key.try_into().ok()?);
-            let id = String::from_utf8(seal::open(&key, id_place(number), &row.number)?).ok()?;
-            Some(Self { id: id.parse().ok()?, key })
+            let plain = seal::open(master, place(field, number, id), sealed)?;
+            let (key, id) = if version == ROW_WITH_KEY {
+                let (key, id) = plain.split_first_chunk()?;
+                (Some(master.unwrapped(*key)), id)
+            } else {
+                (None, plain.as_slice())
+            };
+            Some(Self { id: std::str::from_utf8(id).ok()?.parse().ok()?, key })
         };
-        open().ok_or(RecordError::Sealed { what: "user" }).map_err(failed)
+        open().ok_or_else(unreadable)
+    }
+
+    /// Opens a row of the first form, in which the id was sealed with a data key that every user had.
+    fn open_first(number: UserNumber, row: &PersonRowV1, (id, master): (KeyId, &Key)) -> Option<Self> {
+        let key = seal::open(master, place(*b"uwrp", number, id), &row.wrapped)?;
+        let key = master.unwrapped(key.try_into().ok()?);
+        let id = String::from_utf8(seal::open(&key, id_place(number), &row.number)?).ok()?;
+        Some(Self { id: id.parse().ok()?, key: Some(key) })
     }
 }
 
@@ -74,8 +100,8 @@ fn hash(id: &UserId, keyring: &Keyring) -> Hash {
     keyring.blind_name(InstanceKind::User.number(), id.as_str())
 }
 
-fn wrap_place(user: UserNumber, master: KeyId) -> Place {
-    Place { field: *b"uwrp", position: user.get(), owner: u64::from(master.get()) }
+fn place(field: [u8; 4], user: UserNumber, master: KeyId) -> Place {
+    Place { field, position: user.get(), owner: u64::from(master.get()) }
 }
 
 fn id_place(user: UserNumber) -> Place {
@@ -91,6 +117,11 @@ fn find(
     row.map(|bytes| UserKey::take(number, bytes.value(), keyring)).transpose()
 }
 
+fn last_key(tables: &mut Tables<'_>) -> Result<u64, BatchError> {
+    let last = tables.user_keys.open()?.last().map_err(Fault::from)?;
+    Ok(last.map_or(0, |(number, _)| number.value()))
+}
+
 impl Batch<'_> {
     /// The user with this id, if somebody named them before.
     pub fn user(&mut self, id: &UserId) -> Result<Option<UserNumber>, BatchError> {
@@ -102,16 +133,33 @@ impl Batch<'_> {
         if let Some(number) = gathered.filter(|number| !self.forgotten.contains(number)) {
             return Ok(Some(number));
         }
-        Ok(self.instance_named(InstanceKind::User, id.as_str())?.map(UserNumber::new))
+        let named = self.instance_with_hash(InstanceKind::User, &hash)?;
+        if named.is_none() {
+            self.strangers.insert(id.clone(), hash);
+        }
+        Ok(named.map(UserNumber::new))
     }
 
-    /// Gives a user id that is new a number and a key. The batch must record the user's first event too.
+    /// Gives a user id that is new a number. Until something is told of them, that is all that is known.
     pub fn meet_user(&mut self, id: &UserId) -> Result<UserNumber, BatchError> {
-        let number = UserNumber::new(self.next_instance(InstanceKind::User)?);
-        let user = UserKey::new(id.clone(), &self.keyring, &self.entropy)?;
-        self.met_users.insert(user.hash(&self.keyring), number);
-        self.users.insert(number, user);
+        let number = UserNumber::new(self.last_user()?.get().saturating_add(1));
+        self.last_user = Some(number);
+        let hash = self.strangers.remove(id).unwrap_or_else(|| hash(id, &self.keyring));
+        self.met_users.insert(hash, number);
+        self.users.insert(number, UserKey { id: id.clone(), key: None });
         Ok(number)
+    }
+
+    /// The highest number that a user ever had; 0 when there was none. Whoever was erased left a record of that.
+    pub(crate) fn last_user(&mut self) -> Result<UserNumber, BatchError> {
+        if let Some(last) = self.last_user {
+            return Ok(last);
+        }
+        let told_of = self.next_instance(InstanceKind::User)?.saturating_sub(1);
+        let read = last_key(&mut self.tables);
+        let last = UserNumber::new(self.noted(read)?.max(told_of));
+        self.last_user = Some(last);
+        Ok(last)
     }
 
     /// Destroys a user's data key: their id can't be read any more, and leads nowhere. The batch must record
@@ -128,6 +176,7 @@ impl Batch<'_> {
         let removed = self.remove_user(user);
         self.noted(removed)?;
         self.users.remove(&user);
+        self.keyed_users.remove(&user);
         self.forgotten.insert(user);
         Ok(())
     }
@@ -145,6 +194,20 @@ impl Batch<'_> {
             self.users.insert(number, user);
         }
         Ok(self.users.get(&number))
+    }
+
+    /// The data key of a user, who gets one now if there was none; `None` when there is no such user, or not any more.
+    pub(crate) fn user_key(&mut self, number: UserNumber) -> Result<Option<Key>, BatchError> {
+        let Some(user) = self.open_user(number)? else { return Ok(None) };
+        if let Some(key) = user.key() {
+            return Ok(Some(key.clone()));
+        }
+        let drawn = self.keyring.wrapping().1.draw_wrapped(&self.entropy)?;
+        if let Some(user) = self.users.get_mut(&number) {
+            user.key = Some(drawn.clone());
+        }
+        self.keyed_users.insert(number);
+        Ok(Some(drawn))
     }
 
     fn stored_user(&mut self, number: UserNumber) -> Result<Option<UserKey>, BatchError> {
@@ -182,7 +245,7 @@ impl Reader {
         Ok(self.user(user)?.map(|open| open.id))
     }
 
-    /// What is known of a user.
+    /// What is known of a user; `None` when nothing was told of them.
     pub fn user_state(&self, user: UserNumber) -> Result<Option<dunlin_workflows::user::User>, ReadError> {
         self.instance::<Users>(user.get())
     }

@@ -44,7 +44,6 @@ fn change() -> impl Strategy<Value = Changes> {
 fn command() -> impl Strategy<Value = Command> {
     let seen = || prop::option::weighted(0.3, 0_u64..6);
     prop_oneof![
-        Just(Command::Meet),
         Just(Command::Misread),
         (change(), seen()).prop_map(|(changes, seen)| Command::Prefer { changes, seen }),
         (prop::option::of((1_u64..4).prop_map(person)), seen())
@@ -65,7 +64,8 @@ proptest! {
             let before = user;
             match decide(before.as_ref(), &command, None) {
                 Ok(events) => {
-                    prop_assert_eq!(before.is_none(), events.contains(&Event::Met));
+                    let is_first = before.is_none() && !events.is_empty();
+                    prop_assert_eq!(is_first, events.contains(&Event::Met));
                     let after = told(before, command).unwrap();
                     prop_assert!(after.version >= before.unwrap_or_default().version);
                     let takes = matches!(command, Command::Verify { is_taken: true, .. });
@@ -74,14 +74,14 @@ proptest! {
                     let now = match command {
                         Command::Misread => true,
                         Command::Prefer { .. } | Command::Erase => false,
-                        Command::Meet | Command::Number { .. } | Command::Verify { .. } => was,
+                        Command::Number { .. } | Command::Verify { .. } => was,
                     };
                     prop_assert_eq!(after.is_unreadable, now);
                     prop_assert!(was == now || command == Command::Erase || after.version > before.unwrap_or_default().version);
                     if let Ok(again) = decide(Some(&after), &command, None) {
                         prop_assert!(again.is_empty(), "{:?} says {:?} again", command, again);
                     }
-                    user = Some(after);
+                    user = if events.is_empty() { before } else { Some(after) };
                 }
                 Err(rejection) => {
                     prop_assert!(!before.is_some_and(|user| user.is_erased) || rejection == Rejection::Erased);

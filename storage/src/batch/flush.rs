@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, UserNumber};
+use dunlin_workflows::id::{MessageNumber, PersonNumber, UserNumber};
 use redb::ReadableTable;
 
-use super::tables::insert_run;
+use super::tables::{append, insert_run};
 use super::{Batch, Touched};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
@@ -73,24 +73,22 @@ impl Batch<'_> {
     }
 
     fn write_messages(&mut self) -> Result<Moves, BatchError> {
-        let (mut moves, mut begun, mut recipients) = (Moves::default(), Vec::new(), Vec::new());
+        let (mut moves, mut rows, mut recipients) = (Moves::default(), Vec::new(), Vec::new());
         for (number, touched) in self.messages.iter().filter(|(_, touched)| touched.changed) {
             let row = touched.now.put(*number)?;
             moves.note(*number, touched);
+            rows.push((number.get(), row));
             if touched.stored.is_none() {
                 recipients.push((touched.now.message.person.get(), number.get()));
-                begun.push((number.get(), row));
-            } else {
-                let messages = self.tables.messages.open()?;
-                messages.insert(number.get(), row.as_slice()).map_err(Fault::from)?;
             }
         }
-        if !begun.is_empty() {
-            let rows = begun.iter().map(|(number, row)| (*number, row.as_slice()));
-            insert_run(self.tables.messages.open()?, rows, |_, _| {})?;
+        if !rows.is_empty() {
+            let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
+            append(self.tables.messages.open()?, rows)?;
+        }
+        if !recipients.is_empty() {
             recipients.sort_unstable();
-            let keys = recipients.into_iter().map(|key| (key, ()));
-            insert_run(self.tables.by_person.open()?, keys, |_, ()| {})?;
+            append(self.tables.by_person.open()?, recipients.into_iter().map(|key| (key, ())))?;
         }
         Ok(moves)
     }
@@ -122,12 +120,12 @@ impl Batch<'_> {
         }
         if !rows.is_empty() {
             let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
-            insert_run(self.tables.persons.open()?, rows, |_, _| {})?;
+            append(self.tables.persons.open()?, rows)?;
         }
         Ok(arrived)
     }
 
-    /// Writes the users whom this batch met; gives them with their hashes.
+    /// Writes the users whom this batch met or gave a key; gives those whom it met with their hashes.
     fn write_users(&mut self) -> Result<BTreeMap<Hash, u64>, BatchError> {
         let (mut rows, mut arrived) = (BTreeMap::new(), BTreeMap::new());
         for (hash, number) in &self.met_users {
@@ -135,22 +133,22 @@ impl Batch<'_> {
             rows.insert(number.get(), user.put(*number, &self.keyring)?);
             arrived.insert(*hash, number.get());
         }
+        for number in &self.keyed_users {
+            let Some(user) = self.users.get(number) else { continue };
+            rows.insert(number.get(), user.put(*number, &self.keyring)?);
+        }
         if !rows.is_empty() {
             let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
-            insert_run(self.tables.user_keys.open()?, rows, |_, _| {})?;
+            append(self.tables.user_keys.open()?, rows)?;
         }
         Ok(arrived)
     }
 
     /// Writes the rows of small workflows.
     fn write_instances(&mut self) -> Result<(), BatchError> {
-        let (begun, changed): (Vec<_>, Vec<_>) = self.instances.iter().partition(|(_, row)| row.is_new);
-        for (key, row) in changed {
-            self.tables.instances.open()?.insert(key, row.bytes.as_slice()).map_err(Fault::from)?;
-        }
-        if !begun.is_empty() {
-            let rows = begun.into_iter().map(|(key, row)| (*key, row.bytes.as_slice()));
-            insert_run(self.tables.instances.open()?, rows, |_, _| {})?;
+        if !self.instances.is_empty() {
+            let rows = self.instances.iter().map(|(key, row)| (*key, row.as_slice()));
+            append(self.tables.instances.open()?, rows)?;
         }
         Ok(())
     }
@@ -192,8 +190,7 @@ impl Batch<'_> {
                 index.insert((InstanceKind::User.number(), &hash), number).map_err(Fault::from)?;
             }
         }
-        let next = self.next_instance(InstanceKind::User)?;
-        let last = UserNumber::new(next.saturating_sub(1));
+        let last = self.last_user()?;
         newcomers::set_users_indexed(self.tables.meta.open()?, last)?;
         Ok(Arrived { hashes: arrived, are_indexed: true })
     }
@@ -209,7 +206,7 @@ impl Batch<'_> {
         }
         if !moves.states_begun.is_empty() {
             let keys = moves.states_begun.into_iter().map(|key| (key, ()));
-            insert_run(self.tables.by_state.open()?, keys, |_, ()| {})?;
+            insert_run(self.tables.by_state.open()?, keys)?;
         }
         for key in moves.states_left {
             self.tables.by_state.open()?.remove(key).map_err(Fault::from)?;
@@ -237,7 +234,7 @@ impl Batch<'_> {
         }
         if !moves.switched_off.is_empty() {
             let keys = moves.switched_off.into_iter().map(|number| (number, ()));
-            insert_run(self.tables.switched_off.open()?, keys, |_, ()| {})?;
+            append(self.tables.switched_off.open()?, keys)?;
         }
         for number in moves.switched_on {
             self.tables.switched_off.open()?.remove(number).map_err(Fault::from)?;
@@ -246,14 +243,10 @@ impl Batch<'_> {
     }
 
     fn write_names(&mut self) -> Result<(), BatchError> {
-        if !self.created.is_empty() {
-            let mut taken = None;
-            let ids = self.created.iter().map(|(id, number)| (id.as_bytes(), number.get()));
-            insert_run(self.tables.message_ids.open()?, ids, |id, other| {
-                taken = Some((MessageId::from_bytes(**id), MessageNumber::new(other)));
-            })?;
-            if let Some((id, number)) = taken {
-                return Err(BatchError::IdTaken { id, number });
+        for (id, number) in &self.created {
+            let table = self.tables.message_ids.open()?;
+            if let Some(other) = table.insert(id.as_bytes(), number.get()).map_err(Fault::from)? {
+                return Err(BatchError::IdTaken { id: *id, number: MessageNumber::new(other.value()) });
             }
         }
         for (sid, number) in &self.learned {

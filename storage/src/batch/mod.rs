@@ -15,7 +15,7 @@ use std::sync::Arc;
 use dunlin_workflows::actor::ActorName;
 use dunlin_workflows::id::{MessageId, MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use dunlin_workflows::lane::{self, Lane};
-use dunlin_workflows::message::{self, Message, Request, StateName};
+use dunlin_workflows::message::{self, Message, Request, StateName, UserId};
 use dunlin_workflows::timestamp::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -68,7 +68,7 @@ pub struct Batch<'txn> {
     pub(crate) texted: BTreeSet<PersonNumber>,
     /// What was said lately to whom this batch says something, or asks whether it did.
     pub(crate) said: Sayings,
-    /// Users whose data key is at hand.
+    /// Users whose id is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
     pub(crate) met: BTreeMap<Hash, PersonNumber>,
@@ -78,10 +78,14 @@ pub struct Batch<'txn> {
     pub(crate) told_of: BTreeSet<PersonNumber>,
     /// Users whom this batch meets, by the hash of their id.
     pub(crate) met_users: BTreeMap<Hash, UserNumber>,
+    /// User ids that lead to nobody, with their hash: who asks is about to meet them.
+    pub(crate) strangers: BTreeMap<UserId, Hash>,
+    /// Users who get a data key in this batch.
+    pub(crate) keyed_users: BTreeSet<UserNumber>,
     /// Users whom this batch forgets.
     pub(crate) forgotten: BTreeSet<UserNumber>,
     /// Rows of small workflows that this batch changed, by kind and number.
-    pub(crate) instances: BTreeMap<(u8, u64), InstanceRow>,
+    pub(crate) instances: BTreeMap<(u8, u64), Vec<u8>>,
     /// The highest number of an instance of each kind, once asked for.
     pub(crate) last_instances: BTreeMap<u8, u64>,
     /// Persons and users of the file that are not in the index yet.
@@ -92,19 +96,14 @@ pub struct Batch<'txn> {
     pub(crate) erased: BTreeSet<PersonNumber>,
     /// The highest number of a person, once asked for.
     pub(crate) last_person: Option<PersonNumber>,
+    /// The highest number of a user, once asked for.
+    pub(crate) last_user: Option<UserNumber>,
     /// The highest message number, once asked for.
     last_number: Option<MessageNumber>,
     /// The highest id in the file, once asked for; all zeros when there is none.
     last_id: Option<MessageId>,
     /// What failed below, first.
     fault: Option<FaultKind>,
-}
-
-/// The row of an instance that this batch changed.
-pub(crate) struct InstanceRow {
-    pub(crate) bytes: Vec<u8>,
-    /// Whether the file has no row of it.
-    pub(crate) is_new: bool,
 }
 
 /// A message that this batch read or changed.
@@ -155,10 +154,13 @@ impl<'txn> Batch<'txn> {
             erased: BTreeSet::new(),
             told_of: BTreeSet::new(),
             met_users: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            keyed_users: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             instances: BTreeMap::new(),
             last_instances: BTreeMap::new(),
             last_person: None,
+            last_user: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
             created: BTreeMap::new(),

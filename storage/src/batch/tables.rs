@@ -31,13 +31,24 @@ impl<'txn, K: Key + 'static, V: Value + 'static> Lazy<'txn, K, V> {
     }
 }
 
-/// Inserts entries in the order of their keys. A run that falls between two neighbours, as what is new does
-/// where keys are sequential, is written at once: one page is taken apart and packed for all of it. Where a run
-/// ends, one entry is inserted by itself; `replaced` hears of what had its key.
+/// Inserts entries in the order of their keys, most of which follow everything in the table. Each by itself: only so does
+/// the database engine leave a page full behind that it has passed. A run that ends in a new page would leave two halves,
+/// and nothing ever comes back to the first.
+pub(crate) fn append<'k, 'v, K: Key + 'static, V: Value + 'static>(
+    table: &mut Table<'_, K, V>,
+    entries: impl IntoIterator<Item = (K::SelfType<'k>, V::SelfType<'v>)>,
+) -> Result<(), Fault> {
+    for (key, value) in entries {
+        table.insert(&key, &value)?;
+    }
+    Ok(())
+}
+
+/// Inserts entries in the order of their keys, which are new. A run that falls between two neighbours is written at
+/// once: one page is taken apart and packed for all of it. Where a run ends, one entry is inserted by itself.
 pub(crate) fn insert_run<'k, 'v, K: Key + 'static, V: Value + 'static>(
     table: &mut Table<'_, K, V>,
     entries: impl IntoIterator<Item = (K::SelfType<'k>, V::SelfType<'v>)>,
-    mut replaced: impl FnMut(&K::SelfType<'k>, V::SelfType<'_>),
 ) -> Result<(), Fault> {
     let mut entries = entries.into_iter().peekable();
     while let Some((first, _)) = entries.peek() {
@@ -54,26 +65,11 @@ pub(crate) fn insert_run<'k, 'v, K: Key + 'static, V: Value + 'static>(
             }
         }
         cursor.close()?;
-        if let Some((key, value)) = apart
-            && let Some(old) = table.insert(&key, &value)?
-        {
-            replaced(&key, old.value());
+        if let Some((key, value)) = apart {
+            table.insert(&key, &value)?;
         }
     }
     Ok(())
-}
-
-/// Inserts rows, which stand in the order of their keys: those that are new in runs, each that has a row already
-/// by itself.
-pub(crate) fn insert_rows(
-    table: &mut Table<'_, u64, &'static [u8]>,
-    rows: &[(u64, Vec<u8>, bool)],
-) -> Result<(), Fault> {
-    for (key, row, _) in rows.iter().filter(|(.., is_stored)| *is_stored) {
-        table.insert(key, row.as_slice())?;
-    }
-    let begun = rows.iter().filter(|(.., is_stored)| !is_stored);
-    insert_run(table, begun.map(|(key, row, _)| (*key, row.as_slice())), |_, _| {})
 }
 
 /// The tables of one transaction.

@@ -8,6 +8,7 @@ use crate::journal::JournalSeq;
 use crate::reader::Reader;
 use crate::record::{Event, Record, RecordError};
 use crate::seal::{self, Key, Place};
+use crate::user::UserKey;
 
 /// Whose key seals what a record says about them; once they are erased, nobody reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +38,18 @@ pub(super) fn seal(
     let mut bytes = plain.to_vec();
     let key = match holder {
         Holder::Person(person) => {
-            batch.open_person(person)?.ok_or(BatchError::UnknownPerson { person })?.key()
+            batch.open_person(person)?.ok_or(BatchError::UnknownPerson { person })?.key().clone()
         }
-        Holder::User(user) => batch.open_user(user)?.ok_or(BatchError::UnknownUser { user })?.key(),
+        Holder::User(user) => batch.user_key(user)?.ok_or(BatchError::UnknownUser { user })?,
     };
-    seal::seal(key, holder.place(seq), &mut bytes).ok_or(RecordError::NoCipher)?;
+    seal::seal(&key, holder.place(seq), &mut bytes).ok_or(RecordError::NoCipher)?;
     Ok(bytes)
+}
+
+/// The key with which something about a user was sealed in the record at `seq`.
+fn key_of(user: &UserKey, seq: JournalSeq) -> Result<Key, ReadError> {
+    let source = RecordError::Sealed { what: "secret of a user without a key" };
+    user.key().cloned().ok_or(ReadError::Record { seq, source })
 }
 
 fn opened(key: &Key, holder: Holder, record: &Record) -> Result<Vec<u8>, ReadError> {
@@ -60,7 +67,7 @@ impl Batch<'_> {
         }
         let key = match holder {
             Holder::Person(person) => self.open_person(person)?.map(|person| person.key().clone()),
-            Holder::User(user) => self.open_user(user)?.map(|user| user.key().clone()),
+            Holder::User(user) => self.open_user(user)?.map(|user| key_of(user, seq)).transpose()?,
         };
         Ok(key.map(|key| opened(&key, holder, &record)).transpose()?)
     }
@@ -75,7 +82,7 @@ impl Reader {
         }
         let key = match holder {
             Holder::Person(person) => self.person(person)?.map(|person| person.key().clone()),
-            Holder::User(user) => self.user(user)?.map(|user| user.key().clone()),
+            Holder::User(user) => self.user(user)?.map(|user| key_of(&user, record.seq)).transpose()?,
         };
         key.map(|key| opened(&key, holder, record)).transpose()
     }

@@ -6,8 +6,8 @@ use redb::ReadableTable;
 
 use super::{Holder, InstanceKind, InstanceState, Workflow, holder};
 use crate::actor::By;
+use crate::batch::Batch;
 use crate::batch::tables::Tables;
-use crate::batch::{Batch, InstanceRow};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::journal::JournalSeq;
 use crate::record::envelope::{put_bytes, take_bytes};
@@ -55,10 +55,11 @@ impl Batch<'_> {
 
     fn instance_row<W: Workflow>(&mut self, number: u64) -> Result<Option<Row<W>>, BatchError> {
         if let Some(changed) = self.instances.get(&(W::KIND.number(), number)) {
-            return Ok(Some(row::<W>(number, &changed.bytes)?));
+            return Ok(Some(row::<W>(number, changed)?));
         }
-        // Whoever just got the next number has no row.
-        if self.last_instances.get(&W::KIND.number()).is_some_and(|last| *last < number) {
+        // Whoever just got the next number has no row, nor has a user of whom nothing was told and nothing of any after
+        // them.
+        if self.next_instance(W::KIND)? <= number {
             return Ok(None);
         }
         let read = stored::<W>(&mut self.tables, number);
@@ -101,9 +102,7 @@ impl Batch<'_> {
         let moves = Moves { timer: (old_timer, W::timer(told.after)), claim: (old_claim, claim) };
         let written = write(&mut self.tables, W::KIND, number, moves);
         self.noted(written)?;
-        let key = (W::KIND.number(), number);
-        let is_new = self.instances.get(&key).map_or(before.is_none(), |changed| changed.is_new);
-        self.instances.insert(key, InstanceRow { bytes: row, is_new });
+        self.instances.insert((W::KIND.number(), number), row);
         if let Some(last) = self.last_instances.get_mut(&W::KIND.number()) {
             *last = number.max(*last);
         }
@@ -114,7 +113,16 @@ impl Batch<'_> {
     /// The instance with this name.
     pub fn instance_named(&mut self, kind: InstanceKind, name: &str) -> Result<Option<u64>, BatchError> {
         let hash = self.keyring.blind_name(kind.number(), name);
-        let read = named(&mut self.tables, kind, &hash);
+        self.instance_with_hash(kind, &hash)
+    }
+
+    /// The instance with this hash of its name.
+    pub(crate) fn instance_with_hash(
+        &mut self,
+        kind: InstanceKind,
+        hash: &[u8; 16],
+    ) -> Result<Option<u64>, BatchError> {
+        let read = named(&mut self.tables, kind, hash);
         self.noted(read)
     }
 

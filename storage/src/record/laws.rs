@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::accepted::{AcceptedV2, AcceptedV3, AcceptedV4, AcceptedV5};
 use super::codec::{put, take};
+use super::envelope::put_bytes;
 use super::header::Header;
 use super::lane::{AlarmV1, CooledV1};
 use super::message::{
@@ -21,8 +22,9 @@ use super::row::{
     IdempotencyRowV1, LaneRowV1, LaneRowV2, MessageRowV2, MessageRowV3, MessageRowV4, MessageRowV5,
     OrphanRowV1,
 };
+use super::short_row::{MessageRowV6, MessageRowV7};
 use super::strategy::{allowance, consent_projection, lane_projection, record, usage, user, verification};
-use super::strategy_of_messages::projection;
+use super::strategy_of_messages::{plain_projection, projection};
 use super::strategy_of_recurrences::recurrence;
 use super::strategy_of_templates;
 use super::{Record, RecordError};
@@ -162,7 +164,35 @@ proptest! {
             2 => prop_assert!(agrees::<MessageRowV2>(&bytes[5..])),
             3 => prop_assert!(agrees::<MessageRowV3>(&bytes[5..])),
             4 => prop_assert!(agrees::<MessageRowV4>(&bytes[5..])),
-            _fifth => prop_assert!(agrees::<MessageRowV5>(&bytes[5..])),
+            5 => prop_assert!(agrees::<MessageRowV5>(&bytes[5..])),
+            6 => prop_assert!(agrees::<MessageRowV6>(&bytes[5..])),
+            _seventh => prop_assert!(agrees::<MessageRowV7>(&bytes[5..])),
+        }
+    }
+
+    #[test]
+    fn row_of_a_text_on_its_way_to_delivery_is_short_and_keeps_its_length(row in plain_projection(), number: u64) {
+        let bytes = row.put(MessageNumber::new(number)).unwrap();
+        prop_assert_eq!(Projection::take(number, &bytes).unwrap(), row.clone());
+        let is_plain = row.message.kind.is_none() && row.message.scheduled_for.is_none();
+        if is_plain {
+            prop_assert_eq!((bytes[0], bytes.len()), (6, 69));
+            prop_assert!(agrees::<MessageRowV6>(&bytes[5..]));
+        } else {
+            prop_assert_eq!(bytes[0], 7);
+            prop_assert!(agrees::<MessageRowV7>(&bytes[5..]));
+        }
+    }
+
+    #[test]
+    fn short_row_reads_as_what_it_says_or_not_at_all(bytes in prop::collection::vec(any::<u8>(), 64)) {
+        for state in [2, 3, 4, 6, 7, 8] {
+            let mut bytes = bytes.clone();
+            (bytes[8], bytes[39]) = (bytes[8] & 0x17, state);
+            let row = put_bytes("messages", &7_u64.to_le_bytes(), 6, &bytes);
+            if let Ok(read) = Projection::take(7, &row) {
+                prop_assert_eq!(read.put(MessageNumber::new(7)).unwrap(), row);
+            }
         }
     }
 

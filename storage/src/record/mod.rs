@@ -15,6 +15,7 @@ mod laws;
 pub(crate) mod message;
 pub(crate) mod person;
 pub(crate) mod row;
+pub(crate) mod short_row;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Every message and every event of one, for property tests.
 
+use std::time::Duration;
+
 use dunlin_workflows::body::Encoding;
-use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::id::{Attempt, PersonNumber, UserNumber};
 use dunlin_workflows::kind::KindName;
 use dunlin_workflows::message::{self, CUSTODIES, Counts, Custody, Message, State, Terms, Verdict};
 use dunlin_workflows::policy::Ban;
+use dunlin_workflows::timestamp::Timestamp;
 use dunlin_workflows::user::Toggle;
 use proptest::option;
 use proptest::prelude::*;
@@ -185,5 +188,62 @@ pub(crate) fn projection() -> impl Strategy<Value = Projection> {
         };
         let [accepted_seq, last_seq] = seqs.map(JournalSeq::new);
         Projection { message, accepted_seq, last_seq, timer }
+    })
+}
+
+/// Every row of a message that goes straight to its recipient, in a house of ordinary size.
+pub(crate) fn plain_projection() -> impl Strategy<Value = Projection> {
+    let at = || (0_i64..4_000_000_000_000).prop_map(Timestamp::from_millis);
+    let states = prop_oneof![
+        hold().prop_map(|hold| State::Held { hold, until: Timestamp::MAX }),
+        (hold(), at()).prop_map(|(hold, until)| State::Held { hold, until }),
+        at().prop_map(|since| State::Due { since }),
+        at().prop_map(|since| State::Submitting { since }),
+        (status(), at(), any::<u8>()).prop_map(|(status, since, polls)| State::Submitted {
+            status,
+            since,
+            polls
+        }),
+        (at(), any::<u8>()).prop_map(|(submitted_at, polls)| State::Sent { submitted_at, polls }),
+        Just(State::Delivered),
+    ];
+    let sid = option::of(
+        ("SM|MM", "[0-9a-f]{32}").prop_map(|(kind, digits)| format!("{kind}{digits}").parse().unwrap()),
+    );
+    let numbers = (1_u32.., option::of(1_u32..), any::<[u8; 3]>(), priority(), on_unknown());
+    let times = (
+        at(),
+        any::<u32>(),
+        option::of(at().prop_map(|at| at.plus(Duration::from_millis(1)))),
+        option::of(at()),
+    );
+    let places = (0_u64..1 << 47, any::<u32>(), kind());
+    (numbers, times, places, sid, states).prop_map(|(numbers, times, places, sid, state)| {
+        let (person, user, [segments, attempt, counted], priority, on_unknown) = numbers;
+        let (accepted_at, changed_after, timer, scheduled_for) = times;
+        let (accepted_seq, last_after, kind) = places;
+        let message = Message {
+            person: PersonNumber::new(u64::from(person)),
+            priority,
+            segments: u16::from(segments),
+            user: user.map(|user| UserNumber::new(u64::from(user))),
+            kind,
+            template: None,
+            may_bypass: false,
+            custody: Custody::Own,
+            on_unknown,
+            accepted_at,
+            scheduled_for,
+            expires_at: None,
+            attempt: Attempt::new(u32::from(attempt)),
+            counted: u32::from(counted),
+            sid,
+            failure: None,
+            retried_as: None,
+            changed_at: accepted_at.plus(Duration::from_millis(u64::from(changed_after))),
+            state,
+        };
+        let last_seq = JournalSeq::new(accepted_seq.saturating_add(u64::from(last_after)));
+        Projection { message, accepted_seq: JournalSeq::new(accepted_seq), last_seq, timer }
     })
 }

@@ -2,9 +2,9 @@
 //!
 //! It works on any source of records, so that a store, a backup and an export can be replayed alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dunlin_workflows::id::{MessageNumber, PersonNumber};
+use dunlin_workflows::id::{MessageNumber, PersonNumber, UserNumber};
 use dunlin_workflows::message::{self, IllegalEvent, Message};
 use dunlin_workflows::policy::Usage;
 use dunlin_workflows::timestamp::Timestamp;
@@ -83,6 +83,8 @@ pub struct Fold {
     pub lanes: BTreeMap<LaneNumber, LaneProjection>,
     /// What was sent lately to everybody of whom anything counts.
     pub usages: BTreeMap<PersonNumber, Usage>,
+    /// Every user whom a message names.
+    pub users: BTreeSet<UserNumber>,
     /// Every instance of a small workflow.
     pub instances: BTreeMap<(InstanceKind, u64), FoldedInstance>,
     /// Everybody of whose consent something was recorded.
@@ -212,6 +214,7 @@ impl Fold {
             return folded.message.apply(event, record.at);
         }
         let message = Message::begin(event, record.at)?;
+        self.users.extend(message.user);
         let folded = Folded { message, accepted_seq: record.seq, last_seq: record.seq };
         self.messages.insert(number, folded);
         Ok(())

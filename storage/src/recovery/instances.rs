@@ -26,7 +26,6 @@ pub(super) fn check(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> 
     let rows = reader.open(table::INSTANCES)?;
     let timers = reader.open(table::INSTANCE_TIMERS)?;
     let claims = reader.open(table::INSTANCE_CLAIMS)?;
-    let users_indexed = reader.users_indexed()?;
     let mut expected = Expected::default();
     for ((kind, number), folded) in &fold.instances {
         report.instances = report.instances.saturating_add(1);
@@ -49,20 +48,45 @@ pub(super) fn check(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> 
                 report.add(differs("instance_claims"));
             }
         }
-        if folded.state.is_named() {
-            expected.users = expected.users.saturating_add(u64::from(*kind == InstanceKind::User));
-            // The names of the newest users are in memory.
-            let is_gathered = *kind == InstanceKind::User && UserNumber::new(*number) > users_indexed;
-            expected.named = expected.named.saturating_add(u64::from(!is_gathered));
+        if folded.state.is_named() && *kind != InstanceKind::User {
+            expected.named = expected.named.saturating_add(1);
         }
     }
     let instances = u64::try_from(fold.instances.len()).unwrap_or(u64::MAX);
     count(report, "instances", instances, &rows)?;
     count(report, "instance_timers", expected.timers, &timers)?;
     count(report, "instance_claims", expected.claims, &claims)?;
-    count(report, "instance_names", expected.named, &reader.open(table::INSTANCE_NAMES)?)?;
-    count(report, "user_keys", expected.users, &reader.open(table::USER_KEYS)?)?;
+    let users = check_users(reader, fold, report)?;
+    let named = expected.named.saturating_add(users);
+    count(report, "instance_names", named, &reader.open(table::INSTANCE_NAMES)?)?;
     Ok(())
+}
+
+/// Whoever a message names, or of whom something is known, has a key unless they were erased, and nobody has one after
+/// that. Gives how many have their name in the index: those of the newest are in memory.
+fn check_users(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> Result<u64, ReadError> {
+    let keys = reader.open(table::USER_KEYS)?;
+    let told_of = |user: u64| fold.instances.get(&(InstanceKind::User, user));
+    let is_erased = |user: u64| told_of(user).is_some_and(|folded| !folded.state.is_named());
+    let users = fold.instances.keys().filter(|(kind, _)| *kind == InstanceKind::User).map(|(_, user)| *user);
+    for user in users.chain(fold.users.iter().map(|user| user.get())).filter(|user| !is_erased(*user)) {
+        if keys.get(user).map_err(Fault::from)?.is_none() {
+            report.add(Problem::DifferentInstance {
+                table: "user_keys",
+                kind: InstanceKind::User,
+                number: user,
+            });
+        }
+    }
+    let (last, mut named) = (reader.users_indexed()?, 0_u64);
+    for entry in keys.range::<u64>(..).map_err(Fault::from)? {
+        let user = entry.map_err(Fault::from)?.0.value();
+        if is_erased(user) {
+            report.add(Problem::StrayEntry { table: "user_keys", key: user.to_string() });
+        }
+        named = named.saturating_add(u64::from(UserNumber::new(user) <= last));
+    }
+    Ok(named)
 }
 
 /// What the tables should hold.
@@ -71,5 +95,4 @@ struct Expected {
     timers: u64,
     claims: u64,
     named: u64,
-    users: u64,
 }

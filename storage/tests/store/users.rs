@@ -73,6 +73,29 @@ fn what_is_told_of_a_user_reads_back_and_their_id_is_nowhere_in_clear() {
 }
 
 #[test]
+fn users_of_whom_nothing_was_told_have_numbers_of_their_own_and_no_record() {
+    let disk = Disk::default();
+    let (store, _) = disk.open(&options()).unwrap();
+    let meet = |store: &Store, ids: &[&str]| -> Vec<u64> {
+        let met = store.commit(|batch| {
+            ids.iter().map(|id| told(batch, &user_id(id), &[]).map(UserNumber::get)).collect::<Result<_, _>>()
+        });
+        met.unwrap()
+    };
+    assert_eq!(meet(&store, &["one", "two", "one"]), [1, 2, 1]);
+    verify(&store, "two", 5).unwrap();
+    assert_eq!(meet(&store, &["three", "two"]), [3, 2]);
+    drop(store);
+    let (store, _) = disk.lose_power().open(&options()).unwrap();
+    assert_eq!(meet(&store, &["four", "three"]), [4, 3]);
+    let reader = store.reader().unwrap();
+    let told_of = [1, 2, 3, 4].map(|n| reader.user_state(UserNumber::new(n)).unwrap().is_some());
+    assert_eq!(told_of, [false, true, false, false]);
+    assert_eq!(reader.last_seq().unwrap().get(), 1);
+    assert_sound(&reader);
+}
+
+#[test]
 fn number_belongs_to_one_user_and_goes_on_when_the_first_lets_go() {
     let (store, _) = Disk::default().open(&options()).unwrap();
     let first = verify(&store, "first", 5).unwrap();

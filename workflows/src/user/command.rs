@@ -7,8 +7,6 @@ use crate::zone::{Hours, LocalTime, Zone};
 /// What somebody asks about a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// A wish names them.
-    Meet,
     /// Change some of what they prefer.
     Prefer {
         /// What changes.

@@ -3,7 +3,7 @@
 use crate::actor::Reason;
 use crate::user::{Command, Event, Rejection, User};
 
-/// Decides what something that is asked makes of a user; `user` is `None` when nobody named them before.
+/// Decides what something that is asked makes of a user; `user` is `None` when nothing was recorded of them before.
 /// Nothing new makes no event.
 ///
 /// # Errors
@@ -18,7 +18,6 @@ pub fn decide(
     }
     let known = user.copied().unwrap_or_default();
     let mut events = match command {
-        Command::Meet => vec![],
         Command::Prefer { changes, seen } => {
             unchanged(&known, *seen)?;
             let before = known.preferences.unwrap_or_default();
@@ -44,7 +43,7 @@ pub fn decide(
     if let Some(reason) = reason.filter(|_| explains) {
         events.insert(0, Event::Remarked { reason: reason.clone() });
     }
-    if user.is_none() {
+    if user.is_none() && !events.is_empty() {
         events.insert(0, Event::Met);
     }
     Ok(events)

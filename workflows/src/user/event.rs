@@ -7,7 +7,7 @@ use crate::user::Preferences;
 /// One thing that happened to one user. The user id stands sealed elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody named them for the first time.
+    /// Somebody told something of them for the first time.
     Met,
     /// They, or somebody for them, said what they prefer.
     PreferencesChanged {
