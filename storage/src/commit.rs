@@ -8,6 +8,7 @@ use crate::chain::Head;
 use crate::error::{CommitError, Fault, ReadError};
 use crate::fault::FaultKind;
 use crate::late_sync::Syncs;
+use crate::newcomers;
 use crate::store::Store;
 
 impl Store {
@@ -59,6 +60,22 @@ impl Store {
         Ok(())
     }
 
+    /// Takes all of the provider's names into the file's index, before records that hold them leave the file.
+    ///
+    /// # Errors
+    /// When the database engine fails; then the store is poisoned.
+    pub(crate) fn index_sids(&self) -> Result<(), ReadError> {
+        let _no_batch_meanwhile = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.newcomers().sids.all();
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        let last = self.write(|transaction| newcomers::index_sids(transaction, &gathered))?;
+        let mut newcomers = self.newcomers();
+        (newcomers.sids, newcomers.sids_indexed) = (Arc::default(), last);
+        Ok(())
+    }
+
     /// Waits until everything that was committed is durable.
     ///
     /// # Errors
@@ -104,7 +121,7 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let Flushed { head, persons, users } = batch.flush().map_err(|(error, fault)| {
+        let Flushed { head, persons, users, sids } = batch.flush().map_err(|(error, fault)| {
             if let Some(fault) = fault {
                 self.poison(fault);
             }
@@ -114,12 +131,17 @@ impl Store {
         // commit fail, nobody asks any more.
         newcomers.persons.add(persons.hashes);
         newcomers.users.add(users.hashes);
+        newcomers.sids.add(sids.hashes);
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
         if persons.are_indexed {
             self.newcomers().persons = Arc::default();
         }
         if users.are_indexed {
             self.newcomers().users = Arc::default();
+        }
+        if sids.are_indexed {
+            let mut newcomers = self.newcomers();
+            (newcomers.sids, newcomers.sids_indexed) = (Arc::default(), head.seq);
         }
         Ok((answer, head))
     }

@@ -9,6 +9,7 @@ use redb::{Builder, Database, ReadableDatabase};
 
 use crate::batch::tables::Tables;
 use crate::error::{Fault, OpenError};
+use crate::journal::JournalSeq;
 use crate::meta::{FORMAT_VERSION, Meta};
 use crate::newcomers;
 use crate::store::OpenOptions;
@@ -69,6 +70,7 @@ fn fill(database: &Database, options: &OpenOptions, format: u8) -> Result<(), Fa
     tables.create_all()?;
     newcomers::set_indexed(tables.meta.open()?, PersonNumber::new(0))?;
     newcomers::set_users_indexed(tables.meta.open()?, UserNumber::new(0))?;
+    newcomers::set_sids_indexed(tables.meta.open()?, JournalSeq::START)?;
     drop(tables);
     transaction.commit()?;
     Ok(())

@@ -60,11 +60,13 @@ impl ReadOnlyStore {
         if meta.format < FORMAT_VERSION {
             return Err(OpenError::OlderFormat { found: meta.format });
         }
-        let mut newcomers = Newcomers::default();
-        if let Some(keys) = &keys {
-            check_keys(&reader, &meta, keys)?;
-            newcomers = reader.read_newcomers(keys)?;
-        }
+        let newcomers = match &keys {
+            Some(keys) => {
+                check_keys(&reader, &meta, keys)?;
+                reader.read_newcomers(keys)?
+            }
+            None => reader.read_sids()?,
+        };
         Ok(Self { database, meta, keys, archives, newcomers })
     }
 

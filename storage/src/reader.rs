@@ -143,6 +143,11 @@ impl Reader {
 
     /// The message that the provider knows, or knew in an earlier attempt, by this name.
     pub fn number_of_sid(&self, sid: ProviderSid) -> Result<Option<MessageNumber>, ReadError> {
+        if let Some((number, seq)) = self.newcomers.sids.get(&sid)
+            && seq <= self.last_seq()?
+        {
+            return Ok(Some(number));
+        }
         let number = self.open(table::PROVIDER_SIDS)?.get(sid.as_bytes()).map_err(Fault::from)?;
         Ok(number.map(|number| MessageNumber::new(number.value())))
     }

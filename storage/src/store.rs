@@ -143,7 +143,7 @@ impl Store {
         let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
-        newcomers::mark_users(&database)?;
+        newcomers::mark(&database)?;
         let store = Self {
             database,
             syncs,

@@ -95,6 +95,9 @@ impl Store {
 
     fn prune(&self, at_once: u64, goes_on: &dyn Fn() -> bool) -> Result<u64, ArchiveError> {
         let last = self.reader()?.archived_to()?;
+        if self.reader()?.pruned()?.to < last {
+            self.index_sids()?;
+        }
         let mut gone = 0_u64;
         loop {
             let pruned = self.reader()?.pruned()?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dunlin_workflows::id::{MessageNumber, PersonNumber, UserNumber};
+use dunlin_workflows::id::{MessageNumber, PersonNumber, ProviderSid, UserNumber};
 use redb::ReadableTable;
 
 use super::tables::{append, insert_run};
@@ -11,6 +11,7 @@ use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::fault::FaultKind;
 use crate::instance::InstanceKind;
+use crate::journal::JournalSeq;
 use crate::newcomers::{self, Hash};
 use crate::record::tag::Tagged;
 use crate::switch;
@@ -32,14 +33,15 @@ struct Moves {
 pub(crate) struct Flushed {
     /// The new head of the chain.
     pub(crate) head: Head,
-    pub(crate) persons: Arrived,
-    pub(crate) users: Arrived,
+    pub(crate) persons: Arrived<Hash, u64>,
+    pub(crate) users: Arrived<Hash, u64>,
+    pub(crate) sids: Arrived<ProviderSid, (MessageNumber, JournalSeq)>,
 }
 
-/// Persons, or users, whom a batch brought.
-pub(crate) struct Arrived {
+/// Persons, users, or names of the provider's, that a batch brought.
+pub(crate) struct Arrived<K, V> {
     /// Those who are not in the index yet.
-    pub(crate) hashes: BTreeMap<Hash, u64>,
+    pub(crate) hashes: BTreeMap<K, V>,
     /// Whether all who were newcomers before are in the index now.
     pub(crate) are_indexed: bool,
 }
@@ -62,14 +64,15 @@ impl Batch<'_> {
         self.write_usages()?;
         self.write_flows()?;
         self.write_said()?;
-        self.write_names()?;
+        self.write_ids()?;
+        let sids = self.write_sids()?;
         for (lane, projection) in &self.lanes {
             let row = projection.put(*lane)?;
             self.tables.lanes.open()?.insert(lane.get(), row.as_slice()).map_err(Fault::from)?;
         }
         let persons = self.write_hashes(persons)?;
         let users = self.write_user_names(users)?;
-        Ok(Flushed { head: self.head, persons, users })
+        Ok(Flushed { head: self.head, persons, users, sids })
     }
 
     fn write_messages(&mut self) -> Result<Moves, BatchError> {
@@ -155,7 +158,7 @@ impl Batch<'_> {
 
     /// Takes new persons into the index when there are enough of them, or somebody is erased: whoever is
     /// gone must not stay behind in memory.
-    fn write_hashes(&mut self, mut arrived: BTreeMap<Hash, u64>) -> Result<Arrived, BatchError> {
+    fn write_hashes(&mut self, mut arrived: BTreeMap<Hash, u64>) -> Result<Arrived<Hash, u64>, BatchError> {
         let gathered = &self.newcomers.persons;
         if gathered.len().saturating_add(arrived.len()) < self.newcomers_max.max(1) && self.erased.is_empty()
         {
@@ -175,7 +178,10 @@ impl Batch<'_> {
     }
 
     /// The same for new users.
-    fn write_user_names(&mut self, mut arrived: BTreeMap<Hash, u64>) -> Result<Arrived, BatchError> {
+    fn write_user_names(
+        &mut self,
+        mut arrived: BTreeMap<Hash, u64>,
+    ) -> Result<Arrived<Hash, u64>, BatchError> {
         let gathered = &self.newcomers.users;
         if gathered.len().saturating_add(arrived.len()) < self.newcomers_max.max(1)
             && self.forgotten.is_empty()
@@ -242,16 +248,29 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn write_names(&mut self) -> Result<(), BatchError> {
+    /// Takes the provider's names into the index when there are enough of them.
+    fn write_sids(&mut self) -> Result<Arrived<ProviderSid, (MessageNumber, JournalSeq)>, BatchError> {
+        let (mut learned, last) = (std::mem::take(&mut self.learned), self.head.seq);
+        let gathers = self.newcomers.gathers_sids(learned.len(), last, self.newcomers_max.max(1));
+        if gathers {
+            return Ok(Arrived { hashes: learned, are_indexed: false });
+        }
+        let mut all = self.newcomers.sids.all();
+        all.append(&mut learned);
+        for (sid, (number, _)) in all {
+            let table = self.tables.provider_sids.open()?;
+            table.insert(sid.as_bytes(), number.get()).map_err(Fault::from)?;
+        }
+        newcomers::set_sids_indexed(self.tables.meta.open()?, last)?;
+        Ok(Arrived { hashes: learned, are_indexed: true })
+    }
+
+    fn write_ids(&mut self) -> Result<(), BatchError> {
         for (id, number) in &self.created {
             let table = self.tables.message_ids.open()?;
             if let Some(other) = table.insert(id.as_bytes(), number.get()).map_err(Fault::from)? {
                 return Err(BatchError::IdTaken { id: *id, number: MessageNumber::new(other.value()) });
             }
-        }
-        for (sid, number) in &self.learned {
-            let table = self.tables.provider_sids.open()?;
-            table.insert(sid.as_bytes(), number.get()).map_err(Fault::from)?;
         }
         Ok(())
     }

@@ -48,8 +48,8 @@ pub struct Batch<'txn> {
     lanes: BTreeMap<LaneNumber, LaneProjection>,
     /// Messages that this batch creates.
     created: BTreeMap<MessageId, MessageNumber>,
-    /// SIDs that this batch learns.
-    learned: BTreeMap<ProviderSid, MessageNumber>,
+    /// SIDs that this batch learns, and the positions of the records that say so.
+    learned: BTreeMap<ProviderSid, (MessageNumber, JournalSeq)>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) entropy: Entropy,
     /// The head of the chain before this batch; after its end, with it.
@@ -210,8 +210,11 @@ impl<'txn> Batch<'txn> {
 
     /// The message that the provider knows, or knew in an earlier attempt, by this name.
     pub fn number_of_sid(&mut self, sid: ProviderSid) -> Result<Option<MessageNumber>, BatchError> {
-        if let Some(number) = self.learned.get(&sid) {
+        if let Some((number, _)) = self.learned.get(&sid) {
             return Ok(Some(*number));
+        }
+        if let Some((number, _)) = self.newcomers.sids.get(&sid) {
+            return Ok(Some(number));
         }
         let read = stored_sid(&mut self.tables, sid);
         self.noted(read)
@@ -333,9 +336,11 @@ impl<'txn> Batch<'txn> {
                 }
             }
         }
+        let mut seq = start;
         for event in events {
+            seq = seq.next();
             if let message::Event::Submitted { sid, .. } = event {
-                self.learned.insert(*sid, number);
+                self.learned.insert(*sid, (number, seq));
             }
         }
         Ok(previous.unwrap_or(JournalSeq::START))

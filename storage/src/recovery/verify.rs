@@ -50,6 +50,7 @@ pub fn verify(
         archived: 0,
         persons: BTreeSet::new(),
         submitted: 0,
+        sids_indexed: reader.sids_indexed()?,
         consents: Consents::default(),
         last_seq,
         progress,
@@ -150,6 +151,8 @@ struct Walk<'a, P> {
     persons: BTreeSet<PersonNumber>,
     /// Attempts that the provider took.
     submitted: u64,
+    /// The last record whose name of the provider's is in the index.
+    sids_indexed: JournalSeq,
     /// What the records say of consent.
     consents: Consents,
     last_seq: JournalSeq,
@@ -188,7 +191,7 @@ impl<P: FnMut(u64, u64)> Visitor for Walk<'_, P> {
         self.count(event.name());
         let row = self.row(number);
         let is_gone = matches!(row, Ok(None)) && record.seq <= self.pruned_to;
-        self.check_names(number, event, is_gone);
+        self.check_names(number, record.seq, event, is_gone);
         let settled = fold.messages.get(&number).filter(|folded| folded.message.state.name().is_settled());
         let Some(folded) = settled else { return };
         if is_gone {
@@ -239,13 +242,15 @@ impl<P> Walk<'_, P> {
     }
 
     /// The indexes that an event's own names stand in.
-    fn check_names(&mut self, number: MessageNumber, event: &message::Event, is_gone: bool) {
+    fn check_names(&mut self, number: MessageNumber, seq: JournalSeq, event: &message::Event, is_gone: bool) {
         let (table, found) = match event {
             message::Event::Accepted { terms } => {
                 self.begun = self.begun.saturating_add(1);
                 self.persons.insert(terms.person);
                 ("message_ids", self.message_ids.get(terms.id.as_bytes()))
             }
+            // The newest are in memory.
+            message::Event::Submitted { .. } if seq > self.sids_indexed => return,
             message::Event::Submitted { sid, .. } => {
                 self.submitted = self.submitted.saturating_add(1);
                 ("provider_sids", self.provider_sids.get(sid.as_bytes()))

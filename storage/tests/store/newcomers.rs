@@ -1,18 +1,20 @@
 //! Persons whose hash is not in the file's index yet are found like all others.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use dunlin_storage::{
-    Batch, BatchError, By, CommitError, OpenOptions, ReadOnlyStore, Reader, Store, Told, Users, compact,
+    ArchiveRequest, Batch, BatchError, By, CommitError, OpenOptions, ReadOnlyStore, Reader, Store, Told,
+    Users, compact,
 };
-use dunlin_workflows::id::{PersonNumber, UserNumber};
+use dunlin_workflows::id::{MessageNumber, PersonNumber, UserNumber};
 use dunlin_workflows::message::{Event, Message, Request, UserId};
 use dunlin_workflows::source::Source;
 use dunlin_workflows::user::{self, User};
 
 use crate::disk::Disk;
 use crate::opening::{CACHE_BYTES, keys, options};
-use crate::story::{at, recipient, request, timer};
+use crate::story::{at, recipient, request, sid, tell, timer};
 use crate::verifying::assert_sound;
 
 /// Options under which the index takes in so many at a time.
@@ -319,4 +321,58 @@ fn whoever_was_named_is_found_after_a_failure_at_any_point() {
             assert_sound(&reader);
         }
     }
+}
+
+/// Which message each name of the provider's leads to.
+fn by_sid(reader: &Reader) -> Vec<Option<MessageNumber>> {
+    (1..=40).map(|n| reader.number_of_sid(sid(n)).unwrap()).collect()
+}
+
+fn sids_in_index(reader: &Reader) -> u64 {
+    let sizes = reader.sizes().unwrap();
+    sizes.iter().find(|size| size.name == "provider_sids").map(|size| size.rows).unwrap()
+}
+
+#[test]
+fn names_of_the_provider_are_found_by_every_snapshot_that_has_them_and_after_a_power_loss() {
+    let mut all = BTreeSet::new();
+    for max in [1, 2, 1_000] {
+        let disk = Disk::default();
+        let (store, _) = disk.open(&gathering(max)).unwrap();
+        let before = store.reader().unwrap();
+        tell(&store, 1);
+        assert!(by_sid(&before).iter().all(Option::is_none), "a snapshot stays what it is");
+        let reader = store.reader().unwrap();
+        let known = by_sid(&reader);
+        let count = u64::try_from(known.iter().flatten().count()).unwrap();
+        let in_index = sids_in_index(&reader);
+        assert!(count > 1 && in_index <= count && (max > 1 || in_index == count), "{max}: {in_index}");
+        assert!(max < 1_000 || in_index == 0);
+        assert_sound(&reader);
+        drop((reader, before, store));
+        let (store, _) = disk.lose_power().open(&gathering(max)).unwrap();
+        assert_eq!(by_sid(&store.reader().unwrap()), known);
+        all.insert(known);
+    }
+    assert_eq!(all.len(), 1);
+}
+
+#[test]
+fn no_name_leads_to_a_message_that_left_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dunlin.redb");
+    let (store, _) = Store::open(&path, &gathering(1_000)).unwrap();
+    tell(&store, 1);
+    let before = by_sid(&store.reader().unwrap());
+    store.archive(ArchiveRequest::everything(at(10_000)), &|| true).unwrap();
+    let after = by_sid(&store.reader().unwrap());
+    assert!(after.iter().flatten().count() < before.iter().flatten().count());
+    store.close().unwrap();
+    let (store, _) = Store::open(&path, &gathering(1_000)).unwrap();
+    let reader = store.reader().unwrap();
+    assert_eq!(by_sid(&reader), after);
+    for number in after.into_iter().flatten() {
+        assert!(reader.message(number).unwrap().is_some());
+    }
+    assert_sound(&reader);
 }
