@@ -39,6 +39,15 @@ const SIDS_INDEXED: &str = "sids_indexed";
 /// Most records that opening looks through for names of the provider's, as a multiple of how many are gathered.
 const RECORDS_PER_SID: u64 = 16;
 
+/// What a record means that can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// Nothing may run on this file.
+    Refused,
+    /// Somebody looks at the file to find just that.
+    PassedOver,
+}
+
 /// A keyed hash of a phone number, see [`Keyring::blind`], or of a user id, see [`Keyring::blind_name`].
 pub(crate) type Hash = [u8; 16];
 
@@ -106,7 +115,11 @@ impl Reader {
     }
 
     /// Hashes the number of every person, and the id of every user, after the last one in the index.
-    pub(crate) fn read_newcomers(&self, keyring: &Keyring) -> Result<Newcomers, ReadError> {
+    pub(crate) fn read_newcomers(
+        &self,
+        keyring: &Keyring,
+        unreadable: Unreadable,
+    ) -> Result<Newcomers, ReadError> {
         let first = self.indexed()?.get().saturating_add(1);
         let mut persons = HashMap::new();
         for entry in self.open(table::PERSONS)?.range(first..).map_err(Fault::from)? {
@@ -122,7 +135,7 @@ impl Reader {
             users.insert(user.hash(keyring), number.value());
         }
         let (persons, users) = (gathered(persons), gathered(users));
-        Ok(Newcomers { persons, users, ..self.read_sids()? })
+        Ok(Newcomers { persons, users, ..self.read_sids(unreadable)? })
     }
 
     /// The last record whose name of the provider's is in the index.
@@ -134,15 +147,19 @@ impl Reader {
     }
 
     /// The provider's names in the records after the last one that is in the index. Needs no keys.
-    pub(crate) fn read_sids(&self) -> Result<Newcomers, ReadError> {
+    pub(crate) fn read_sids(&self, unreadable: Unreadable) -> Result<Newcomers, ReadError> {
         let indexed = self.sids_indexed()?;
         let mut sids = HashMap::new();
         for raw in self.stored_journal(indexed)? {
             let raw = raw?;
-            let failed = |source| ReadError::Record { seq: raw.seq, source };
-            if let Event::Message { number, event: message::Event::Submitted { sid, .. } } =
-                Record::decode(raw.seq, &raw.bytes).map_err(failed)?.event
-            {
+            let record = match Record::decode(raw.seq, &raw.bytes) {
+                Ok(record) => record,
+                Err(source) if unreadable == Unreadable::Refused => {
+                    return Err(ReadError::Record { seq: raw.seq, source });
+                }
+                Err(_told_by_whoever_reads_all) => continue,
+            };
+            if let Event::Message { number, event: message::Event::Submitted { sid, .. } } = record.event {
                 sids.insert(sid, (number, raw.seq));
             }
         }

@@ -10,7 +10,7 @@ use crate::archive::Archives;
 use crate::chain::Head;
 use crate::error::{Fault, OpenError, ReadError};
 use crate::meta::{FORMAT_VERSION, Meta};
-use crate::newcomers::Newcomers;
+use crate::newcomers::{Newcomers, Unreadable};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::Keyring;
@@ -63,9 +63,9 @@ impl ReadOnlyStore {
         let newcomers = match &keys {
             Some(keys) => {
                 check_keys(&reader, &meta, keys)?;
-                reader.read_newcomers(keys)?
+                reader.read_newcomers(keys, Unreadable::PassedOver)?
             }
-            None => reader.read_sids()?,
+            None => reader.read_sids(Unreadable::PassedOver)?,
         };
         Ok(Self { database, meta, keys, archives, newcomers })
     }

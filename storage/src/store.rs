@@ -18,7 +18,7 @@ use crate::error::{Fault, OpenError, ReadError};
 use crate::fault::{Failed, FaultKind};
 use crate::late_sync::Syncs;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
-use crate::newcomers::{self, Newcomers};
+use crate::newcomers::{self, Newcomers, Unreadable};
 use crate::reader::Reader;
 use crate::recovery::{OpenReport, check};
 use crate::seal::{Entropy, KeyId, Keyring};
@@ -139,7 +139,7 @@ impl Store {
     ) -> Result<(Self, OpenReport), OpenError> {
         let keys = Arc::clone(&options.keys);
         check_keys(&reader, &meta, &keys)?;
-        let newcomers = reader.read_newcomers(&keys)?;
+        let newcomers = reader.read_newcomers(&keys, Unreadable::Refused)?;
         let report = check(&reader, meta.created_at)?;
         drop(reader);
         use_master(&database, keys.current())?;
