@@ -110,15 +110,16 @@ impl Direction for Outlet {
         if !news.batch.is_empty() {
             let pushed = self.link.answered(push(&self.database, daemon, &news.batch).await)?;
             self.note(&pushed);
-            let rows = news.batch.messages.iter().filter(|row| row.rescheduled_for.is_some());
-            let moved: Vec<MessageId> = rows.map(|row| row.id).collect();
-            if !moved.is_empty() {
-                self.link.moved.add(moved);
-                self.link.pull_now.notify_one();
-            }
         }
         if news.until > news.from {
             on_duty.engine.note_pushed(news.until).await?;
+        }
+        // Not before that is noted: by it is known which new times are told, and nobody looks at these twice.
+        let rows = news.batch.messages.iter().filter(|row| row.rescheduled_for.is_some());
+        let moved: Vec<MessageId> = rows.map(|row| row.id).collect();
+        if !moved.is_empty() {
+            self.link.moved.add(moved);
+            self.link.pull_now.notify_one();
         }
         self.link.again.done(&again);
         self.link.standing.tell(|told| told.pushed_to = news.until);
