@@ -1,14 +1,15 @@
 //! Where the numbers of the last texts belong. To find that out takes longer than the rest of a decision, and is asked
-//! at least twice in the life of a text.
+//! at least twice in the life of a text. It is remembered by neighborhood, so that most numbers that nobody texted
+//! before are known in countries where that is wide.
 
 use std::collections::HashMap;
 
 use dunlin_workflows::phone_number::{PhoneNumber, Region};
 
-/// Most numbers in each half: together 1 MB at most.
+/// Most neighborhoods in each half: together 1 MB at most.
 const HALF: usize = 16_384;
 
-/// The regions of numbers that were asked about lately. When as many as may are known, those are forgotten that nobody
+/// The regions of neighborhoods that were asked about lately. When as many as may are known, those are forgotten that nobody
 /// asked about since the last time.
 #[derive(Debug, Default)]
 pub(super) struct Regions {
@@ -19,14 +20,15 @@ pub(super) struct Regions {
 impl Regions {
     /// The region of a number; `None` when it belongs to none.
     pub(super) fn of(&mut self, number: PhoneNumber) -> Option<Region> {
-        if let Some(region) = self.young.get(&number) {
+        let neighborhood = number.neighborhood();
+        if let Some(region) = self.young.get(&neighborhood) {
             return *region;
         }
-        let region = self.old.get(&number).copied().unwrap_or_else(|| number.region());
+        let region = self.old.get(&neighborhood).copied().unwrap_or_else(|| number.region());
         if self.young.len() >= HALF {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(number, region);
+        self.young.insert(neighborhood, region);
         region
     }
 }

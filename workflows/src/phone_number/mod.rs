@@ -146,6 +146,20 @@ impl PhoneNumber {
         PHONE_NUMBER_UTIL.get_region_for_number(&number).map(Region::of)
     }
 
+    /// A number that belongs where this one does, and the same for all of its neighbors: what is known of the region of
+    /// one is known of them all. Under country code 1 the area code and the office code decide, and the last four
+    /// digits become zeros; any other number stands for itself.
+    ///
+    /// Source: <https://glossary.atis.org/glossary/north-american-number-plan-nanp/>, read 2026-11-29; a test asks the
+    /// numbering plan itself.
+    #[must_use]
+    pub const fn neighborhood(self) -> Self {
+        match self.0 {
+            10_000_000_000..=19_999_999_999 => Self(self.0.saturating_sub(self.0.rem_euclid(10_000))),
+            _ => self,
+        }
+    }
+
     /// The number with everything but its first two and last two digits hidden: `+45******78`.
     pub fn masked(self) -> String {
         mask_text(&self.to_string())

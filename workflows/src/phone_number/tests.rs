@@ -104,6 +104,27 @@ fn digits_are_seven_to_fifteen() {
     }
 }
 
+#[test]
+fn neighbors_under_country_code_1_belong_to_the_same_region() {
+    let number = |digits: u64| PhoneNumber::from_digits(digits).unwrap();
+    let mut regions = std::collections::BTreeSet::new();
+    // Every area code, and among its office codes others each time.
+    for block in (1_000_000..2_000_000).step_by(97) {
+        let first = number(block * 10_000);
+        let region = first.region();
+        for line in [1, 123, 4_567, 9_999] {
+            let neighbor = number(block * 10_000 + line);
+            assert_eq!(neighbor.neighborhood(), first);
+            assert_eq!(neighbor.region(), region, "{}", neighbor.digits());
+        }
+        regions.extend(region);
+    }
+    assert!(regions.len() > 20, "{regions:?}");
+    for alone in [4_512_345_678, 1_555_123_456, 155_512_345_678, 20_000_000_001] {
+        assert_eq!(number(alone).neighborhood(), number(alone));
+    }
+}
+
 proptest! {
     #[test]
     fn accepted_number_reads_back_as_itself(text in "[+]?[0-9 ()./-]{4,20}", default in "(US|GB|DK|IT|AR|MX|BR)") {
