@@ -128,7 +128,6 @@ fn copy_tables(copying: Copying<'_>) -> Result<(), Fault> {
         .table(table::INSTANCE_TIMERS)?
         .table(table::USAGE)?
         .table(table::FLOWS)?
-        .table(table::SAID)?
         .table(table::USER_KEYS)?
         .table(table::CLAIMS)?
         .table(table::SYNC)?

@@ -313,8 +313,7 @@ impl Batch<'_> {
         let last = last_erased(meta)?.max(person);
         meta.insert(ERASED, last.get().to_le_bytes().as_slice()).map_err(Fault::from)?;
         self.tables.person_hashes.open()?.remove(hash).map_err(Fault::from)?;
-        self.tables.said.open()?.remove(person.get()).map_err(Fault::from)?;
-        Ok(())
+        self.forget_said(person)
     }
 
     /// A person's phone number; `None` once they were erased.

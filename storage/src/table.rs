@@ -108,9 +108,6 @@ pub(crate) const USAGE: Table<u64, &[u8]> = TableDefinition::new("usage");
 /// Keyed hash of a stream's name to what flowed in it lately. Absent from files that never counted any.
 pub(crate) const FLOWS: Table<&[u8; 16], &[u8]> = TableDefinition::new("flows");
 
-/// Number of a person to digests of what was said to them lately. Absent from files that never kept any.
-pub(crate) const SAID: Table<u64, &[u8]> = TableDefinition::new("said");
-
 /// Number of a user, sequential from 1, to their wrapped data key and sealed user id.
 pub(crate) const USER_KEYS: Table<u64, &[u8]> = TableDefinition::new("user_keys");
 

@@ -63,7 +63,6 @@ impl Batch<'_> {
         self.write_instances()?;
         self.write_usages()?;
         self.write_flows()?;
-        self.write_said()?;
         self.write_ids()?;
         let sids = self.write_sids()?;
         for (lane, projection) in &self.lanes {

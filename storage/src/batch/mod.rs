@@ -29,7 +29,6 @@ use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
 use crate::projection::{self, LaneProjection, Projection};
 use crate::record::{PersonEvent, Place, Record, RecordError, put_lane, put_message, put_person};
-use crate::said::Sayings;
 use crate::seal::{Entropy, Keyring};
 use crate::switch;
 use crate::usage::Usages;
@@ -60,14 +59,12 @@ pub struct Batch<'txn> {
     pub(crate) actors: BTreeMap<ActorName, ActorNumber>,
     /// Persons whose data key is at hand.
     pub(crate) persons: BTreeMap<PersonNumber, Person>,
-    /// What was sent lately to whom this batch sends or asks about something that counts.
+    /// What was sent lately to whom this batch sends something, or asks what was.
     pub(crate) usages: Usages,
     /// What flowed lately in streams that were asked about.
     pub(crate) flows: Flows,
     /// Whom this batch sends the first text of a stream that counts persons.
     pub(crate) texted: BTreeSet<PersonNumber>,
-    /// What was said lately to whom this batch says something, or asks whether it did.
-    pub(crate) said: Sayings,
     /// Users whose id is at hand.
     pub(crate) users: BTreeMap<UserNumber, UserKey>,
     /// Persons whose number was looked up, by its hash.
@@ -145,7 +142,6 @@ impl<'txn> Batch<'txn> {
             usages: Usages::new(),
             flows: Flows::new(),
             texted: BTreeSet::new(),
-            said: Sayings::new(),
             users: BTreeMap::new(),
             met: BTreeMap::new(),
             new_persons: BTreeMap::new(),

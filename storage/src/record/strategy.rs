@@ -30,6 +30,8 @@ use crate::record::strategy_of_messages::message_event;
 use crate::record::strategy_of_recurrences::recurrence_event;
 use crate::record::strategy_of_templates::template_event;
 use crate::record::{Event, PersonEvent, Record};
+use crate::said::{Said, TextV1};
+use crate::usage::Lately;
 
 pub(super) fn at() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_millis)
@@ -98,14 +100,15 @@ pub(super) fn day() -> impl Strategy<Value = LocalDay> {
     any::<i32>().prop_map(LocalDay::from_days)
 }
 
-/// Every row about what was sent to a person.
-pub(crate) fn usage() -> impl Strategy<Value = Usage> {
-    prop::collection::vec((day(), at()), 0..20).prop_map(|counted| {
+/// All that may have been sent to a person lately.
+pub(crate) fn lately() -> impl Strategy<Value = Lately> {
+    let texts = prop::collection::vec(any::<TextV1>(), 0..=64);
+    (prop::collection::vec((day(), at()), 0..20), texts).prop_map(|(counted, texts)| {
         let mut usage = Usage::default();
         for (day, at) in counted {
             usage.count(day, at);
         }
-        usage
+        Lately { usage, said: Said::of(texts).unwrap(), is_changed: false }
     })
 }
 

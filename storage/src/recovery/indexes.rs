@@ -14,7 +14,7 @@ use crate::projection::Projection;
 use crate::reader::Reader;
 use crate::record::tag::Tagged;
 use crate::record::{Event, Record};
-use crate::{claim, flow, idempotency, orphan, said, switch, sync, table};
+use crate::{claim, flow, idempotency, orphan, switch, sync, table};
 
 /// Compares every index with the rows, and every age index with its table.
 pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), ReadError> {
@@ -40,7 +40,6 @@ pub(super) fn check(reader: &Reader, report: &mut VerifyReport) -> Result<(), Re
     check_orphans(reader, report)?;
     check_idempotency(reader, report)?;
     flow::check(reader, report)?;
-    said::check(reader, report)?;
     claim::check(reader, report)?;
     sync::check(reader, report)?;
     check_cursors(reader, report)

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use dunlin_workflows::id::{MessageNumber, PersonNumber};
 use dunlin_workflows::message;
+use dunlin_workflows::policy::Usage;
 use redb::{ReadOnlyTable, ReadableTableMetadata};
 
 use super::archives;
@@ -299,16 +300,32 @@ impl<P> Walk<'_, P> {
 }
 
 fn compare_usages(reader: &Reader, fold: &Fold, report: &mut VerifyReport) -> Result<(), ReadError> {
-    let usages = reader.open(table::USAGE)?;
-    for (person, folded) in &fold.usages {
-        let row = usages.get(person.get()).map_err(Fault::from)?;
-        let row = row.and_then(|bytes| usage::take(*person, bytes.value()).ok());
-        if row.as_ref() != Some(folded) {
+    let (usages, persons) = (reader.open(table::USAGE)?, reader.open(table::PERSONS)?);
+    for person in fold.usages.keys() {
+        if usages.get(person.get()).map_err(Fault::from)?.is_none() {
             report.add(Problem::DifferentConsent { table: "usage", person: *person });
         }
     }
-    let expected = u64::try_from(fold.usages.len()).unwrap_or(u64::MAX);
-    indexes::count(report, "usage", expected, &usages)?;
+    let nothing = Usage::default();
+    for entry in usages.range::<u64>(..).map_err(Fault::from)? {
+        let (key, bytes) = entry.map_err(Fault::from)?;
+        let person = PersonNumber::new(key.value());
+        let lately = match usage::take(person, bytes.value()) {
+            Ok(lately) => lately,
+            Err(error) => {
+                report.add(Problem::Unreadable { why: error.to_string() });
+                continue;
+            }
+        };
+        if fold.usages.get(&person).unwrap_or(&nothing) != &lately.usage {
+            report.add(Problem::DifferentConsent { table: "usage", person });
+        }
+        // What was said goes with the person.
+        let is_known = || persons.get(key.value()).map_err(Fault::from).map(|row| row.is_some());
+        if !lately.said.is_empty() && !is_known()? {
+            report.add(Problem::StrayEntry { table: "usage", key: key.value().to_string() });
+        }
+    }
     Ok(())
 }
 
