@@ -16,12 +16,14 @@ pub(crate) const BOB: &str = "a0000000-0000-4000-8000-000000000002";
 pub(crate) const FIRST: &str = "dddddddd-0000-4000-8000-000000000001";
 pub(crate) const SECOND: &str = "dddddddd-0000-4000-8000-000000000002";
 
-/// Ada has a proven number, Bob one that is not proven. For projects that are fresh.
+/// Ada has a proven number, Bob one that is not proven, and neither has quiet hours: tests run at any hour. For projects
+/// that are fresh.
 pub(crate) const PEOPLE: &str = "
 insert into auth.users (id, email) values
   ('a0000000-0000-4000-8000-000000000001', 'ada@example.com'), ('a0000000-0000-4000-8000-000000000002', 'bob@example.com');
-insert into public.user_sms_preferences (user_id, phone_number, phone_verified) values
-  ('a0000000-0000-4000-8000-000000000001', '+15551230001', true), ('a0000000-0000-4000-8000-000000000002', '+15551230002', false);";
+insert into public.user_sms_preferences (user_id, phone_number, phone_verified, quiet_hours_start, quiet_hours_end) values
+  ('a0000000-0000-4000-8000-000000000001', '+15551230001', true, null, null),
+  ('a0000000-0000-4000-8000-000000000002', '+15551230002', false, null, null);";
 
 /// One database.
 #[derive(Debug, Clone)]
