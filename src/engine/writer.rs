@@ -28,6 +28,8 @@ use crate::engine::{EngineConfig, StartError};
 
 /// Most asks in one transaction: bounds how long the first of them waits for the last.
 const ASKS_PER_TURN: usize = 1024;
+/// How often few asks wait for more, and how long each time: a millisecond in all, with what the system adds.
+const FEW_WAIT: (u8, Duration) = (20, Duration::from_micros(25));
 /// Most timers handled in one transaction, so that a backlog after downtime does not starve callers.
 const TIMERS_PER_TURN: usize = 2048;
 /// Longest sleep: a suspended machine or a moved wall clock is noticed within this.
@@ -134,7 +136,7 @@ impl Writer {
     /// # Errors
     /// Any failure of the store: what is durable can then be learned only by opening it again.
     pub(super) fn run(&mut self, inbox: &Receiver<Ask>) -> Result<(), CommitError<TurnError>> {
-        let mut asks = Vec::new();
+        let (mut asks, mut asks_before) = (Vec::new(), 0);
         let mut sleep = Duration::ZERO;
         self.lose_in_flight()?;
         loop {
@@ -143,17 +145,35 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.store.settle().map_err(unreadable),
             }
-            while asks.len() < ASKS_PER_TURN
-                && let Ok(ask) = inbox.try_recv()
-            {
-                asks.push(ask);
-            }
+            self.gather(inbox, &mut asks, asks_before);
+            asks_before = asks.len();
             let stop = asks.iter().any(|ask| matches!(ask, Ask::Stop));
             let wait = self.turn(&mut asks)?;
             if stop {
                 return self.store.settle().map_err(unreadable);
             }
             sleep = self.idle(wait).min(SLEEP_MAX);
+        }
+    }
+
+    /// Takes what else was asked. What is decided now is written after the turn before, so while that is on its way to the
+    /// disk few asks lose nothing by waiting until it is there, or as many came as it had: alone they would cost a whole
+    /// commit.
+    fn gather(&self, inbox: &Receiver<Ask>, asks: &mut Vec<Ask>, before: usize) {
+        let (mut waits, wait) = FEW_WAIT;
+        while asks.len() < ASKS_PER_TURN {
+            if let Ok(ask) = inbox.try_recv() {
+                asks.push(ask);
+                continue;
+            }
+            if asks.is_empty() || asks.len() >= before || waits == 0 || !self.store.is_settling() {
+                return;
+            }
+            match inbox.recv_timeout(wait) {
+                Ok(ask) => asks.push(ask),
+                Err(RecvTimeoutError::Timeout) => waits = waits.saturating_sub(1),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 

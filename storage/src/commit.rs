@@ -76,6 +76,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether something that was committed is not durable yet.
+    pub fn is_settling(&self) -> bool {
+        self.syncs.as_ref().is_some_and(Syncs::is_under_way)
+    }
+
     /// Waits until everything that was committed is durable.
     ///
     /// # Errors

@@ -74,6 +74,12 @@ impl Syncs {
         self.until(state, |state| state.ended >= asked).check()
     }
 
+    /// Whether a late sync is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        let state = self.state();
+        state.ended < state.asked
+    }
+
     /// Waits until no sync is under way, before something is changed.
     fn idle(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.until(self.state(), |state| state.ended == state.asked);

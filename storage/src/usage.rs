@@ -77,7 +77,8 @@ pub(crate) fn take(person: PersonNumber, bytes: &[u8]) -> Result<Lately, ReadErr
         };
         let days = row.counted.days.into_iter().map(|(day, count)| (LocalDay::from_days(day), count));
         let recent = row.counted.recent_ms.into_iter().map(Timestamp::from_millis);
-        let usage = Usage::of(days.collect(), recent.collect()).ok_or(RecordError::Value { what: "usage" })?;
+        let usage =
+            Usage::of(days.collect(), recent.collect()).ok_or(RecordError::Value { what: "usage" })?;
         Ok(Lately { usage, said: Said::of(row.texts)?, is_changed: false })
     };
     opened().map_err(|source| ReadError::Row { table: TABLE, key: person.get().to_string(), source })
