@@ -140,6 +140,15 @@ fn forged(record_type: u8, type_version: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn payload_that_ends_within_what_is_sealed_is_not_taken_for_a_record_cut_short() {
+    let promises = [4_u64.to_le_bytes().as_slice(), b"abc"].concat();
+    for payload in [b"".as_slice(), b"short", &promises, &u64::MAX.to_le_bytes()] {
+        let refused = super::take_sealed(payload);
+        assert!(matches!(refused, Err(RecordError::Payload { .. })), "{refused:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn every_record_reads_back_as_itself(record in record()) {

@@ -165,10 +165,11 @@ pub(crate) fn put_instance(
 
 /// What is sealed in the payload of an instance's record, and the rest of it.
 fn take_sealed(payload: &[u8]) -> Result<(Vec<u8>, &[u8]), RecordError> {
-    let too_short = || RecordError::TooShort { length: payload.len(), envelope: size_of::<u64>() };
-    let (length, rest) = payload.split_first_chunk().ok_or_else(too_short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_too_long| too_short())?;
-    let (sealed, form) = rest.split_at_checked(length).ok_or_else(too_short)?;
+    let ends =
+        || RecordError::Payload { why: format!("it ends within what is sealed, after {}", payload.len()) };
+    let (length, rest) = payload.split_first_chunk().ok_or_else(ends)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_too_long| ends())?;
+    let (sealed, form) = rest.split_at_checked(length).ok_or_else(ends)?;
     Ok((sealed.to_vec(), form))
 }
 
