@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use dunlin_storage::recovery::verify;
 use dunlin_storage::{Batch, BatchError, Event as Kept, JournalSeq, Reader, Record, Store};
 use dunlin_workflows::body::Body;
 use dunlin_workflows::message::Event;
 use dunlin_workflows::policy::{Flow, Rate, Stream};
 use dunlin_workflows::source::Source;
+use redb::ReadableDatabase as _;
 
 use crate::disk::Disk;
 use crate::opening::options;
@@ -120,6 +122,39 @@ fn what_was_said_is_known_again_in_no_words_and_goes_with_the_person() {
     assert!(!disk.bytes().windows(9).any(|window| window == b"The eagle"));
     store.commit(|batch| batch.erase(person, at(6), Source::Cli, None)).unwrap();
     assert_sound(&store.reader().unwrap());
+}
+
+#[test]
+fn what_was_said_to_somebody_who_is_gone_and_a_damaged_row_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dunlin.redb");
+    let usage = redb::TableDefinition::<u64, &[u8]>::new("usage");
+    let (store, _) = Store::open(&path, &options()).unwrap();
+    tell(&store, 4);
+    let person = store.reader().unwrap().person_of(recipient(1)).unwrap().unwrap();
+    let (body, since) = (Body::parse("hello").unwrap(), at(0).minus(Duration::from_hours(1)));
+    store.commit(|batch| batch.say(person, &body, at(5), since)).unwrap();
+    store.close().unwrap();
+    let database = redb::Database::open(&path).unwrap();
+    let read = database.begin_read().unwrap();
+    let kept = read.open_table(usage).unwrap().get(person.get()).unwrap().unwrap().value().to_vec();
+    drop((read, database));
+    let (store, _) = Store::open(&path, &options()).unwrap();
+    store.commit(|batch| batch.erase(person, at(6), Source::Cli, None)).unwrap();
+    assert_sound(&store.reader().unwrap());
+    store.close().unwrap();
+    let database = redb::Database::open(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    write.open_table(usage).unwrap().insert(person.get(), kept.as_slice()).unwrap();
+    write.open_table(usage).unwrap().insert(999, b"short".as_slice()).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let (store, _) = Store::open(&path, &options()).unwrap();
+    let report = verify(&store.reader().unwrap(), None, |_, _| {}).unwrap();
+    let problems: Vec<String> = report.first.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    let named = |what: &str| problems.iter().any(|problem| problem.contains(what));
+    assert!(named("table usage") && named("row 999 of table usage"), "{problems:#?}");
 }
 
 #[test]
