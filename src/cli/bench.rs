@@ -15,6 +15,7 @@ use crate::bench::timers::{self, SCHEDULES_MAX};
 use crate::bench::{accepts, exchanges, gate, lives, restart, trust};
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output, Tone};
+use crate::cli::runtime;
 use crate::cli::serve::run_daemon;
 use crate::clock::{Clock as _, SystemClock};
 use crate::shutdown::Shutdown;
@@ -88,19 +89,13 @@ impl Bench {
         if let (Some(without), Some(carrier)) = (self.without, self.carrier) {
             return run_daemon(&trust::settings(&self.dir, carrier)?, Some(without));
         }
-        // One thread: more would take the processor from what they measure.
-        let mut builder = match self.nothing_stored {
-            Some(_) => tokio::runtime::Builder::new_multi_thread(),
-            None => tokio::runtime::Builder::new_current_thread(),
-        };
-        let runtime = builder.enable_all().build()?;
         if let Some(carrier) = self.nothing_stored {
             let said = |address| output.line(format_args!("listening on http://{address}"));
-            runtime.block_on(exchanges::serve(carrier, said))?;
+            runtime::serving()?.block_on(exchanges::serve(carrier, said))?;
             return Ok(Exit::Success);
         }
         let clock = SystemClock::start();
-        let report = runtime.block_on(async {
+        let report = runtime::asking()?.block_on(async {
             let mut shutdown = Shutdown::listen()?;
             // Dropping the measurement stops its processes and removes its files.
             tokio::select! {

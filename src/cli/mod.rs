@@ -33,6 +33,7 @@ mod recurrences;
 mod replay;
 mod restore;
 mod retry;
+mod runtime;
 mod sandbox;
 mod send;
 mod serve;
@@ -227,6 +228,5 @@ impl Command {
 
 /// Runs a command that talks over the network, on this thread.
 fn wait_for(command: impl Future<Output = Ended>) -> Ended {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(command)
+    runtime::asking()?.block_on(command)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cli::exit::{Ended, Exit, Failure};
 use crate::cli::output::{Form, Output};
+use crate::cli::runtime;
 use crate::clock::SystemClock;
 use crate::config::environment::Environment;
 use crate::config::resolve::Values;
@@ -34,7 +35,7 @@ pub(super) struct SandboxCommand {
 impl SandboxCommand {
     pub(super) fn run(self, output: Output) -> Ended {
         telemetry::start("info").map_err(|why| Failure::new(Exit::Failure, why))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = runtime::serving()?;
         runtime.block_on(self.serve(output))
     }
 

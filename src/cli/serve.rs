@@ -7,6 +7,7 @@ use clap::Args;
 use dunlin_storage::Without;
 
 use crate::cli::exit::{Ended, Exit, Failure};
+use crate::cli::runtime;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::resolve::{Flag, Values};
@@ -48,7 +49,7 @@ impl Serve {
 pub(super) fn run_daemon(values: &Values, without: Option<Without>) -> Ended {
     let config = Config::read(values)?;
     telemetry::start(&config.log).map_err(|why| Failure::new(Exit::Configuration, why))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime::serving()?;
     let ended = runtime.block_on(daemon::run(config, values, without));
     // Connections that linger hold the store open; they get a moment, then the process ends.
     runtime.shutdown_timeout(LINGER_MAX);

@@ -46,12 +46,19 @@ struct Place {
     number: u64,
 }
 
-/// A due message.
+impl Place {
+    /// Where a message stands that becomes due at this moment.
+    fn at(now_ms: u64, number: MessageNumber, priority: Priority) -> Self {
+        Self { rank_ms: now_ms.saturating_add(handicap_ms(priority)), number: number.get() }
+    }
+}
+
+/// A due message. Hundreds of thousands may wait, so it is small.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     person: PersonNumber,
     segments: u16,
-    since_ms: u64,
+    priority: Priority,
 }
 
 /// What the dispatcher says when asked for the next message.
@@ -80,17 +87,13 @@ impl Dispatcher {
 
     /// Lets a due message wait for its turn. Enqueuing twice keeps the first place.
     pub fn enqueue(&mut self, number: MessageNumber, message: &Message, now_ms: u64) {
-        let handicap = AGE_HANDICAP_MS
-            .iter()
-            .find(|(priority, _)| *priority == message.priority)
-            .map_or(0, |(_, handicap)| *handicap);
-        let place = Place { rank_ms: now_ms.saturating_add(handicap), number: number.get() };
+        let place = Place::at(now_ms, number, message.priority);
         if self.in_flight.contains_key(&place.number) || self.waiting.contains(&place.number) {
             return;
         }
         self.waiting.insert(place.number);
-        let waiting = Waiting { person: message.person, segments: message.segments, since_ms: now_ms };
-        self.queue.insert(place, waiting);
+        let Message { person, segments, priority, .. } = *message;
+        self.queue.insert(place, Waiting { person, segments, priority });
     }
 
     /// The next message that may go, if any.
@@ -142,6 +145,13 @@ impl Dispatcher {
 
     /// How long the message that would go next has waited, in milliseconds.
     pub fn oldest_wait_ms(&self, now_ms: u64) -> u64 {
-        self.queue.first_key_value().map_or(0, |(_, waiting)| now_ms.saturating_sub(waiting.since_ms))
+        self.queue.first_key_value().map_or(0, |(place, waiting)| {
+            now_ms.saturating_add(handicap_ms(waiting.priority)).saturating_sub(place.rank_ms)
+        })
     }
+}
+
+/// How much older a message of this priority must be than an urgent one to go before it.
+fn handicap_ms(priority: Priority) -> u64 {
+    AGE_HANDICAP_MS.iter().find(|(one, _)| *one == priority).map_or(0, |(_, handicap)| *handicap)
 }

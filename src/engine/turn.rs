@@ -470,7 +470,7 @@ impl Turn<'_, '_> {
 }
 
 /// Most texts that are begun, or held instead, in one turn.
-const BEGUN_PER_TURN: usize = 2048;
+const BEGUN_PER_TURN: usize = 1024;
 
 /// Shortest and longest time that the provider may be told to hold a text.
 ///

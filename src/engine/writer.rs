@@ -31,7 +31,7 @@ const ASKS_PER_TURN: usize = 1024;
 /// How often few asks wait for more, and how long each time: a millisecond in all, with what the system adds.
 const FEW_WAIT: (u8, Duration) = (20, Duration::from_micros(25));
 /// Most timers handled in one transaction, so that a backlog after downtime does not starve callers.
-const TIMERS_PER_TURN: usize = 2048;
+const TIMERS_PER_TURN: usize = 1024;
 /// Longest sleep: a suspended machine or a moved wall clock is noticed within this.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// Pause after a search that the provider could not answer.
