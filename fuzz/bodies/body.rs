@@ -13,8 +13,9 @@ pub fn body(input: &[u8]) {
         Ok(body) => {
             assert_eq!(body.as_str(), text);
             assert!(given <= UNITS_MAX && text.chars().any(|letter| !letter.is_whitespace()));
-            assert_eq!(body.encoding() == Encoding::Gsm7, is_gsm7(&text));
-            assert_eq!(usize::from(body.segment_count()), fewest(&text), "{text:?}");
+            let (encoding, segments) = body.measure();
+            assert_eq!(encoding == Encoding::Gsm7, is_gsm7(&text));
+            assert_eq!(usize::from(segments), fewest(&text), "{text:?}");
             assert_eq!(format!("{body:?}"), format!("Body({} bytes)", text.len()), "a text is not shown");
         }
         Err(BodyError::TooLong { units }) => assert_eq!((units, units > UNITS_MAX), (given, true)),

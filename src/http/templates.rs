@@ -279,12 +279,13 @@ pub(super) async fn preview(
     let rendered = rendered(&content, locale.as_ref(), vars, app.zone(user_id.as_ref())?, &mut wrong);
     wrong.none()?;
     let rendered = rendered.ok_or_else(|| not_found(&key))?;
+    let (encoding, segments) = rendered.body.measure();
     Ok(Json(json!({
         "body": rendered.body.as_str(),
         "locale": rendered.locale.map(Locale::as_str),
         "length": rendered.body.as_str().chars().count(),
-        "segments": rendered.body.segment_count(),
-        "encoding": rendered.body.encoding().to_string(),
+        "segments": segments,
+        "encoding": encoding.to_string(),
         "warnings": warning_json::of_text(rendered.body.as_str()),
         "template": said(&content),
     })))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -89,6 +90,8 @@ pub struct Twilio {
     /// Scheme, host and port, without a slash.
     pub(super) origin: String,
     pub(super) messages_url: String,
+    /// Where messages are created; parsed once, and not for every text.
+    pub(super) creation_url: Url,
     /// `From=...` or `MessagingServiceSid=...`, encoded once.
     pub(super) sender_field: String,
     /// Callback address up to the token, and after it.
@@ -115,12 +118,15 @@ impl Twilio {
         };
         let sender_field = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
         let messages_url = format!("{origin}/2010-04-01/Accounts/{}/Messages", config.account_sid);
+        let creation_url = Url::parse(&format!("{messages_url}.json"))
+            .map_err(|_unsendable| TwilioError::Unsendable("account SID"))?;
         Ok(Self {
             http,
             sender: config.sender,
             callback_key: config.callback_key,
             origin,
             messages_url,
+            creation_url,
             sender_field,
             callback_parts: callback_parts(&config.status_callback_url),
         })
@@ -168,7 +174,7 @@ fn headers(config: &TwilioConfig) -> Result<HeaderMap, TwilioError> {
 /// The origin that `base_url` names, if credentials may travel there.
 pub(super) fn origin(base_url: &str) -> Result<String, TwilioError> {
     let refuse = || TwilioError::NotAnOrigin(base_url.to_owned());
-    let url = reqwest::Url::parse(base_url).map_err(|_not_a_url| refuse())?;
+    let url = Url::parse(base_url).map_err(|_not_a_url| refuse())?;
     let bare = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()

@@ -48,8 +48,7 @@ impl Twilio {
 
     /// Sends one creation, once. What is not certainly refused or unwritten is unknown.
     async fn post(&self, form: String) -> SubmitOutcome {
-        let url = format!("{}.json", self.messages_url);
-        let sent = self.http.post(url).body(form).send().await;
+        let sent = self.http.post(self.creation_url.clone()).body(form).send().await;
         let response = match sent {
             Ok(response) => response,
             // The connector failed, in time or not: there was no connection to write to. A timeout of the

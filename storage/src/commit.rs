@@ -104,12 +104,13 @@ impl Store {
         }
         let transaction = self.database.begin_write().map_err(|error| self.ambiguous(error.into()))?;
         let newcomers = self.newcomers().clone();
+        let highest = self.highest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut batch = match Batch::new(
             &transaction,
             &self.keys,
             &self.entropy,
-            newcomers.clone(),
-            self.newcomers_max,
+            (newcomers.clone(), self.newcomers_max),
+            highest,
             self.chains,
         ) {
             Ok(batch) => batch,
@@ -126,7 +127,7 @@ impl Store {
         if self.is_poisoned() {
             return Err(CommitError::Poisoned);
         }
-        let Flushed { head, persons, users, sids } = batch.flush().map_err(|(error, fault)| {
+        let Flushed { head, highest, persons, users, sids } = batch.flush().map_err(|(error, fault)| {
             if let Some(fault) = fault {
                 self.poison(fault);
             }
@@ -138,6 +139,7 @@ impl Store {
         newcomers.users.add(users.hashes);
         newcomers.sids.add(sids.hashes);
         transaction.commit().map_err(|error| self.ambiguous(error.into()))?;
+        *self.highest.lock().unwrap_or_else(PoisonError::into_inner) = highest;
         if persons.are_indexed {
             self.newcomers().persons = Arc::default();
         }

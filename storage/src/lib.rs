@@ -25,6 +25,7 @@ mod fault;
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
 mod flow;
+mod highest;
 mod idempotency;
 mod instance;
 mod journal;

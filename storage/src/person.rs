@@ -258,12 +258,12 @@ impl Batch<'_> {
         if let Some(number) = self.tables.person_hashes.open()?.get(&hash).map_err(Fault::from)? {
             return Ok(PersonNumber::new(number.value()));
         }
-        let last = match self.last_person {
+        let last = match self.last_met.or(self.highest.person) {
             Some(last) => last,
-            None => self.tables.last_person()?,
+            None => *self.highest.person.insert(self.tables.last_person()?),
         };
         let number = PersonNumber::new(last.get().saturating_add(1));
-        self.last_person = Some(number);
+        self.last_met = Some(number);
         self.persons.insert(number, Person::new(to, &self.keyring, &self.entropy)?);
         self.new_persons.insert(number, hash);
         Ok(number)

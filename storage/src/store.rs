@@ -16,6 +16,7 @@ use crate::copy::copy;
 use crate::create;
 use crate::error::{Fault, OpenError, ReadError};
 use crate::fault::{Failed, FaultKind};
+use crate::highest::Highest;
 use crate::late_sync::Syncs;
 use crate::meta::{FORMAT_VERSION, Meta, MetaError, SEALED_SINCE};
 use crate::newcomers::{self, Newcomers, Unreadable};
@@ -66,6 +67,8 @@ pub struct Store {
     archives: Arc<Archives>,
     newcomers: Mutex<Newcomers>,
     pub(crate) newcomers_max: usize,
+    /// The highest numbers that batches gave.
+    pub(crate) highest: Mutex<Highest>,
     /// Whether records extend the chain: always, but in a store that is measured without it.
     pub(crate) chains: bool,
     /// What failed first.
@@ -156,6 +159,7 @@ impl Store {
             archives,
             newcomers: Mutex::new(newcomers),
             newcomers_max: options.newcomers_max,
+            highest: Mutex::default(),
             failure: Arc::default(),
         };
         Ok((store, report))

@@ -143,7 +143,7 @@ impl Batch<'_> {
     /// Gives a user id that is new a number. Until something is told of them, that is all that is known.
     pub fn meet_user(&mut self, id: &UserId) -> Result<UserNumber, BatchError> {
         let number = UserNumber::new(self.last_user()?.get().saturating_add(1));
-        self.last_user = Some(number);
+        self.highest.user = Some(number);
         let hash = self.strangers.remove(id).unwrap_or_else(|| hash(id, &self.keyring));
         self.met_users.insert(hash, number);
         self.users.insert(number, UserKey { id: id.clone(), key: None });
@@ -152,13 +152,13 @@ impl Batch<'_> {
 
     /// The highest number that a user ever had; 0 when there was none. Whoever was erased left a record of that.
     pub(crate) fn last_user(&mut self) -> Result<UserNumber, BatchError> {
-        if let Some(last) = self.last_user {
+        if let Some(last) = self.highest.user {
             return Ok(last);
         }
         let told_of = self.next_instance(InstanceKind::User)?.saturating_sub(1);
         let read = last_key(&mut self.tables);
         let last = UserNumber::new(self.noted(read)?.max(told_of));
-        self.last_user = Some(last);
+        self.highest.user = Some(last);
         Ok(last)
     }
 

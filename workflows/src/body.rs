@@ -69,9 +69,9 @@ impl Body {
         &self.0
     }
 
-    /// The alphabet it is sent in.
-    pub fn encoding(&self) -> Encoding {
-        Encoding::of(&self.0)
+    /// The alphabet it is sent in, and how many parts are billed, by our own count.
+    pub fn measure(&self) -> (Encoding, u16) {
+        segment::measure(&self.0)
     }
 
     /// The parts it is sent and billed as, in order; see [`segment::segments`].
@@ -81,7 +81,7 @@ impl Body {
 
     /// How many parts are billed, by our own count.
     pub fn segment_count(&self) -> u16 {
-        u16::try_from(self.segments().len()).unwrap_or(u16::MAX)
+        self.measure().1
     }
 }
 

@@ -82,6 +82,15 @@ fn septets(letter: char) -> Option<u16> {
     }
 }
 
+/// The alphabet of `text`, and into how many parts [`segments`] cuts it. Most texts are one part, which one look tells.
+pub fn measure(text: &str) -> (Encoding, u16) {
+    let septets = text.chars().map(septets).try_fold(0_u16, |sum, letter| Some(sum.saturating_add(letter?)));
+    match septets {
+        Some(units) if (1..=Encoding::Gsm7.units_single()).contains(&units) => (Encoding::Gsm7, 1),
+        _ => (Encoding::of(text), u16::try_from(segments(text).len()).unwrap_or(u16::MAX)),
+    }
+}
+
 /// Cuts `text` into the parts it is sent and billed as; concatenated they are `text` again.
 ///
 /// What a reader sees as one character (an emoji with its modifiers, a letter with its accents) stays
@@ -190,6 +199,7 @@ mod tests {
             let parts = segments(&text);
             prop_assert_eq!(parts.concat(), text.as_str());
             let limit = if parts.len() > 1 { encoding.units_part() } else { encoding.units_single() };
+            prop_assert_eq!(measure(&text), (encoding, u16::try_from(parts.len()).unwrap()));
             for part in parts {
                 prop_assert!(!part.is_empty() && encoding.units(part) <= limit);
             }

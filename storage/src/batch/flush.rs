@@ -10,6 +10,7 @@ use super::{Batch, Touched};
 use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault};
 use crate::fault::FaultKind;
+use crate::highest::Highest;
 use crate::instance::InstanceKind;
 use crate::journal::JournalSeq;
 use crate::newcomers::{self, Hash};
@@ -33,6 +34,7 @@ struct Moves {
 pub(crate) struct Flushed {
     /// The new head of the chain.
     pub(crate) head: Head,
+    pub(crate) highest: Highest,
     pub(crate) persons: Arrived<Hash, u64>,
     pub(crate) users: Arrived<Hash, u64>,
     pub(crate) sids: Arrived<ProviderSid, (MessageNumber, JournalSeq)>,
@@ -71,7 +73,8 @@ impl Batch<'_> {
         }
         let persons = self.write_hashes(persons)?;
         let users = self.write_user_names(users)?;
-        Ok(Flushed { head: self.head, persons, users, sids })
+        let highest = std::mem::take(&mut self.highest);
+        Ok(Flushed { head: self.head, highest, persons, users, sids })
     }
 
     fn write_messages(&mut self) -> Result<Moves, BatchError> {
@@ -120,7 +123,8 @@ impl Batch<'_> {
             rows.push((number.get(), person.put(*number, &self.keyring)?));
             arrived.insert(*hash, number.get());
         }
-        if !rows.is_empty() {
+        if let Some((last, _)) = rows.last() {
+            self.highest.person = Some(PersonNumber::new(*last));
             let rows = rows.iter().map(|(number, row)| (*number, row.as_slice()));
             append(self.tables.persons.open()?, rows)?;
         }
@@ -271,6 +275,8 @@ impl Batch<'_> {
                 return Err(BatchError::IdTaken { id: *id, number: MessageNumber::new(other.value()) });
             }
         }
+        let newest = self.created.keys().next_back();
+        self.highest.id = self.highest.id.map(|last| newest.map_or(last, |newest| last.max(*newest)));
         Ok(())
     }
 }

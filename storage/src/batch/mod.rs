@@ -24,6 +24,7 @@ use crate::chain::{self, Head};
 use crate::error::{BatchError, Fault, ReadError};
 use crate::fault::FaultKind;
 use crate::flow::Flows;
+use crate::highest::{self, Highest};
 use crate::journal::{JournalSeq, LaneNumber};
 use crate::newcomers::{Hash, Newcomers};
 use crate::person::Person;
@@ -83,22 +84,16 @@ pub struct Batch<'txn> {
     pub(crate) forgotten: BTreeSet<UserNumber>,
     /// Rows of small workflows that this batch changed, by kind and number.
     pub(crate) instances: BTreeMap<(u8, u64), Vec<u8>>,
-    /// The highest number of an instance of each kind, once asked for.
-    pub(crate) last_instances: BTreeMap<u8, u64>,
     /// Persons and users of the file that are not in the index yet.
     pub(crate) newcomers: Newcomers,
     /// How many newcomers go to an index together.
     newcomers_max: usize,
     /// Persons that this batch erases.
     pub(crate) erased: BTreeSet<PersonNumber>,
-    /// The highest number of a person, once asked for.
-    pub(crate) last_person: Option<PersonNumber>,
-    /// The highest number of a user, once asked for.
-    pub(crate) last_user: Option<UserNumber>,
-    /// The highest message number, once asked for.
-    last_number: Option<MessageNumber>,
-    /// The highest id in the file, once asked for; all zeros when there is none.
-    last_id: Option<MessageId>,
+    /// The highest numbers, those of this batch included.
+    pub(crate) highest: Highest,
+    /// The person whom this batch met last; whether they go to the file is known at its end.
+    pub(crate) last_met: Option<PersonNumber>,
     /// What failed below, first.
     fault: Option<FaultKind>,
 }
@@ -124,8 +119,8 @@ impl<'txn> Batch<'txn> {
         transaction: &'txn WriteTransaction,
         keyring: &Arc<Keyring>,
         entropy: &Entropy,
-        newcomers: Newcomers,
-        newcomers_max: usize,
+        (newcomers, newcomers_max): (Newcomers, usize),
+        highest: Highest,
         chains: bool,
     ) -> Result<Self, ReadError> {
         let mut tables = Tables::new(transaction);
@@ -154,15 +149,12 @@ impl<'txn> Batch<'txn> {
             keyed_users: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             instances: BTreeMap::new(),
-            last_instances: BTreeMap::new(),
-            last_person: None,
-            last_user: None,
+            highest,
+            last_met: None,
             messages: BTreeMap::new(),
             lanes: BTreeMap::new(),
             created: BTreeMap::new(),
             learned: BTreeMap::new(),
-            last_number: None,
-            last_id: None,
             fault: None,
         })
     }
@@ -174,13 +166,13 @@ impl<'txn> Batch<'txn> {
 
     /// The number that [`Batch::create`] gives next.
     pub fn next_number(&mut self) -> Result<MessageNumber, BatchError> {
-        let last = if let Some(last) = self.last_number {
+        let last = if let Some(last) = self.highest.message {
             last
         } else {
-            let read = highest(&mut self.tables);
+            let read = highest::message(&mut self.tables);
             self.noted(read)?
         };
-        self.last_number = Some(last);
+        self.highest.message = Some(last);
         Ok(MessageNumber::new(last.get().saturating_add(1)))
     }
 
@@ -189,13 +181,13 @@ impl<'txn> Batch<'txn> {
         if let Some(number) = self.created.get(&id) {
             return Ok(Some(*number));
         }
-        let last = if let Some(last) = self.last_id {
+        let last = if let Some(last) = self.highest.id {
             last
         } else {
-            let read = highest_id(&mut self.tables);
+            let read = highest::id(&mut self.tables);
             self.noted(read)?
         };
-        self.last_id = Some(last);
+        self.highest.id = Some(last);
         // Ids that are made on acceptance ascend: most are higher than any before, and need no search.
         if last < id {
             return Ok(None);
@@ -275,7 +267,7 @@ impl<'txn> Batch<'txn> {
         };
         let sealed = recipient.seal(person, accepted_seq, request)?;
         let last_seq = self.append(number, None, at, by.into(), events, &sealed)?;
-        self.last_number = Some(number);
+        self.highest.message = Some(number);
         self.created.insert(id, number);
         let now = Projection { message: after.clone(), accepted_seq, last_seq, timer };
         self.messages.insert(number, Touched { stored: None, now, changed: true });
@@ -442,16 +434,6 @@ impl fmt::Debug for Batch<'_> {
             .field("messages", &self.messages.len())
             .finish_non_exhaustive()
     }
-}
-
-fn highest(tables: &mut Tables<'_>) -> Result<MessageNumber, BatchError> {
-    let last = tables.messages.open()?.last().map_err(Fault::from)?;
-    Ok(MessageNumber::new(last.map_or(0, |(number, _)| number.value())))
-}
-
-fn highest_id(tables: &mut Tables<'_>) -> Result<MessageId, BatchError> {
-    let last = tables.message_ids.open()?.last().map_err(Fault::from)?;
-    Ok(MessageId::from_bytes(last.map_or([0; 16], |(id, _)| *id.value())))
 }
 
 fn stored_id(tables: &mut Tables<'_>, id: MessageId) -> Result<Option<MessageNumber>, BatchError> {

@@ -38,13 +38,13 @@ pub struct Told<'a, W: Workflow> {
 impl Batch<'_> {
     /// The number that the next instance of a kind gets.
     pub fn next_instance(&mut self, kind: InstanceKind) -> Result<u64, BatchError> {
-        let last = if let Some(last) = self.last_instances.get(&kind.number()) {
+        let last = if let Some(last) = self.highest.instances.get(&kind.number()) {
             *last
         } else {
             let read = last(&mut self.tables, kind);
             self.noted(read)?
         };
-        self.last_instances.insert(kind.number(), last);
+        self.highest.instances.insert(kind.number(), last);
         Ok(last.saturating_add(1))
     }
 
@@ -103,7 +103,7 @@ impl Batch<'_> {
         let written = write(&mut self.tables, W::KIND, number, moves);
         self.noted(written)?;
         self.instances.insert((W::KIND.number(), number), row);
-        if let Some(last) = self.last_instances.get_mut(&W::KIND.number()) {
+        if let Some(last) = self.highest.instances.get_mut(&W::KIND.number()) {
             *last = number.max(*last);
         }
         self.told_of.extend(W::person(told.event));

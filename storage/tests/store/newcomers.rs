@@ -74,6 +74,27 @@ fn snapshot_finds_exactly_its_persons_before_and_after_the_index_took_them_in() 
 }
 
 #[test]
+fn whoever_was_met_in_vain_leaves_no_gap_in_the_numbers() {
+    let disk = Disk::default();
+    let (store, _) = disk.open(&options()).unwrap();
+    assert_eq!(text(&store, 1), 1);
+    let met = store.commit(|batch| batch.person(recipient(2))).unwrap();
+    let refused = store.commit(|batch| {
+        let person = accept(batch, 3)?;
+        Err::<(), _>(BatchError::UnknownPerson { person })
+    });
+    assert!(
+        matches!(refused, Err(CommitError::Refused(BatchError::UnknownPerson { person })) if person == met)
+    );
+    assert_eq!(text(&store, 4), 2, "neither is in the file");
+    drop(store);
+    let (store, _) = disk.open(&options()).unwrap();
+    assert_eq!(text(&store, 5), 3);
+    assert_eq!(found(&store.reader().unwrap()), [1, 0, 0, 2, 3]);
+    assert_sound(&store.reader().unwrap());
+}
+
+#[test]
 fn newcomers_are_found_again_after_a_power_loss_and_in_a_copy() {
     let disk = Disk::default();
     let (store, _) = disk.open(&gathering(3)).unwrap();

@@ -131,6 +131,7 @@ impl Request {
 
     /// What of it is no secret, for the recipient known as `person` and the user known as `user`.
     pub fn terms(&self, person: PersonNumber, user: Option<UserNumber>) -> Terms {
+        let (encoding, segments) = self.body.measure();
         Terms {
             id: self.id,
             person,
@@ -139,8 +140,8 @@ impl Request {
             expires_at: self.expires_at,
             on_unknown: self.on_unknown,
             retry_of: self.retry_of,
-            encoding: self.body.encoding(),
-            segments: self.body.segment_count(),
+            encoding,
+            segments,
             user,
             kind: self.kind.clone(),
             template: self.template,
